@@ -1,0 +1,82 @@
+"""What an engine is: an opened dataset and aggregates go in, states come out. No row leaves it but bounded evidence.
+
+A dataset is opened once (`open`), under canonical column names, with the partition's path keys as columns behind them.
+Beside the data columns every engine sees two hidden ones, the file and the position in it, and for text one more per
+declared column: the landed text where it could not be read as the declared type, else NULL.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from dq.ir.data import DataFile, Finding, Footer, Reading, Schema, Type
+from dq.ir.expr import Scalar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import pyarrow as pa
+
+    from dq.ir.aggregate import Aggregate
+
+FILE = "⟨file⟩"  # path of the landed file, as in DataFile.path
+ROW = "⟨row⟩"  # position from 1: line of a text file, row number of a Parquet file, row index of a frame
+
+
+def raw(name: str) -> str:
+    """Hidden column: the text of `name` that could not be read as its declared type."""
+    return f"⟨raw⟩{name}"
+
+
+@dataclass(frozen=True, slots=True)
+class ParquetPart:
+    """Parquet files of one and the same layout: (canonical name, landed name, landed type), landed None where absent."""
+
+    files: tuple[DataFile, ...]
+    columns: tuple[tuple[str, str | None, Type], ...]
+
+
+@dataclass(slots=True)
+class Dataset:
+    """An opened partition. Exactly one of `parts` (Parquet, read in place), `table` (a DuckDB table on `connection`)
+    and `frame` (in memory, Arrow) holds the data. `schema` has canonical names and unified types, path keys last."""
+
+    schema: Schema
+    file_schemas: tuple[tuple[str, Schema], ...] = ()
+    findings: tuple[Finding, ...] = ()
+    rows: int | None = None
+    bytes: int = 0
+    footer: Footer | None = None
+    dialect: Reading = field(default_factory=Reading)  # how text was read, every choice filled in
+    keys: tuple[tuple[str, Scalar], ...] = ()
+    parts: tuple[ParquetPart, ...] = ()
+    connection: Any = None
+    table: str = ""
+    frame: pa.Table | None = None
+    close: Callable[[], None] = lambda: None
+
+
+class Engine(Protocol):
+    """Computes aggregates of one family over a dataset.
+
+    Raises EngineError where it fails on readable data, and dq.engines.base.Unreadable where the bytes are at fault.
+    """
+
+    name: str
+
+    def run(self, dataset: Dataset, aggregates: Sequence[Aggregate]) -> Mapping[Aggregate, Any]: ...
+
+
+class Reader(Protocol):
+    """Opens landed files. Faults of the data become `Dataset.findings`; what can be read is read."""
+
+    def open(self, files: Sequence[DataFile], reading: Reading) -> Dataset: ...
+
+
+class Unreadable(Exception):
+    """The bytes are at fault (`unreadable`): found while reading what looked sound from outside."""
+
+    def __init__(self, finding: Finding) -> None:
+        self.finding = finding
+        super().__init__(finding.message)

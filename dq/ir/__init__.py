@@ -1,0 +1,1 @@
+"""The language in the middle: standard library only, frozen data, no I/O."""

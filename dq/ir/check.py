@@ -1,0 +1,131 @@
+"""A check is a metric held against a bound; a suite is a set of checks for a source. All of it is data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from fractions import Fraction
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from dq.ir.data import Declared, Reading
+from dq.ir.expr import Comparison, Scalar
+from dq.ir.metric import Metric
+from dq.ir.scalar import compare
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Unit: TypeAlias = Literal["value", "share of rows", "share of previous"]
+
+
+class Severity(StrEnum):
+    BLOCK = "block"
+    WARN = "warn"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """`<op> <limit>`. A share of rows is a ratio of failing rows; a share of previous multiplies the last value that teaches."""
+
+    op: Comparison
+    limit: Scalar
+    unit: Unit = "value"
+
+    def __str__(self) -> str:
+        if self.unit == "value":
+            return f"{self.op} {self.limit}"
+        percent = f"{Decimal(str(self.limit)) * 100:f}"
+        percent = percent.rstrip("0").rstrip(".") if "." in percent else percent
+        return f"{self.op} {percent}%" + (" of previous" if self.unit == "share of previous" else "")
+
+    def holds(self, value: Scalar, total: int | None, previous: Scalar) -> bool | None:
+        """Exact comparison; None when there is nothing to compare with (no previous value)."""
+        limit = self.limit
+        if self.unit == "share of previous":
+            if previous is None:
+                return None
+            limit = _exact(limit) * _exact(previous)  # type: ignore[assignment]
+        elif self.unit == "share of rows":
+            limit = _exact(limit) * (total or 0)  # type: ignore[assignment]
+        if isinstance(value, float) and isinstance(limit, Fraction):
+            value = _exact(value) if value == value and abs(value) != float("inf") else value  # type: ignore[assignment]
+        order = compare(value, limit)
+        return {
+            "=": order == 0,
+            "!=": order != 0,
+            "<": order < 0,
+            "<=": order <= 0,
+            ">": order > 0,
+            ">=": order >= 0,
+        }[self.op]
+
+
+def _exact(value: Scalar) -> Fraction:
+    """What a person wrote: 0.1 is a tenth, not its nearest double."""
+    return Fraction(str(value)) if isinstance(value, float) else Fraction(value)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """All conditions hold."""
+
+    conditions: tuple[Condition, ...]
+
+    def __str__(self) -> str:
+        return " and ".join(map(str, self.conditions))
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the check was written."""
+
+    dialect: str = "dq"
+    file: str = ""
+    line: int | None = None
+    rule: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """`id` is `<column|table>.<metric>[#n]`, never with the bound in it; `column` is the path's text form, or None."""
+
+    id: str
+    metric: Metric
+    bound: Bound
+    severity: Severity = Severity.BLOCK
+    column: str | None = None
+    origin: Origin = Origin()
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """How history is used: `window` teaching partitions; what a change of layout against the last accepted one costs."""
+
+    window: int = 28
+    added: Severity | None = Severity.WARN
+    removed: Severity | None = Severity.BLOCK
+    retyped: Severity | None = Severity.BLOCK
+    anomaly: Severity | None = Severity.WARN
+    adopt_after: int = 3
+    repeats: bool = False  # the source repeats by nature: the same content as an earlier partition is no fault
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """What one partition must be: checks, the columns they speak of, and how its files are read."""
+
+    source: str
+    checks: tuple[Check, ...] = ()
+    reading: Reading = Reading()
+    columns: tuple[Declared, ...] = ()
+    optional: frozenset[str] = frozenset()
+    strict: bool = False
+    pii: frozenset[str] = frozenset()
+    memory: Memory = field(default_factory=Memory)
+    on_fail: Literal["quarantine", "split", "warn"] = "quarantine"
+    digest: str = ""
+
+
+def previous_of(previous: Mapping[str, Scalar] | None, check: Check) -> Scalar:
+    return None if previous is None else previous.get(check.id)

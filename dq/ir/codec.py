@@ -1,0 +1,132 @@
+"""Dataclass <-> JSON, derived from fields: one place writes names. `digest` is SHA-256 of the canonical form.
+
+Integers beyond 2**53, decimals, NaN and infinity become strings tagged by type; times ISO 8601; binary base64.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+from dataclasses import fields, is_dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+from uuid import UUID
+
+_EXACT = 2**53
+
+
+def plain(value: Any) -> Any:
+    """JSON-ready form for readers: no type tags, nothing to read back from."""
+    if value is None or isinstance(value, (bool, str)):
+        return value.value if isinstance(value, Enum) else value
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, int):
+        return value if -_EXACT <= value <= _EXACT else str(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, dict):
+        return {str(plain(k)): plain(v) for k, v in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [plain(v) for v in value]
+    if isinstance(value, (frozenset, set)):
+        return sorted((plain(v) for v in value), key=str)
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, (datetime, date, time)):
+        return value.isoformat()
+    if isinstance(value, (bytes, bytearray)):
+        return base64.b64encode(value).decode()
+    return str(value)
+
+
+_TAGS: dict[str, tuple[type, Any]] = {
+    "int": (int, int),
+    "float": (float, float),
+    "decimal": (Decimal, Decimal),
+    "datetime": (datetime, datetime.fromisoformat),
+    "date": (date, date.fromisoformat),
+    "time": (time, time.fromisoformat),
+    "uuid": (UUID, UUID),
+    "duration": (timedelta, lambda text: timedelta(microseconds=int(text))),
+    "bytes": (bytes, base64.b64decode),
+}
+
+
+def encode(value: Any) -> Any:
+    """JSON-ready form that `decode` reads back to an equal value."""
+    if value is None or isinstance(value, bool) or (isinstance(value, str) and not isinstance(value, Enum)):
+        return value
+    if isinstance(value, Enum):
+        return {"$enum": type(value).__name__, "value": value.value}
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    if isinstance(value, int) and -_EXACT <= value <= _EXACT:
+        return value
+    if is_dataclass(value) and not isinstance(value, type):
+        body = {f.name: encode(getattr(value, f.name)) for f in fields(value) if f.init}
+        return {"$type": type(value).__name__, **body}
+    if isinstance(value, (tuple, list)):
+        return [encode(v) for v in value]
+    if isinstance(value, frozenset):
+        return {"$set": sorted((encode(v) for v in value), key=str)}
+    if isinstance(value, dict):
+        return {"$map": [[encode(k), encode(v)] for k, v in value.items()]}
+    return _tagged(value)
+
+
+def _tagged(value: Any) -> dict[str, str]:
+    if isinstance(value, timedelta):
+        return {"$duration": str(value // timedelta(microseconds=1))}
+    if isinstance(value, (bytes, bytearray)):
+        return {"$bytes": base64.b64encode(value).decode()}
+    for tag, (kind, _) in _TAGS.items():
+        if type(value) is kind:
+            return {f"${tag}": value.isoformat() if isinstance(value, (date, time)) else str(value)}
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def decode(value: Any) -> Any:
+    """Inverse of `encode`; lists come back as tuples. Raises ValueError on a name that is no part of the language."""
+    if isinstance(value, list):
+        return tuple(decode(v) for v in value)
+    if not isinstance(value, dict):
+        return value
+    if "$type" in value:
+        cls = _classes().get(value["$type"])
+        if cls is None or not is_dataclass(cls):
+            raise ValueError(f'"{value["$type"]}" is no part of the language')
+        return cls(**{k: decode(v) for k, v in value.items() if k != "$type"})
+    if "$enum" in value:
+        return _classes()[value["$enum"]](value["value"])
+    if "$set" in value:
+        return frozenset(decode(v) for v in value["$set"])
+    if "$map" in value:
+        return {decode(k): decode(v) for k, v in value["$map"]}
+    ((tag, text),) = value.items()
+    return _TAGS[tag.removeprefix("$")][1](text)
+
+
+def digest(value: Any) -> str:
+    """SHA-256, hexadecimal, of the canonical JSON form."""
+    return hashlib.sha256(canonical(value).encode()).hexdigest()
+
+
+def canonical(value: Any) -> str:
+    return json.dumps(encode(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _classes() -> dict[str, Any]:
+    """Every class of the language by name: dataclasses and enums of `dq.ir`, and the metrics that are loaded."""
+    from dq.ir import aggregate, check, data, expr, metric, result
+
+    found: dict[str, Any] = dict(metric.REGISTRY)
+    for module in (expr, aggregate, data, metric, check, result):
+        found.update({n: c for n, c in vars(module).items() if isinstance(c, type) and c.__module__ == module.__name__})
+    return found

@@ -1,0 +1,193 @@
+"""Row expressions: a closed, printable language with SQL's three-valued logic. `scalar.py` is its meaning.
+
+Comparison is total on floats: NaN equals NaN and is greater than every number, -0.0 equals 0.0. Where NaN must fail,
+a dialect says so with `is_number`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Scalar: TypeAlias = "bool | int | float | Decimal | str | bytes | date | datetime | time | timedelta | None"
+Path: TypeAlias = tuple[str, ...]
+Comparison: TypeAlias = Literal["=", "!=", "<", "<=", ">", ">="]
+Operator: TypeAlias = Literal["+", "-", "*", "/", "%"]
+Function: TypeAlias = Literal[
+    "length", "lower", "upper", "trim", "abs", "floor", "ceil", "year", "month", "day", "date", "coalesce"
+]
+Flavour: TypeAlias = Literal["re2", "rust", "python"]
+
+FUNCTIONS: tuple[str, ...] = get_args(Function)
+
+
+@dataclass(frozen=True, slots=True)
+class Expr:
+    """Base of all row expressions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Col(Expr):
+    """A column or struct leaf by path; NULL where any struct on the way is NULL."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Lit(Expr):
+    value: Scalar
+
+
+@dataclass(frozen=True, slots=True)
+class Key(Expr):
+    """A value of the partition's own key (`partition.dt`); bound before an engine sees the expression."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Compare(Expr):
+    op: Comparison
+    left: Expr
+    right: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class And(Expr):
+    args: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Or(Expr):
+    args: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not(Expr):
+    arg: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class IsNull(Expr):
+    arg: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class IsNan(Expr):
+    """NULL for NULL; FALSE for everything that is not a float."""
+
+    arg: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class IsInf(Expr):
+    """NULL for NULL; FALSE for everything that is not a float."""
+
+    arg: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class In(Expr):
+    """Equality with any of the values; NULL for NULL. The values hold no NULL."""
+
+    arg: Expr
+    values: tuple[Scalar, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Matches(Expr):
+    """Regular expression found anywhere in the text (anchor with ^ and $). Linear-time engines: no look-around."""
+
+    arg: Expr
+    pattern: str
+    flavour: Flavour = "re2"
+
+
+@dataclass(frozen=True, slots=True)
+class Arith(Expr):
+    """Integers are computed in 128 bits and never wrap. `/` is float division; by zero, and `%` by zero, is NULL."""
+
+    op: Operator
+    left: Expr
+    right: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Expr):
+    """A closed set of functions. `length` counts code points of text, bytes of binary, items of lists and maps."""
+
+    name: Function
+    args: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket(Expr):
+    """Signed logarithmic bucket of a number: 0 for 0, else sign * (1 + 2**20 + ceil(ln|x| * 50)).
+
+    A bucket spans 2 % of its value, so its middle is within 1 % of every member. NULL for NULL, NaN and infinity.
+    `ln` agrees between engines, `log2` does not.
+    """
+
+    arg: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Value(Expr):
+    """A number computed over the whole partition (`max(at)`); legal only in table-level rules."""
+
+    aggregate: object  # an ir.aggregate.Aggregate; typed loosely to keep this module at the bottom
+
+
+BUCKETS_PER_E = 50
+BUCKET_OFFSET = 2**20 + 1
+
+
+def children(expr: Expr) -> Iterator[Expr]:
+    for field in fields(expr):
+        value = getattr(expr, field.name)
+        if isinstance(value, Expr):
+            yield value
+        elif isinstance(value, tuple):
+            yield from (v for v in value if isinstance(v, Expr))
+
+
+def walk(expr: Expr) -> Iterator[Expr]:
+    yield expr
+    for child in children(expr):
+        yield from walk(child)
+
+
+def columns(expr: Expr | None) -> frozenset[Path]:
+    """Paths the expression reads."""
+    return frozenset(e.path for e in walk(expr) if isinstance(e, Col)) if expr is not None else frozenset()
+
+
+def replace_leaves(expr: Expr, leaves: dict[Expr, Expr]) -> Expr:
+    """The same expression with the given nodes exchanged."""
+    if expr in leaves:
+        return leaves[expr]
+    changes: dict[str, object] = {}
+    for field in fields(expr):
+        value = getattr(expr, field.name)
+        if isinstance(value, Expr):
+            changes[field.name] = replace_leaves(value, leaves)
+        elif isinstance(value, tuple) and any(isinstance(v, Expr) for v in value):
+            changes[field.name] = tuple(replace_leaves(v, leaves) if isinstance(v, Expr) else v for v in value)
+        else:
+            changes[field.name] = value
+    return type(expr)(**changes)
+
+
+def all_of(*args: Expr | None) -> Expr | None:
+    """Conjunction that drops absent parts; None when nothing is left."""
+    present = tuple(a for a in args if a is not None)
+    return present[0] if len(present) == 1 else And(present) if present else None
+
+
+def is_number(expr: Expr) -> Expr:
+    return Not(IsNan(expr))

@@ -1,0 +1,102 @@
+"""What is answered: the outcome of each check, and the verdict with its reasons. Plain data; reports turn it into text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from dq.ir.check import Origin, Severity
+from dq.ir.data import DataFile, Schema
+from dq.ir.metric import Dimension
+
+
+class Status(StrEnum):
+    PASS = "pass"
+    FAIL = "fail"
+    ERROR = "error"  # could not be judged
+    SKIP = "skip"  # nothing in scope
+
+
+class Cause(StrEnum):
+    DATA = "data"
+    SUITE = "suite"
+    USAGE = "usage"
+    GATE = "gate"
+
+
+class Verdict(StrEnum):
+    PROMOTE = "promote"
+    QUARANTINE = "quarantine"
+    HOLD = "hold"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One offending row: file, position from 1, and the values of the check's columns by name."""
+
+    file: str
+    row: int
+    values: tuple[tuple[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    id: str
+    column: str | None
+    metric: str
+    dimension: Dimension
+    severity: Severity
+    status: Status
+    cause: Cause | None
+    observed: Any
+    bound: str
+    failed_rows: int | None = None
+    total_rows: int | None = None
+    evidence: tuple[Evidence, ...] = ()
+    message: str = ""
+    origin: Origin = Origin()
+
+    @property
+    def blocks(self) -> bool:
+        return self.status in (Status.FAIL, Status.ERROR) and self.severity is Severity.BLOCK
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a partition is not promoted, in words for somebody woken up; `next` is the nearest fix."""
+
+    cause: Cause
+    id: str
+    message: str
+    next: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """How the answer was reached: the only part of a document that differs between engines."""
+
+    engine: str = ""
+    passes: int = 0
+    seconds: float = 0.0
+    bytes_read: int = 0
+    peak_memory_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """All that is known of a partition after judging: what the gate records and every door shows."""
+
+    source: str
+    partition: str
+    digest: str
+    verdict: Verdict
+    rows: int | None
+    bytes: int
+    files: tuple[DataFile, ...]
+    reasons: tuple[Reason, ...]
+    checks: tuple[CheckResult, ...]
+    schema: Schema
+    changes: tuple[str, ...] = ()
+    scan: Scan = Scan()
+    suite_digest: str = ""
