@@ -10,8 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from dq.ir.data import DataFile, Finding, Footer, Reading, Schema, Type
+from dq.ir.data import FILE, RAW, ROW, DataFile, Finding, Footer, Reading, Schema, Type, raw
 from dq.ir.expr import Scalar
+
+__all__ = ["FILE", "RAW", "ROW", "Dataset", "Engine", "ParquetPart", "Reader", "Unreadable", "raw"]
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -19,14 +21,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from dq.ir.aggregate import Aggregate
-
-FILE = "⟨file⟩"  # path of the landed file, as in DataFile.path
-ROW = "⟨row⟩"  # position from 1: line of a text file, row number of a Parquet file, row index of a frame
-
-
-def raw(name: str) -> str:
-    """Hidden column: the text of `name` that could not be read as its declared type."""
-    return f"⟨raw⟩{name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +48,13 @@ class Dataset:
     connection: Any = None
     table: str = ""
     frame: pa.Table | None = None
+    raw_columns: frozenset[str] = frozenset()  # hidden raw-text columns the table has
     close: Callable[[], None] = lambda: None
+
+    @property
+    def readable(self) -> bool:
+        """Whether any file could be opened."""
+        return bool(self.parts or self.table) or self.frame is not None
 
 
 class Engine(Protocol):

@@ -6,15 +6,12 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from dq.ir.data import Declared, Reading
 from dq.ir.expr import Comparison, Scalar
 from dq.ir.metric import Metric
 from dq.ir.scalar import compare
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 Unit: TypeAlias = Literal["value", "share of rows", "share of previous"]
 
@@ -34,7 +31,7 @@ class Condition:
 
     def __str__(self) -> str:
         if self.unit == "value":
-            return f"{self.op} {self.limit}"
+            return f"{self.op} {self.limit!s}"
         percent = f"{Decimal(str(self.limit)) * 100:f}"
         percent = percent.rstrip("0").rstrip(".") if "." in percent else percent
         return f"{self.op} {percent}%" + (" of previous" if self.unit == "share of previous" else "")
@@ -125,7 +122,3 @@ class Suite:
     memory: Memory = field(default_factory=Memory)
     on_fail: Literal["quarantine", "split", "warn"] = "quarantine"
     digest: str = ""
-
-
-def previous_of(previous: Mapping[str, Scalar] | None, check: Check) -> Scalar:
-    return None if previous is None else previous.get(check.id)

@@ -99,7 +99,7 @@ def decode(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     if "$type" in value:
-        cls = _classes().get(value["$type"])
+        cls: Any = _classes().get(value["$type"])
         if cls is None or not is_dataclass(cls):
             raise ValueError(f'"{value["$type"]}" is no part of the language')
         return cls(**{k: decode(v) for k, v in value.items() if k != "$type"})
@@ -124,9 +124,9 @@ def canonical(value: Any) -> str:
 
 def _classes() -> dict[str, Any]:
     """Every class of the language by name: dataclasses and enums of `dq.ir`, and the metrics that are loaded."""
-    from dq.ir import aggregate, check, data, expr, metric, result
+    from dq.ir import aggregate, check, contract, data, expr, metric, result
 
     found: dict[str, Any] = dict(metric.REGISTRY)
-    for module in (expr, aggregate, data, metric, check, result):
+    for module in (expr, aggregate, data, metric, check, contract, result):
         found.update({n: c for n, c in vars(module).items() if isinstance(c, type) and c.__module__ == module.__name__})
     return found

@@ -13,6 +13,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+# Hidden columns every engine sees beside the data.
+FILE = "⟨file⟩"  # path of the landed file, as in DataFile.path
+ROW = "⟨row⟩"  # position from 1: line of a text file, row number of a Parquet file, row index of a frame
+RAW = "⟨raw⟩"  # prefix of a column that holds landed text which could not be read as its declared type
+
+
+def raw(name: str) -> str:
+    """Hidden column: the text of `name` that could not be read as its declared type, else NULL."""
+    return RAW + name
+
+
 class Kind(StrEnum):
     BOOL = "bool"
     INT8 = "int8"
@@ -100,7 +111,8 @@ class Schema:
 
     def find(self, path: Path) -> Type | None:
         """Type at the path through structs; None where there is no such column or leaf."""
-        fields, found = self.fields, None
+        fields: tuple[Field, ...] = self.fields
+        found: Type | None = None
         for name in path:
             found = next((f.type for f in fields if f.name == name), None)
             if found is None:
@@ -202,7 +214,7 @@ def fits(found: Type, declared: Type) -> bool:
         return integer_range(found.kind)[1] < 10**whole
     if declared.kind is Kind.DOUBLE:
         return found.kind in {Kind.FLOAT, Kind.INT8, Kind.INT16, Kind.INT32, Kind.UINT8, Kind.UINT16, Kind.UINT32}
-    return declared.kind is Kind.STRING and found.kind in TEXTS
+    return bool(declared.kind is Kind.STRING and found.kind in TEXTS)
 
 
 def _same_kind_fits(found: Type, declared: Type) -> bool:

@@ -138,9 +138,13 @@ class Bucket(Expr):
 
 @dataclass(frozen=True, slots=True)
 class Value(Expr):
-    """A number computed over the whole partition (`max(at)`); legal only in table-level rules."""
+    """A number computed over the whole partition (`max(at)`); legal only in table-level rules.
+
+    `part` says which number of the aggregate's state it is; None: the state itself.
+    """
 
     aggregate: object  # an ir.aggregate.Aggregate; typed loosely to keep this module at the bottom
+    part: Literal["mean", "stddev", "median", "groups"] | None = None
 
 
 BUCKETS_PER_E = 50

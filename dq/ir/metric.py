@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from dq.ir.data import Finding, Footer, Schema
-from dq.ir.expr import Path, Scalar
+from dq.ir.aggregate import Aggregate, Count, FirstRows
+from dq.ir.data import Finding, Schema
+from dq.ir.expr import Expr, Not, Path, Scalar, all_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from dq.ir.aggregate import Aggregate
 
 
 class Dimension(StrEnum):
@@ -37,25 +36,23 @@ class Facts:
     schema: Schema = Schema()
     files: tuple[tuple[str, Schema], ...] = ()
     bytes: int = 0
+    file_count: int = 0
     findings: tuple[Finding, ...] = ()
     accepted: Schema | None = None
     twin: str | None = None
     keys: tuple[tuple[str, Scalar], ...] = ()
-    footer: Footer | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A metric's value. Row-level metrics count failing rows of `total`; `absent` rows could not be judged (NULL).
+    """A metric's value. Row-level metrics count failing rows of `total` rows in scope.
 
     `note` says in words what a number cannot (column names, file names).
     """
 
     value: Scalar
     total: int | None = None
-    absent: int = 0
     note: str = ""
-    evidence: tuple[tuple[str, int, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,7 +73,11 @@ class Metric:
         """Columns the metric reads; a missing one makes its check SKIP (`schema.column_present` blocks)."""
         return frozenset().union(*(a.columns() for a in self.aggregates()))
 
-    def evidence(self, show: tuple[Path, ...], limit: int) -> Aggregate | None:
+    def phrase(self) -> str:
+        """What a failing row or number is, to stand behind a count: `outside [0, 500]`."""
+        return ""
+
+    def evidence(self) -> Aggregate | None:
         """Aggregate that fetches a few offending rows; None for table-level metrics."""
         return None
 
@@ -89,3 +90,23 @@ def metric(cls: M) -> M:
     """Register a metric class under its class name, which the codec writes."""
     REGISTRY[cls.__name__] = cls
     return cls
+
+
+@dataclass(frozen=True)
+class RowMetric(Metric):
+    """Counts the rows in scope for which `ok` is FALSE. NULL fails nothing: completeness is a metric of its own."""
+
+    ok: Expr
+    where: Expr | None = None
+
+    unit: ClassVar[str] = "rows"
+
+    def aggregates(self) -> tuple[Aggregate, ...]:
+        return Count(self.where), Count(all_of(self.where, Not(self.ok)))
+
+    def measure(self, states: Mapping[Aggregate, Any], facts: Facts) -> Measure | None:
+        total, failing = self.aggregates()
+        return Measure(states[failing], states[total]) if states[total] else None
+
+    def evidence(self) -> Aggregate:
+        return FirstRows(all_of(self.where, Not(self.ok)), tuple(sorted(self.paths())))

@@ -100,3 +100,57 @@ class Judgement:
     changes: tuple[str, ...] = ()
     scan: Scan = Scan()
     suite_digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What stands for one content (`digest`) of a partition. `n` counts decisions on it from 1; the highest stands.
+
+    `content` identifies the bytes whatever the files are called; `values` are the numbers later partitions are compared
+    with, by check id; `by` and `why` are set where a person decided.
+    """
+
+    source: str
+    partition: str
+    digest: str
+    n: int
+    verdict: Verdict
+    decided_at: str
+    run_id: str
+    suite_digest: str
+    content: str
+    files: tuple[DataFile, ...]
+    rows: int | None
+    values: tuple[tuple[str, Any], ...]
+    schema: Schema
+    reasons: tuple[Reason, ...] = ()
+    by: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """A person declared the partition's layout and levels normal: from it on they are what others are compared with."""
+
+    source: str
+    partition: str
+    digest: str
+    values: tuple[tuple[str, Any], ...]
+    schema: Schema
+    by: str
+    why: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """One commit: which content readers of the partition see since then. `revision` counts from 1."""
+
+    source: str
+    partition: str
+    revision: int
+    digest: str
+    path: str
+    files: tuple[DataFile, ...]
+    published_at: str
+    run_id: str

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from dq.ir import expr as e
-from dq.ir.data import INTEGERS, NUMBERS, TEXTS, TIMES, Kind, Type, format_path
+from dq.ir.data import FLOATS, INTEGERS, NUMBERS, TEXTS, TIMES, Kind, Type, format_path
 
 if TYPE_CHECKING:
     from dq.ir.data import Schema
@@ -47,7 +47,8 @@ def check(expr: e.Expr, schema: Schema) -> tuple[e.Expr, Type]:
             pairs = tuple(_fitting(e.Lit(v), _literal(v), kind, "is one of") for v in values)
             return replace(expr, arg=arg, values=tuple(p.value for p in pairs)), _BOOL
         case e.And(args) | e.Or(args):
-            return replace(expr, args=tuple(_boolean(a, schema) for a in args)), _BOOL
+            kept = tuple(_boolean(a, schema) for a in args if not _idle(a, expr, schema))
+            return (kept[0] if len(kept) == 1 else replace(expr, args=kept)), _BOOL
         case e.Not(arg):
             return replace(expr, arg=_boolean(arg, schema)), _BOOL
         case e.IsNull(arg) | e.IsNan(arg) | e.IsInf(arg):
@@ -67,6 +68,18 @@ def check(expr: e.Expr, schema: Schema) -> tuple[e.Expr, Type]:
         case e.Call(name, args):
             return _call(name, args, schema)
     raise Mistyped(f"{type(expr).__name__} is no row expression")
+
+
+def _idle(part: e.Expr, whole: e.And | e.Or, schema: Schema) -> bool:
+    """Whether a test for NaN says nothing: the operand is no float, and its NULL is already told by a sibling."""
+    match part:
+        case e.Not(e.IsNan(arg)) if isinstance(whole, e.And):
+            told = any(isinstance(a, (e.Compare, e.In, e.Matches)) and arg in e.children(a) for a in whole.args)
+        case e.IsNan(arg) if isinstance(whole, e.Or):
+            told = e.IsNull(arg) in whole.args
+        case _:
+            return False
+    return told and check(arg, schema)[1].kind not in FLOATS
 
 
 _BOOL = Type(Kind.BOOL)

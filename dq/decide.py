@@ -1,0 +1,66 @@
+"""Results and policy -> verdict with reasons. Quarantine is the data's fault, hold is ours or the suite's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dq.ir.result import Cause, CheckResult, Reason, Status, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dq.ir.check import Suite
+
+
+def decide(suite: Suite, results: Iterable[CheckResult]) -> tuple[Verdict, tuple[Reason, ...]]:
+    """Promote only when every blocking check was judged and none failed; zero checks is a hold, never a pass."""
+    results = tuple(results)
+    if not results:
+        return Verdict.HOLD, (Reason(Cause.SUITE, "table.checks", "no check was judged", "add checks to the contract"),)
+    blocking = [r for r in results if r.blocks]
+    errors = [r for r in blocking if r.status is Status.ERROR]
+    faults = [r for r in blocking if r.status is Status.FAIL]
+    if suite.on_fail == "warn":
+        faults = [r for r in faults if r.metric == "readable" and r.column is None]
+    if errors:
+        return Verdict.HOLD, tuple(_reason(suite, r) for r in errors)
+    if faults:
+        return Verdict.QUARANTINE, tuple(_reason(suite, r) for r in ranked(faults))
+    return Verdict.PROMOTE, ()
+
+
+_RANK = (
+    "readable",
+    "not_empty",
+    "column_present",
+    "strict",
+    "type",
+    "files_agree",
+    "same_content",
+    "row_count",
+    "rule",
+)
+
+
+def ranked(results: Iterable[CheckResult]) -> list[CheckResult]:
+    """The fault that explains others first: structure, layout, volume, then by share of rows."""
+
+    def rank(r: CheckResult) -> tuple[int, float]:
+        place = _RANK.index(r.metric) if r.metric in _RANK else len(_RANK)
+        share = r.failed_rows / r.total_rows if r.failed_rows and r.total_rows else 0.0
+        return (place, -share)
+
+    return sorted(results, key=rank)
+
+
+def _reason(suite: Suite, result: CheckResult) -> Reason:
+    cause = result.cause or Cause.GATE
+    if cause is Cause.SUITE:
+        step = f"mend {result.origin.file or 'the suite'}, then run the gate again"
+    elif cause is Cause.GATE:
+        step = "run the gate again; the data was not judged"
+    elif result.metric in ("change", "row_count", "same_content"):
+        step = f'land it again, or  dq accept {suite.source} PARTITION --reason "…"  if this is the new normal'
+    else:
+        step = "land it again, or change the rule in the contract"
+    return Reason(cause, result.id, result.message, step)

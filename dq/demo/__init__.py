@@ -1,0 +1,1 @@
+"""Bundled real landings for `dq demo`; see ATTRIBUTION.md."""

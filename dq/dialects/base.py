@@ -1,0 +1,193 @@
+"""What dialects share: YAML read with the line of every key, patterns every engine understands, and errors by line."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import yaml
+
+from dq.errors import SuiteError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Place: TypeAlias = "tuple[str | int, ...]"
+LARGEST_BYTES = 1_000_000
+DEEPEST = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """Plain values, and the line (from 1) of every key and list item."""
+
+    value: Any
+    lines: dict[Place, int]
+
+    def line(self, place: Place) -> int:
+        """Of the place, or of the nearest one above it that was written."""
+        while place and place not in self.lines:
+            place = place[:-1]
+        return self.lines.get(place, 1)
+
+
+@dataclass
+class Problems:
+    """Errors of one file, collected so that all are told at once."""
+
+    file: str
+    found: list[tuple[int, str]] = field(default_factory=list)
+
+    def add(self, line: int, message: str) -> None:
+        if (line, message) not in self.found:
+            self.found.append((line, message))
+
+    def settle(self) -> None:
+        """Raise one SuiteError with a line per error, in order of lines; return where there is none."""
+        if not self.found:
+            return
+        (line, first), *rest = sorted(self.found, key=lambda p: p[0])
+        more = "".join(f"\n{self.file}:{n}: {message}" for n, message in rest)
+        raise SuiteError(first + more, file=self.file, line=line)
+
+
+def read_yaml(text: str, file: str) -> Document:
+    """YAML 1.2 scalars (`no` and `16:00` are text, dates stay text); no aliases, tags, doubled keys. Raises SuiteError."""
+    if len(text.encode(errors="surrogatepass")) > LARGEST_BYTES:
+        raise SuiteError(f"larger than {LARGEST_BYTES:,} bytes", file=file)
+    try:
+        reader = _YamlReader(yaml.parse(text, Loader=yaml.SafeLoader), file)
+        return reader.document()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line, column = (mark.line, mark.column) if mark else (0, 0)
+        lines = text.splitlines() or [""]
+        shown = lines[min(line, len(lines) - 1)]
+        message = f"no YAML: {error.problem or error.context} (column {column + 1})"
+        raise SuiteError(f"{message}\n    {shown}\n    {' ' * column}^", file=file, line=line + 1) from None
+    except yaml.YAMLError as error:
+        raise SuiteError(f"no YAML: {getattr(error, 'reason', 'it cannot be read')}", file=file) from None
+
+
+_NULL = re.compile(r"~|null|Null|NULL|")
+_BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_INT = re.compile(r"[-+]?[0-9]+")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+
+
+def _scalar(text: str) -> Any:
+    if _NULL.fullmatch(text):
+        return None
+    if text in _BOOL:
+        return _BOOL[text]
+    if _INT.fullmatch(text) and len(text) <= 40:
+        return int(text)
+    return float(text) if _FLOAT.fullmatch(text) else text
+
+
+class _YamlReader:
+    def __init__(self, events: Iterator[yaml.Event], file: str) -> None:
+        self.events = events
+        self.file = file
+        self.lines: dict[Place, int] = {}
+
+    def fault(self, event: yaml.Event, message: str) -> SuiteError:
+        return SuiteError(message, file=self.file, line=event.start_mark.line + 1)
+
+    def document(self) -> Document:
+        value: Any = None
+        documents = 0
+        for event in self.events:
+            if isinstance(event, yaml.DocumentStartEvent):
+                documents += 1
+                if documents > 1:
+                    raise self.fault(event, "one document per file: remove the second ---")
+                value = self.value(next(self.events), ())
+        return Document(value, self.lines)
+
+    def value(self, event: yaml.Event, place: Place) -> Any:
+        if len(place) > DEEPEST:
+            raise self.fault(event, f"nested deeper than {DEEPEST} levels")
+        if isinstance(event, yaml.AliasEvent):
+            raise self.fault(event, f"aliases (*{event.anchor}) are not allowed: write the value out")
+        if getattr(event, "tag", None) not in (None, "!"):
+            raise self.fault(event, f"tags ({event.tag}) are not allowed: quote what is text")
+        if isinstance(event, yaml.MappingStartEvent):
+            return self.mapping(place)
+        if isinstance(event, yaml.SequenceStartEvent):
+            return self.sequence(place)
+        return _scalar(event.value) if event.implicit[0] else event.value
+
+    def mapping(self, place: Place) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        while not isinstance(event := next(self.events), yaml.MappingEndEvent):
+            if not isinstance(event, yaml.ScalarEvent):
+                raise self.fault(event, "a key is a plain text")
+            key = event.value
+            if key in found:
+                raise self.fault(event, f'the key "{key}" is written twice')
+            self.lines[*place, key] = event.start_mark.line + 1
+            found[key] = self.value(next(self.events), (*place, key))
+        return found
+
+    def sequence(self, place: Place) -> list[Any]:
+        found: list[Any] = []
+        while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
+            inner = (*place, len(found))
+            self.lines[inner] = event.start_mark.line + 1
+            found.append(self.value(event, inner))
+        return found
+
+
+_CLASS = re.compile(r"\[\^?\]?(?:\\.|\[:\^?\w+:\]|[^\]\\])*\]", re.DOTALL)
+_TOKEN = re.compile(rf"\\[pP](?:\{{\w+\}}|\w)|\\.|{_CLASS.pattern}|\(\?P?[^\w\s]?[^):]?|\{{[^}}]*\}}?|.", re.DOTALL)
+_REPEAT = re.compile(r"\{(\d+)(?:,(\d*))?\}")
+_MOST_REPEATS = 1000
+
+
+def check_pattern(pattern: str) -> None:
+    """Raises ValueError unless RE2 and Rust's regex read the pattern alike: linear time, no look-around."""
+    plain = "".join(_portable(t[0]) for t in _TOKEN.finditer(pattern))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            re.compile(plain)
+    except re.error as error:
+        raise ValueError(f"the pattern {pattern} cannot be read: {error.msg} at position {error.pos}") from None
+    except (FutureWarning, DeprecationWarning) as error:
+        raise ValueError(f"the pattern {pattern} is ambiguous: {str(error).lower()}; escape it with \\") from None
+    except (OverflowError, RecursionError):
+        raise ValueError(f"the pattern {pattern[:40]} is too large") from None
+
+
+def _portable(token: str) -> str:
+    """The token as Python checks it. Raises ValueError on what engines do not share."""
+    if token.startswith("(?") and (why := _group_fault(token)):
+        raise ValueError(f"patterns run in linear time: {why} ({token}...) is not allowed")
+    if re.fullmatch(r"\\[0-9]", token):
+        raise ValueError(f"patterns run in linear time: a back-reference ({token}) is not allowed")
+    if token in (r"\Z", r"\z", r"\G", r"\K"):
+        raise ValueError(f"{token} is not known to every engine: write $ for the end")
+    if token.startswith("{"):
+        repeat = _REPEAT.fullmatch(token)
+        if not repeat:
+            raise ValueError(f"{token} is no count: write {{2}} or {{2,5}}, or \\{{ for a brace")
+        if max(int(n) for n in repeat.groups() if n) > _MOST_REPEATS:
+            raise ValueError(f"{token} repeats more than {_MOST_REPEATS:,} times")
+    if token.startswith((r"\p", r"\P")):
+        return "a"
+    return re.sub(r"\[:\^?\w+:\]", "a", token) if token.startswith("[") else token
+
+
+def _group_fault(token: str) -> str:
+    if token.startswith(("(?=", "(?!")):
+        return "look-ahead"
+    if token.startswith(("(?<=", "(?<!")):
+        return "look-behind"
+    if token.startswith("(?P="):
+        return "a back-reference"
+    if token.startswith(("(?>", "(?(", "(?#")):
+        return "this group"
+    return ""

@@ -1,0 +1,54 @@
+"""The one way to a DuckDB connection: locked to the files it was made for, in UTC, without extensions from outside."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import duckdb
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def connect(
+    locations: Iterable[str] = (), *, threads: int | None = None, memory_bytes: int | None = None, temp: str
+) -> duckdb.DuckDBPyConnection:
+    """An in-memory database that may read `locations` (files, or directories with all below them), and nothing else.
+
+    `temp` is a private directory of the caller: it is allowed too, and tables spill below it. DuckDB follows symbolic
+    links before it compares, so a link leads nowhere that is not allowed. Nothing of this can be changed afterwards.
+    """
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "autoload_known_extensions": False,
+        "autoinstall_known_extensions": False,
+        "allow_community_extensions": False,
+        "allow_persistent_secrets": False,
+        "python_enable_replacements": False,
+        "temp_directory": os.path.join(temp, "spill"),
+    }
+    if threads is not None:
+        config["threads"] = threads
+    if memory_bytes is not None:
+        config["memory_limit"] = f"{memory_bytes}B"
+    places = {os.path.realpath(location) for location in locations}
+    folders = sorted(p for p in places if os.path.isdir(p))
+    connection = duckdb.connect(":memory:", config=config)
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute(f"SET allowed_directories = {literals([os.path.realpath(temp), *folders])}")
+    connection.execute(f"SET allowed_paths = {literals(sorted(places.difference(folders)))}")
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+    return connection
+
+
+def literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def literals(texts: Iterable[str]) -> str:
+    return "[" + ", ".join(map(literal, texts)) + "]"
+
+
+def identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

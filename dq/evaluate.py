@@ -1,0 +1,216 @@
+"""States -> metric values -> check results. Pure; a check that cannot be judged is never a pass."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from dq.ir.check import Severity
+from dq.ir.data import RAW, format_path
+from dq.ir.metric import Dimension, Facts, Measure
+from dq.ir.result import Cause, CheckResult, Evidence, Status
+from dq.metrics import schema as schema_metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from dq.ir.aggregate import Aggregate, RowState
+    from dq.ir.check import Check, Condition
+    from dq.ir.data import Finding
+    from dq.ir.expr import Scalar
+    from dq.plan import Plan
+
+MASK = "•••"
+
+
+def evaluate(
+    checks: Iterable[Check],
+    plan: Plan,
+    states: Mapping[Aggregate, Any],
+    facts: Facts,
+    previous: Mapping[str, Scalar] | None = None,
+    pii: frozenset[str] = frozenset(),
+) -> tuple[CheckResult, ...]:
+    """Hold each check's metric against its bound. `states` are keyed as bound; `previous` maps check id to the value
+    of the last partition that teaches, None when there is none: relative bounds are then SKIP."""
+    results = []
+    for item in checks:
+        if item.id in plan.unjudged:
+            unjudged = plan.unjudged[item.id]
+            results.append(_result(item, unjudged.status, unjudged.cause, None, unjudged.message))
+            continue
+        if any(plan.bound.get(a) not in states for a in item.metric.aggregates()):
+            results.append(_unread(item) if facts.findings else _result(item, *_LOST))
+            continue
+        answers = {a: states[plan.bound[a]] for a in item.metric.aggregates()}
+        results.append(_judge(item, item.metric.measure(answers, facts), previous, pii))
+    return tuple(results)
+
+
+_LOST = (Status.ERROR, Cause.GATE, None, "the engine gave no answer")
+
+
+def _unread(check: Check) -> CheckResult:
+    """Skipped after a structural finding, which blocks by itself: one fault, one outcome."""
+    return _result(check, Status.SKIP, None, None, "the data could not be read")
+
+
+def unread(checks: Iterable[Check]) -> tuple[CheckResult, ...]:
+    """Every check of a partition of which no file could be opened."""
+    return tuple(map(_unread, checks))
+
+
+def structure(findings: Iterable[Finding], pii: frozenset[str] = frozenset()) -> tuple[CheckResult, ...]:
+    """One failing result per kind of structural finding (`table.ragged` ...); without any, `table.readable` passes."""
+    kinds: dict[str, list[Finding]] = {}
+    for finding in findings:
+        kinds.setdefault(finding.kind, []).append(finding)
+    return tuple(_structural(k, f, pii) for k, f in kinds.items()) or (_structural("readable", [], pii),)
+
+
+def _structural(kind: str, found: list[Finding], pii: frozenset[str]) -> CheckResult:
+    rows = [f.rows for f in found if f.rows is not None]
+    told = [f"{f.file}: {f.message}" if f.file else f.message for f in found]
+    more = f" (and {len(told) - 5} more files)" if len(told) > 5 else ""
+    lines = [Evidence(file, row, (("line", MASK if pii else text),)) for f in found for file, row, text in f.evidence]
+    return CheckResult(
+        id=f"table.{kind}",
+        column=None,
+        metric="readable",
+        dimension=Dimension.SCHEMA,
+        severity=Severity.BLOCK,
+        status=Status.FAIL if found else Status.PASS,
+        cause=Cause.DATA if found else None,
+        observed=len(found),
+        bound="= 0",
+        failed_rows=sum(rows) if rows else None,
+        evidence=tuple(lines[:5]),
+        message=f"{kind}: " + "; ".join(told[:5]) + more if found else "",
+    )
+
+
+def _judge(
+    check: Check, measure: Measure | None, previous: Mapping[str, Scalar] | None, pii: frozenset[str]
+) -> CheckResult:
+    if measure is None:
+        return _result(check, Status.SKIP, None, None, "nothing in scope")
+    before = (previous or {}).get(check.id)
+    held = [c.holds(measure.value, measure.total, before) for c in check.bound.conditions]
+    if False in held:
+        broken = check.bound.conditions[held.index(False)]
+        return _result(check, Status.FAIL, Cause.DATA, measure, _words(check, measure, broken, before, pii), pii)
+    if None in held:
+        return _result(check, Status.SKIP, None, measure, "no earlier partition to compare with", pii)
+    return _result(check, Status.PASS, None, measure, "", pii)
+
+
+def _result(
+    check: Check,
+    status: Status,
+    cause: Cause | None,
+    measure: Measure | None,
+    message: str,
+    pii: frozenset[str] = frozenset(),
+) -> CheckResult:
+    observed = None if measure is None else measure.value
+    by_rows = measure is not None and check.metric.unit == "rows"
+    if observed is not None and check.column in pii and check.metric.unit == "value":
+        observed = MASK
+    return CheckResult(
+        id=check.id,
+        column=check.column,
+        metric=check.metric.name,
+        dimension=check.metric.dimension,
+        severity=check.severity,
+        status=status,
+        cause=cause,
+        observed=observed,
+        bound=str(check.bound),
+        failed_rows=int(measure.value) if by_rows and measure else None,  # type: ignore[arg-type]
+        total_rows=measure.total if measure else None,
+        message=message,
+        origin=check.origin,
+    )
+
+
+def _words(check: Check, measure: Measure, broken: Condition, before: Scalar, pii: frozenset[str]) -> str:
+    phrase, unit = check.metric.phrase(), check.metric.unit
+    if isinstance(check.metric, schema_metrics.Layout):
+        return measure.note
+    if unit == "violations":
+        return (
+            f"{phrase} {measure.note}"
+            if check.metric.name == "same_content"
+            else f"{phrase} does not hold: {measure.note}"
+        )
+    if unit == "rows":
+        share = f"{percent(measure.value, measure.total)}, allowed {_allowed(broken)}"
+        return f"{number(measure.value)} rows ({share}) {phrase}".rstrip()
+    if unit == "ratio":
+        return f"{percent(measure.value, 1)} {phrase}, expected {check.bound}"
+    value = MASK if check.column in pii and unit == "value" else number(measure.value)
+    if broken.unit == "share of previous":
+        return f"{value} {phrase}, {_against(measure.value, before)} the previous {number(before)}; expected {broken}"
+    return f"{value} {phrase}".rstrip() + f", expected {check.bound}"
+
+
+def _allowed(condition: Condition) -> str:
+    return str(condition).removeprefix("<= ").removeprefix("= ")
+
+
+def _against(value: Any, before: Any) -> str:
+    change = (Fraction(value) - Fraction(before)) / Fraction(before) if before else Fraction(0)
+    return f"{abs(float(change)) * 100:.0f} % {'below' if change < 0 else 'above'}"
+
+
+def percent(part: Any, whole: Any) -> str:
+    """A share in as many digits as it takes not to say 0 % or 100 % of what is neither."""
+    share = Fraction(part) / Fraction(whole) * 100 if whole else Fraction(0)
+    for digits in (0, 1, 2, 4, 6):
+        text = f"{float(share):.{digits}f}"
+        if share in (0, 100) or float(text) not in (0.0, 100.0):
+            return f"{text} %"
+    return f"{float(share):.1e} %"
+
+
+def number(value: Any) -> str:
+    """Thousands separated by commas; floats in up to six significant digits or as many as they have decimals."""
+    if isinstance(value, bool) or value is None:
+        return str(value)
+    if isinstance(value, (int, Decimal)):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.6g}" if abs(value) < 1e6 else f"{value:,.2f}"
+    return str(value)
+
+
+def questions_of_evidence(checks: Iterable[Check], results: Iterable[CheckResult]) -> dict[str, Aggregate]:
+    """Check id -> the aggregate that fetches a few offending rows, for the checks that failed."""
+    failed = {r.id for r in results if r.status is Status.FAIL}
+    asked = {c.id: c.metric.evidence() for c in checks if c.id in failed}
+    return {k: a for k, a in asked.items() if a is not None}
+
+
+def with_evidence(
+    results: Iterable[CheckResult],
+    rows: Mapping[str, tuple[RowState, ...]],
+    shown: Mapping[str, tuple[str, ...]],
+    pii: frozenset[str],
+) -> tuple[CheckResult, ...]:
+    """Attach offending rows; values of `pii` columns are masked, and what was not asked for is not shown."""
+    return tuple(
+        replace(r, evidence=tuple(_evidence(row, shown[r.id], pii) for row in rows[r.id])) if rows.get(r.id) else r
+        for r in results
+    )
+
+
+def _evidence(row: RowState, names: tuple[str, ...], pii: frozenset[str]) -> Evidence:
+    plain_names = [n.removeprefix(RAW) for n in names]
+    values = tuple((n, MASK if n in pii and v is not None else v) for n, v in zip(plain_names, row.values, strict=True))
+    return Evidence(row.file, row.row, values)
+
+
+def shown_names(aggregate: Any) -> tuple[str, ...]:
+    return tuple(p[0] if p[0].startswith(RAW) else format_path(p) for p in aggregate.show)

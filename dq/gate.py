@@ -1,0 +1,295 @@
+"""The one use case: inventory -> judge -> decide -> record -> publish, partition after partition in key order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from dq import inventory, publish
+from dq.errors import HoldError, SourceChanged
+from dq.ir import document
+from dq.ir.check import Suite
+from dq.ir.result import Acceptance, Cause, Decision, Judgement, Publication, Reason, Verdict
+from dq.judge import Asking, Background, held, judge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from dq.engines.base import Dataset
+    from dq.history import History
+    from dq.ir.contract import Contract
+    from dq.ir.data import Partition
+    from dq.stores.base import Store
+
+TRIES = 3  # a partition that changes while it is judged is judged again so often, then held
+
+
+@dataclass(frozen=True, slots=True)
+class Zones:
+    """Where a source's data is and goes. `prefix` is its folder in landing; without `curated` nothing is moved."""
+
+    landing: Store
+    prefix: str
+    history: Store
+    quarantine: Store | None = None
+    curated: Store | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which partitions, and what to do. `again`: decided ones too; `dry`: judge, but write nothing."""
+
+    keys: frozenset[str] | None = None
+    again: bool = False
+    only_quarantined: bool = False
+    dry: bool = False
+    by: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of the gate over one source."""
+
+    contract: Contract
+    zones: Zones
+    history: History
+    open_data: Callable[[Partition, Suite], Dataset]
+    asking: Asking
+    run_id: str
+    wanted: Wanted = field(default_factory=Wanted)
+
+    @property
+    def moment(self) -> str:
+        return self.asking.now.isoformat()
+
+
+def gate(run: Run) -> Iterator[dict[str, Any]]:
+    """Documents of the partitions that were decided, finished or held; with `keys`, of standing decisions too.
+
+    A partition that is not ready is passed over; a person who names it gets a hold that says why.
+    """
+    with run.history.lock(run.contract.source):
+        known = run.history.decisions(run.contract.source)
+        published = run.history.publications(run.contract.source)
+        accepted = run.history.acceptances(run.contract.source)
+        past = Past(run, known, published, accepted)
+        for landed in inventory.scan(run.zones.landing, run.zones.prefix, run.contract, run.asking.now.timestamp()):
+            named = run.wanted.keys is not None and landed.partition.key in run.wanted.keys
+            if run.wanted.keys is not None and not named:
+                past.pass_by(landed.partition)
+                continue
+            if landed.waiting:
+                if named:
+                    yield _hold(run, landed.partition, landed.waiting)
+                continue
+            outcome = _decide(run, past, landed, named)
+            if outcome is not None:
+                yield outcome
+
+
+class Past:
+    """What earlier partitions of the source taught, walked in key order."""
+
+    def __init__(
+        self,
+        run: Run,
+        known: dict[str, dict[str, Decision]],
+        published: dict[str, list[Publication]],
+        accepted: list[Acceptance],
+    ) -> None:
+        self.contract = run.contract
+        self.known, self.published = known, published
+        self.accepted = {(a.partition, a.digest): a for a in accepted}
+        self.teacher: dict[tuple[Any, ...], tuple[Partition, Decision | Acceptance]] = {}
+        self.seen: dict[str, str] = {}  # content -> first partition that held it
+
+    def pass_by(self, partition: Partition) -> None:
+        """Learn from a partition that is not judged now: from the decision that readers see."""
+        for decision in self.known.get(partition.key, {}).values():
+            self.seen.setdefault(decision.content, partition.key)
+        promoted = [d for d in self.known.get(partition.key, {}).values() if d.verdict is Verdict.PROMOTE]
+        if promoted:
+            self.learn(partition, promoted[-1])
+        self._adopt(partition, "")
+
+    def learn(self, partition: Partition, decision: Decision) -> None:
+        self.seen.setdefault(decision.content, partition.key)
+        if decision.verdict is Verdict.PROMOTE:
+            self.teacher[inventory.series(partition)] = (partition, decision)
+
+    def _adopt(self, partition: Partition, digest: str) -> None:
+        """A new normal that a person declared counts from the accepted partition on."""
+        for (key, accepted_digest), acceptance in self.accepted.items():
+            if key == partition.key and digest in ("", accepted_digest):
+                self.teacher[inventory.series(partition)] = (partition, acceptance)
+
+    def background(self, partition: Partition, suite: Suite) -> Background:
+        self._adopt(partition, partition.digest)
+        teacher, lesson = self.teacher.get(inventory.series(partition), (None, None))
+        twin = self.seen.get(inventory.content(partition.files))
+        twin = None if twin == partition.key else twin
+        if teacher is None or lesson is None:
+            return Background(twin=twin)
+        same_layout = self.contract.suite_at(dict(teacher.values)).digest == suite.digest
+        return Background(dict(lesson.values), lesson.schema if same_layout else None, twin)
+
+    def standing(self, partition: Partition) -> Decision | None:
+        return self.known.get(partition.key, {}).get(partition.digest)
+
+    def is_published(self, partition: Partition) -> Publication | None:
+        commits = self.published.get(partition.key, [])
+        return commits[-1] if commits and commits[-1].digest == partition.digest else None
+
+
+def _decide(run: Run, past: Past, landed: inventory.Landed, named: bool) -> dict[str, Any] | None:
+    """Judge and carry out, or finish what stands; None when there is nothing to do and nobody asked."""
+    partition = landed.partition
+    try:
+        recorded = [d.files for d in past.known.get(partition.key, {}).values()]
+        partition = inventory.identify(partition, run.zones.landing, recorded, run.zones.prefix)
+        standing = past.standing(partition)
+        if standing is not None and not _again(run, standing):
+            finished = _finish(run, past, partition, standing)
+            past.learn(partition, standing)
+            past._adopt(partition, partition.digest)
+            return _adopted(run, past, partition, standing) if finished or named else None
+        judgement, profile = _judge_steadily(run, past, landed, partition)
+        if judgement.verdict is Verdict.HOLD or run.wanted.dry:
+            return _document(run, partition, judgement, attempt=not run.wanted.dry)
+        return _carry_out(run, past, partition, judgement, profile, (standing.n if standing else 0) + 1)
+    except HoldError as error:
+        return _hold(run, partition, str(error))
+
+
+def _again(run: Run, standing: Decision) -> bool:
+    return run.wanted.again and (not run.wanted.only_quarantined or standing.verdict is Verdict.QUARANTINE)
+
+
+def _judge_steadily(run: Run, past: Past, landed: inventory.Landed, partition: Partition) -> tuple[Judgement, Any]:
+    """Judge bytes that are the same before and after; raises SourceChanged when they never are."""
+    suite = run.contract.suite_at(dict(partition.values))
+    if landed.fault:
+        return _misplaced(partition, suite, landed.fault), None
+    judged = judge(
+        partition, suite, lambda: run.open_data(partition, suite), past.background(partition, suite), run.asking
+    )
+    if not _unchanged(run, partition):
+        raise SourceChanged("landing changed while it was judged: nothing is decided, it is judged again next time")
+    return judged
+
+
+def _unchanged(run: Run, partition: Partition) -> bool:
+    """Whether landing still holds exactly the judged files: none touched, none gone, none come late."""
+    landing, base = run.zones.landing, f"{run.zones.prefix}/{partition.key}".strip("/")
+    judged = {f.path: f.signature for f in partition.files}
+    if partition.single_file:
+        entry = landing.stat(base)
+        return entry is not None and entry.signature in judged.values()
+    listed = {e.path.removeprefix(f"{base}/"): e for e in landing.list(base)}
+    return judged == {p: e.signature for p, e in listed.items() if inventory.is_data(p, e.bytes)}
+
+
+def _misplaced(partition: Partition, suite: Suite, fault: str) -> Judgement:
+    """A file that belongs to no partition: quarantined under its own path, unopened."""
+    step = "land it where the layout says, or extend `layout` in the contract"
+    found = held(partition, suite, fault)
+    return replace(found, verdict=Verdict.QUARANTINE, reasons=(Reason(Cause.DATA, "table.layout", fault, step),))
+
+
+def _carry_out(
+    run: Run, past: Past, partition: Partition, judgement: Judgement, profile: Any, n: int
+) -> dict[str, Any]:
+    """Record first, then move; a decision somebody else recorded meanwhile is adopted."""
+    mine = Decision(
+        source=partition.source,
+        partition=partition.key,
+        digest=partition.digest,
+        n=n,
+        verdict=judgement.verdict,
+        decided_at=run.moment,
+        run_id=run.run_id,
+        suite_digest=judgement.suite_digest,
+        content=inventory.content(partition.files),
+        files=partition.files,
+        rows=judgement.rows,
+        values=_values(judgement),
+        schema=judgement.schema,
+        reasons=judgement.reasons,
+        by=run.wanted.by,
+        why=run.wanted.why,
+    )
+    body = document.result(
+        judgement, landing=_landing(run, partition), decided_at=run.moment, run_id=run.run_id
+    )  # fmt: skip
+    stands = run.history.record(mine, body, profile)
+    past.known.setdefault(partition.key, {})[partition.digest] = stands
+    _finish(run, past, partition, stands)
+    past.learn(partition, stands)
+    if stands is not mine:
+        return _adopted(run, past, partition, stands)
+    return _situated(run, past, partition, stands, body)
+
+
+def _values(judgement: Judgement) -> tuple[tuple[str, Any], ...]:
+    """Numbers that later partitions may be compared with."""
+    numbers = (int, float)
+    return tuple((c.id, c.observed) for c in judgement.checks if isinstance(c.observed, numbers) and c.cause is None)
+
+
+def _finish(run: Run, past: Past, partition: Partition, decision: Decision) -> bool:
+    """Whatever the decision still asks for; whether anything was left to do."""
+    if run.wanted.dry:
+        return False
+    if decision.verdict is Verdict.PROMOTE and run.zones.curated is not None:
+        newest = list(past.known[partition.key].values())[-1]
+        if past.is_published(partition) or newest.digest != decision.digest:
+            return False
+        commit = publish.promote(partition, decision, run.zones.curated, run.history, run.moment)
+        past.published.setdefault(partition.key, []).append(commit)
+        return True
+    if decision.verdict is Verdict.QUARANTINE and run.zones.quarantine is not None:
+        path = f"{decision.source}/{decision.partition}/{decision.digest}/quarantine.json"
+        if run.zones.quarantine.exists(path):
+            return False
+        publish.quarantine(partition, decision, run.zones.quarantine, _landing(run, partition))
+        return True
+    return False
+
+
+def _adopted(run: Run, past: Past, partition: Partition, decision: Decision) -> dict[str, Any]:
+    """The stored document of the standing decision."""
+    body = run.history.document(decision) or {}
+    return _situated(run, past, partition, decision, {**body, "adopted": True})
+
+
+def _situated(run: Run, past: Past, partition: Partition, decision: Decision, body: dict[str, Any]) -> dict[str, Any]:
+    """The document with what became of the partition: success only once it is published, where there is a zone for it."""
+    commit = past.is_published(partition)
+    done = decision.verdict is Verdict.PROMOTE and (commit is not None or run.zones.curated is None)
+    place = f"{run.zones.curated.url}/{commit.path}" if commit and run.zones.curated else None
+    return {
+        **body,
+        "verdict": decision.verdict.value,
+        "success": done,
+        "published": place,
+        "revision": commit.revision if commit else len(past.published.get(partition.key, [])) + 1,
+    }
+
+
+def _document(run: Run, partition: Partition, judgement: Judgement, *, attempt: bool) -> dict[str, Any]:
+    if attempt:
+        why = "; ".join(r.message for r in judgement.reasons)
+        run.history.attempt(partition.source, partition.key, partition.digest, run.run_id, why, run.moment)
+    return document.result(
+        judgement, landing=_landing(run, partition), decided_at=run.moment, run_id=run.run_id
+    )  # fmt: skip
+
+
+def _hold(run: Run, partition: Partition, why: str) -> dict[str, Any]:
+    suite = run.contract.suite_at(dict(partition.values))
+    return _document(run, partition, held(partition, suite, why), attempt=False)
+
+
+def _landing(run: Run, partition: Partition) -> str:
+    return run.zones.landing.location(f"{run.zones.prefix}/{partition.key}".strip("/"))

@@ -1,0 +1,128 @@
+"""Append-only memory of a source in a store: decisions, documents, publications, acceptances, attempts. Records are
+created if absent and never changed; of decisions on one digest the highest n stands."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
+
+from dq.errors import StoreError
+from dq.ir.codec import decode, encode
+from dq.ir.result import Acceptance, Decision, Publication
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+
+    from dq.stores.base import Store
+
+
+class History:
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def lock(self, source: str) -> AbstractContextManager[None]:
+        return self.store.lock(_segment(source))
+
+    def decisions(self, source: str) -> dict[str, dict[str, Decision]]:
+        """Standing decisions: partition -> digest -> decision. Digests of a partition stand in order of decision."""
+        found: dict[str, dict[str, Decision]] = defaultdict(dict)
+        for _, body in self._records("decisions", source):
+            one: Decision = body
+            standing = found[one.partition].get(one.digest)
+            if standing is None or one.n > standing.n:
+                found[one.partition][one.digest] = one
+        return {p: dict(sorted(by.items(), key=lambda d: d[1].decided_at)) for p, by in found.items()}
+
+    def record(self, decision: Decision, document: dict[str, Any], profile: Any) -> Decision:
+        """Write the decision as the next on its digest; returns the one that stands, somebody else's if they were first."""
+        name = f"{_folder(decision.source, decision.partition)}/{decision.digest}"
+        full = json.dumps({"document": document, "profile": encode(profile)}).encode()
+        self.store.put_if_absent(f"documents/{name}/{decision.n}-{decision.run_id}.json", full)
+        if self.store.put_if_absent(f"decisions/{name}/{decision.n}.json", _dump(decision)):
+            return decision
+        return self._load(f"decisions/{name}/{decision.n}.json")  # type: ignore[no-any-return]
+
+    def document(self, decision: Decision) -> dict[str, Any] | None:
+        return self._full(decision).get("document")
+
+    def profile(self, decision: Decision) -> Any:
+        """The partition's profile states, or None where it was not profiled."""
+        return decode(self._full(decision).get("profile"))
+
+    def _full(self, decision: Decision) -> dict[str, Any]:
+        name = f"{_folder(decision.source, decision.partition)}/{decision.digest}"
+        content = self.store.read(f"documents/{name}/{decision.n}-{decision.run_id}.json")
+        return json.loads(content) if content else {}
+
+    def publications(self, source: str) -> dict[str, list[Publication]]:
+        """Commits by partition, oldest first; readers see the last."""
+        found: dict[str, list[Publication]] = defaultdict(list)
+        for _, one in self._records("published", source):
+            found[one.partition].append(one)
+        return {p: sorted(all_, key=lambda one: one.revision) for p, all_ in found.items()}
+
+    def publish(self, publication: Publication) -> Publication:
+        """Record a commit under the next free revision."""
+        while True:
+            name = f"published/{_folder(publication.source, publication.partition)}/{publication.revision}.json"
+            if self.store.put_if_absent(name, _dump(publication)):
+                return publication
+            publication = replace(publication, revision=publication.revision + 1)
+
+    def acceptances(self, source: str) -> list[Acceptance]:
+        return [one for _, one in self._records("accepted", source)]
+
+    def accept(self, acceptance: Acceptance) -> None:
+        folder = f"accepted/{_folder(acceptance.source, acceptance.partition)}"
+        n = 1
+        while not self.store.put_if_absent(f"{folder}/{n}.json", _dump(acceptance)):
+            n += 1
+
+    def attempt(self, source: str, partition: str, digest: str, run_id: str, why: str, at: str) -> None:
+        """A hold is no decision: it leaves one line, and the partition is tried again."""
+        body = json.dumps({"at": at, "run_id": run_id, "why": why}).encode()
+        self.store.put_if_absent(f"attempts/{_folder(source, partition)}/{digest or 'unknown'}/{run_id}.json", body)
+
+    def attempts(self, source: str) -> dict[str, list[dict[str, str]]]:
+        found: dict[str, list[dict[str, str]]] = defaultdict(list)
+        prefix = f"attempts/{_segment(source)}"
+        for entry in self.store.list(prefix):
+            content = self.store.read(entry.path)
+            if content:
+                key = "/".join(map(unquote, entry.path.removeprefix(prefix).strip("/").split("/")[:-2]))
+                found[key].append(json.loads(content))
+        return {k: sorted(v, key=lambda a: a["at"]) for k, v in found.items()}
+
+    def sources(self) -> list[str]:
+        """Sources with any decision."""
+        return sorted({unquote(e.path.split("/")[1]) for e in self.store.list("decisions")})
+
+    def _records(self, kind: str, source: str) -> Iterator[tuple[str, Any]]:
+        for entry in self.store.list(f"{kind}/{_segment(source)}"):
+            if entry.path.endswith(".json") and not entry.path.rsplit("/", 1)[-1].startswith("."):
+                yield entry.path, self._load(entry.path)
+
+    def _load(self, path: str) -> Any:
+        content = self.store.read(path)
+        try:
+            return decode(json.loads(content or b""))
+        except (ValueError, TypeError, KeyError) as error:
+            raise StoreError(f"{self.store.url}/{path} is no record of the gate ({type(error).__name__})") from error
+
+
+def _dump(record: Any) -> bytes:
+    return json.dumps(encode(record), separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _folder(source: str, partition: str) -> str:
+    """Where records of a partition lie: every path segment quoted, so that no key names a folder of its own choosing."""
+    return "/".join(_segment(p) for p in (source, *partition.split("/")))
+
+
+def _segment(text: str) -> str:
+    quoted = quote(text, safe="=,+@ ")
+    return "%2E" + quoted[1:] if quoted.startswith(".") else quoted

@@ -1,0 +1,67 @@
+"""What a team agreed on for a source: where its partitions lie, when they are ready, and which suite holds when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from dq.ir.check import Suite
+from dq.ir.expr import Scalar
+from dq.ir.layout import moment
+from dq.ir.scalar import compare
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A partition is ready when its marker landed, it was quiet for long enough, or its manifest is complete."""
+
+    marker: str | None = None
+    quiet_seconds: float | None = None
+    manifest: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """A partition is late when it did not land `every_seconds` after the last, by `by` o'clock in `timezone`."""
+
+    every_seconds: float
+    by: str = "00:00"
+    timezone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """The suite that holds for partitions whose time key is `start` or later."""
+
+    start: Scalar
+    suite: Suite
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """`suite` holds before the first version. `layout` is below the source's landing; None: every file one partition."""
+
+    source: str
+    suite: Suite
+    layout: str | None = None
+    versions: tuple[Version, ...] = ()
+    ready: Ready = Ready()
+    expected: Expected | None = None
+    series: tuple[str, ...] = ()
+    on_fail: Literal["quarantine", "split", "warn"] = "quarantine"
+    split_max_ratio: float = 0.05
+    quarantine_copy: bool = False
+    owner: str = ""
+    file: str = ""
+
+    def suite_at(self, keys: Mapping[str, Scalar]) -> Suite:
+        """The suite for a partition: of the last version that started at or before its time key."""
+        now = moment(keys)
+        held = self.suite
+        for version in self.versions:
+            if now is not None and compare(now, version.start) >= 0:
+                held = version.suite
+        return held

@@ -1,0 +1,66 @@
+"""The documents doors print: `dq.result/1`. Keys are stable; `tests/golden/documents` and the JSON Schemas hold them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dq.ir.check import Severity
+from dq.ir.codec import plain
+from dq.ir.result import CheckResult, Judgement, Status, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def result(
+    judgement: Judgement,
+    *,
+    landing: str = "",
+    decided_at: str = "",
+    run_id: str = "",
+    revision: int | None = None,
+    published: str | None = None,
+) -> dict[str, Any]:
+    """One partition's outcome. `success` tells whether it would exit 0."""
+    return {
+        "schema": "dq.result/1",
+        "source": judgement.source,
+        "partition": judgement.partition,
+        "revision": revision,
+        "digest": judgement.digest,
+        "verdict": judgement.verdict.value,
+        "success": judgement.verdict is Verdict.PROMOTE,
+        "adopted": False,
+        "published": published,
+        "landing": landing,
+        "rows": judgement.rows,
+        "rows_quarantined": judgement.rows if judgement.verdict is Verdict.QUARANTINE else 0,
+        "bytes": judgement.bytes,
+        "files": [{"path": f.path, "bytes": f.bytes, "digest": f.digest} for f in judgement.files],
+        "reasons": [plain(r) for r in judgement.reasons],
+        "counts": counts(judgement.checks),
+        "checks": [_check(c) for c in judgement.checks],
+        "changes": list(judgement.changes),
+        "anomalies": [],
+        "scan": plain(judgement.scan),
+        "suite_digest": judgement.suite_digest,
+        "decided_at": decided_at,
+        "run_id": run_id,
+    }
+
+
+def counts(checks: Iterable[CheckResult]) -> dict[str, int]:
+    """`fail` counts what failed at block, `warn` what failed at warn."""
+    tally = dict.fromkeys(("pass", "fail", "warn", "error", "skip"), 0)
+    for check in checks:
+        failed_softly = check.status is Status.FAIL and check.severity is Severity.WARN
+        tally["warn" if failed_softly else check.status.value] += 1
+    return tally
+
+
+def _check(check: CheckResult) -> dict[str, Any]:
+    body: dict[str, Any] = plain(check)
+    body["evidence"] = [
+        {"file": e.file, "row": e.row, "values": {n: plain(v) for n, v in e.values}} for e in check.evidence
+    ]
+    return body

@@ -1,0 +1,100 @@
+"""Do values agree with each other, and the whole with its key? Rules over rows, and over numbers of the partition."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from dq.ir.expr import Expr, Key, Lit, Value, replace_leaves, walk
+from dq.ir.metric import Dimension, Facts, Measure, Metric, RowMetric, metric
+from dq.ir.scalar import evaluate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dq.ir.aggregate import Aggregate
+    from dq.ir.expr import Scalar
+
+
+@metric
+@dataclass(frozen=True)
+class Rule(RowMetric):
+    """A condition over the columns of one row; NaN fails every comparison but !=."""
+
+    name: ClassVar[str] = "rule"
+    dimension: ClassVar[Dimension] = Dimension.CONSISTENCY
+
+    text: str = ""
+
+    def phrase(self) -> str:
+        return f"break {self.text}"
+
+
+@metric
+@dataclass(frozen=True)
+class TableRule(Metric):
+    """A condition over aggregates and partition keys: 1 where it is FALSE, or where its operands do not compare or a
+    key is missing (the note says so). Nothing in scope where it is NULL."""
+
+    name: ClassVar[str] = "rule"
+    dimension: ClassVar[Dimension] = Dimension.CONSISTENCY
+    unit: ClassVar[str] = "violations"
+
+    condition: Expr
+    text: str = ""
+
+    def aggregates(self) -> tuple[Aggregate, ...]:
+        return tuple(e.aggregate for e in walk(self.condition) if isinstance(e, Value))  # type: ignore[misc]
+
+    def measure(self, states: Mapping[Aggregate, Any], facts: Facts) -> Measure | None:
+        keys = dict(facts.keys)
+        leaves: dict[Expr, Expr] = {}
+        said = []
+        for e in walk(self.condition):
+            if isinstance(e, Value):
+                number = _number(e, states[e.aggregate])  # type: ignore[index]
+                leaves[e] = Lit(number)
+                said.append(str(number))
+            elif isinstance(e, Key):
+                if e.name not in keys:
+                    return Measure(1, note=f'no partition key "{e.name}"')
+                leaves[e] = Lit(keys[e.name])
+                said.append(f"partition.{e.name} = {keys[e.name]}")
+        try:
+            held = evaluate(replace_leaves(self.condition, leaves), {})
+        except TypeError:
+            return Measure(1, note=f"{', '.join(said)} do not compare")
+        return None if held is None else Measure(0 if held else 1, note=", ".join(said))
+
+    def phrase(self) -> str:
+        return self.text
+
+
+def _number(value: Value, state: Any) -> Scalar:
+    match value.part:
+        case "mean":
+            return state.mean if state.n else None
+        case "stddev":
+            return math.sqrt(state.m2 / (state.n - 1)) if state.n > 1 else None
+        case "median":
+            return state[0] if state else None
+        case "groups":
+            return state.groups
+    return state
+
+
+@metric
+@dataclass(frozen=True)
+class SameContent(Metric):
+    """1 when an earlier partition of the source holds the very same bytes."""
+
+    name: ClassVar[str] = "same_content"
+    dimension: ClassVar[Dimension] = Dimension.CONSISTENCY
+    unit: ClassVar[str] = "violations"
+
+    def measure(self, states: Mapping[Aggregate, Any], facts: Facts) -> Measure:
+        return Measure(int(facts.twin is not None), note=facts.twin or "")
+
+    def phrase(self) -> str:
+        return "the same content as the earlier partition"

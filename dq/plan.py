@@ -1,0 +1,177 @@
+"""Checks and profile -> unique aggregates -> passes by family. Pure: what is asked, never how an engine does it.
+
+Binding turns what a suite asked into what the landed schema can answer: partition keys become literals, text literals
+beside times become times, and an expression that does not fit the schema is set aside with the reason.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from dq.ir import footer as footers
+from dq.ir.aggregate import Aggregate, DuplicateKeys, FirstRows
+from dq.ir.data import RAW, Footer, Kind, Schema, format_path
+from dq.ir.expr import Expr, Key, Lit, Path, replace_leaves, walk
+from dq.ir.result import Cause, Status
+from dq.ir.typecheck import Mistyped, Unknown, check
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from dq.ir.check import Check
+    from dq.ir.expr import Scalar
+
+Storage: TypeAlias = Literal["parquet", "text", "frame"]
+FAMILIES = ("simple", "tally", "exact", "top", "rows")
+SMALL_ROWS = 250_000  # below, Polars answers before DuckDB has planned
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What the planner knows of an opened partition."""
+
+    storage: Storage
+    schema: Schema
+    rows: int | None = None
+    bytes: int = 0
+    footer: Footer | None = None
+    keys: tuple[tuple[str, Scalar], ...] = ()
+    hidden: frozenset[str] = frozenset()  # raw-text columns that exist
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One read of the data by one engine. `bytes` is what its columns weigh, where footers say so."""
+
+    family: str
+    engine: str
+    aggregates: tuple[Aggregate, ...]
+    columns: tuple[Path, ...] = ()
+    bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unjudged:
+    """Why a check has no answer on this schema."""
+
+    status: Status
+    cause: Cause | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`bound` maps an aggregate as asked to itself as an engine sees it; `known` holds states the footers gave."""
+
+    passes: tuple[Pass, ...] = ()
+    bound: Mapping[Aggregate, Aggregate] = field(default_factory=dict)
+    known: Mapping[Aggregate, Any] = field(default_factory=dict)
+    unjudged: Mapping[str, Unjudged] = field(default_factory=dict)
+
+
+def plan(
+    checks: Iterable[Check],
+    questions: Iterable[Aggregate],
+    shape: Shape,
+    engine: str = "auto",
+    *,
+    promised: frozenset[str] = frozenset(),
+) -> Plan:
+    """Fold everything asked into passes. `promised` names columns whose absence another check already tells."""
+    bound: dict[Aggregate, Aggregate] = {}
+    unjudged: dict[str, Unjudged] = {}
+    for item in checks:
+        try:
+            bound.update({a: bind(a, shape) for a in item.metric.aggregates()})
+        except Unknown as error:
+            unjudged[item.id] = _missing(error.path, shape.schema, promised)
+        except Mistyped as error:
+            unjudged[item.id] = Unjudged(Status.FAIL, Cause.DATA, str(error))
+    for question in questions:
+        bound[question] = bind(question, shape)
+    known = {a: s for a in dict.fromkeys(bound.values()) if (s := _footer_state(a, shape)) is not footers.MISSING}
+    asked = [a for a in dict.fromkeys(bound.values()) if a not in known]
+    return Plan(passes_over(asked, shape, engine), bound, known, unjudged)
+
+
+def passes_over(aggregates: Iterable[Aggregate], shape: Shape, engine: str = "auto") -> tuple[Pass, ...]:
+    """Bound aggregates in as few passes as engines run fastest: families are not mixed, each reads its columns only."""
+    groups: dict[tuple[str, str], list[Aggregate]] = {}
+    for aggregate in aggregates:
+        key = (aggregate.family, choose(aggregate.family, shape, engine))
+        groups.setdefault(key, []).append(aggregate)
+    order = sorted(groups, key=lambda k: FAMILIES.index(k[0]))
+    return tuple(_pass(family, name, groups[family, name], shape) for family, name in order)
+
+
+def choose(family: str, shape: Shape, engine: str = "auto") -> str:
+    """Engine for a family: DuckDB where text was parsed, for keys, and where memory is short; Polars in memory and small."""
+    if engine != "auto":
+        return engine
+    if shape.storage == "text":
+        return "duckdb"
+    if shape.storage == "frame" or (shape.rows is not None and shape.rows <= SMALL_ROWS):
+        return "polars"
+    return "duckdb"
+
+
+def _pass(family: str, engine: str, aggregates: list[Aggregate], shape: Shape) -> Pass:
+    paths = tuple(sorted(frozenset().union(*(a.columns() for a in aggregates))))
+    weight = None
+    if shape.footer is not None:
+        tops = {p[0] for p in paths}
+        weight = sum(c.bytes for p, c in shape.footer.columns if p[0] in tops)
+    return Pass(family, engine, tuple(aggregates), paths, weight)
+
+
+def bind(aggregate: Aggregate, shape: Shape) -> Aggregate:
+    """The aggregate as the landed schema answers it. Raises Unknown or Mistyped."""
+    changes: dict[str, Any] = {}
+    for part in fields(aggregate):
+        value = getattr(aggregate, part.name)
+        if isinstance(value, Expr):
+            changes[part.name] = _bind(value, shape, condition=part.name == "where")
+        elif isinstance(value, tuple) and value and all(isinstance(v, Expr) for v in value):
+            changes[part.name] = tuple(_bind(v, shape) for v in value)
+    if isinstance(aggregate, (FirstRows, DuplicateKeys)):
+        changes["show"] = tuple(p for p in aggregate.show if shape.schema.find(p) or p[0] in shape.hidden)
+    return replace(aggregate, **changes)
+
+
+def _bind(expr: Expr, shape: Shape, *, condition: bool = False) -> Expr:
+    keys = dict(shape.keys)
+    leaves: dict[Expr, Expr] = {}
+    for e in walk(expr):
+        if isinstance(e, Key):
+            if e.name not in keys:
+                raise Mistyped(f'no partition key "{e.name}"; keys are {", ".join(keys) or "none"}')
+            leaves[e] = Lit(keys[e.name])
+    checked, found = check(replace_leaves(expr, leaves), _with_hidden(shape))
+    if condition and found.kind not in (Kind.BOOL, Kind.NULL):
+        raise Mistyped(f"a condition is needed, not {found}")
+    return checked
+
+
+def _with_hidden(shape: Shape) -> Schema:
+    from dq.ir.data import Field, Type
+
+    hidden = tuple(Field(name, Type(Kind.STRING)) for name in sorted(shape.hidden))
+    return replace(shape.schema, fields=shape.schema.fields + hidden) if hidden else shape.schema
+
+
+def _missing(path: Path, schema: Schema, promised: frozenset[str]) -> Unjudged:
+    """A column that did not land: told once by `column_present`; a column nobody promised fails its own check."""
+    if path[0].startswith(RAW):
+        return Unjudged(Status.SKIP, None, "the data is typed: nothing was read from text")
+    name = format_path(path)
+    if path[0] in promised:
+        return Unjudged(Status.SKIP, None, f'column "{name}" did not land')
+    from dq.errors import nearest
+
+    listed = ", ".join(schema.names[:12])
+    return Unjudged(Status.FAIL, Cause.DATA, f'no column "{name}"{nearest(name, schema.names)}; {listed} landed')
+
+
+def _footer_state(aggregate: Aggregate, shape: Shape) -> Any:
+    return footers.answer(aggregate, shape.footer) if shape.footer is not None else footers.MISSING

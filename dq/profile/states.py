@@ -1,0 +1,265 @@
+"""A profile is states, not numbers: profiles of partitions add up to the profile of the source.
+
+Merging is exact, associative and commutative but for `distinct` and `top`, which keep their stated error. What one side
+does not know is not known of the whole: such a statistic is left out, never guessed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from dq.ir import codec
+from dq.ir.aggregate import Aggregate, Count, Distinctness, TopState, distinct_estimate
+from dq.ir.data import FLOATS, NUMBERS, TEXTS, TIMES, Schema, Type, fits
+from dq.ir.expr import And, Col, IsNull, Path
+from dq.profile.questions import HASHABLE, STATISTICS, Depth, Subject, asked, duplicate_rows, in_utc
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+STATE_VERSION = 1
+LONGEST_VALUE = 256  # characters of text, bytes of binary: longer single values do not enter a profile
+KEY_CANDIDATES = 32
+MISSING_TOGETHER = 12
+NEARLY_UNIQUE_RATIO = 0.9  # three standard errors of the estimate below 1
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnProfile:
+    """`rows` of the partitions that have the column; `types` all it had; `states` by statistic name; a statistic that
+    is absent is unknown."""
+
+    path: Path
+    types: tuple[Type, ...]
+    rows: int = 0
+    states: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def type(self) -> Type:
+        """The widest type; the first by name where none holds all."""
+        return next((t for t in self.types if all(fits(other, t) for other in self.types)), self.types[0])
+
+    @property
+    def present(self) -> int:
+        """Rows with a value; NaN is a value here."""
+        return self.rows - int(self.states.get("nulls", 0))
+
+    @property
+    def comparable(self) -> bool:
+        """Whether values of all its types can be told apart and put in one order."""
+        return len({_group(t) for t in self.types}) == 1
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """States of one partition or of several. `states` are the table's own (depth full), which do not merge:
+    `rows` (Distinctness of all columns) and `missing_together` (rows in which both columns of a pair are NULL).
+    """
+
+    source: str = ""
+    partitions: tuple[str, ...] = ()
+    rows: int = 0
+    files: int = 0
+    bytes: int = 0
+    now: datetime | None = None
+    columns: tuple[ColumnProfile, ...] = ()
+    states: Mapping[str, Any] = field(default_factory=dict)
+
+    def column(self, path: Path) -> ColumnProfile | None:
+        return next((c for c in self.columns if c.path == path), None)
+
+
+zero = Profile()
+
+
+def profile(
+    source: str,
+    partition: str,
+    schema: Schema,
+    states: Mapping[Aggregate, Any],
+    rows: int,
+    now: datetime,
+    depth: Depth = "core",
+    *,
+    files: int = 1,
+    bytes: int = 0,  # noqa: A002
+    pii: Collection[str] = (),
+) -> Profile:
+    """Profile from the answers to `questions` of the same arguments; an answer that is missing stays unknown."""
+    columns = []
+    for path, type_ in schema.leaves():
+        answers = {n: states[a] for n, a in asked(path, type_, now, pii).items() if a in states}
+        columns.append(ColumnProfile(path, (type_,), rows, _short(answers)))
+    whole = [states[a] for a in duplicate_rows(schema) if depth == "full" and a in states]
+    table = {"rows": whole[0]} if whole else {}
+    return Profile(source, (partition,), rows, files, bytes, in_utc(now), tuple(columns), table)
+
+
+def _short(states: dict[str, Any]) -> dict[str, Any]:
+    """Without values too long to keep. What leaves the top values raises their error, so the bound stays true."""
+    kept = {n: s for n, s in states.items() if n not in ("min", "max") or not _long(s)}
+    top = kept.get("top")
+    if top is not None:
+        long = [count for value, count in top.counts if _long(value)]
+        counts = tuple((v, n) for v, n in top.counts if not _long(v))
+        kept["top"] = TopState(counts, max([top.error, *(n + top.error for n in long)]))
+    return kept
+
+
+def _long(value: Any) -> bool:
+    return isinstance(value, (str, bytes)) and len(value) > LONGEST_VALUE
+
+
+def merge(left: Profile, right: Profile) -> Profile:
+    """Profile of the rows of both. A column that one side lacks is unknown there: its `rows` do not grow.
+
+    Raises ValueError for different sources.
+    """
+    if zero in (left, right):
+        return right if left == zero else left
+    if left.source != right.source:
+        raise ValueError(f'profiles of "{left.source}" and "{right.source}" do not merge')
+    names = [c.path for c in left.columns]
+    if names != [c.path for c in right.columns]:
+        names = sorted({*names, *(c.path for c in right.columns)})
+    moments = [p.now for p in (left, right) if p.now]
+    return Profile(
+        left.source,
+        tuple(sorted(left.partitions + right.partitions)),
+        left.rows + right.rows,
+        left.files + right.files,
+        left.bytes + right.bytes,
+        max(moments, default=None),
+        tuple(_merge_column(left.column(path), right.column(path)) for path in names),
+    )
+
+
+def _merge_column(left: ColumnProfile | None, right: ColumnProfile | None) -> ColumnProfile:
+    if left is None or right is None:
+        found = left or right
+        assert found is not None
+        return found
+    whole = _whole(left, right)
+    types = {t for c in whole for t in c.types}
+    merged = ColumnProfile(left.path, tuple(sorted(types, key=lambda t: (str(t), repr(t)))), left.rows + right.rows)
+    if len(whole) == 1:
+        states = dict(whole[0].states)
+    else:
+        common = (n for n in STATISTICS if n in left.states and n in right.states)
+        names = [n for n in common if n == "nulls" or _adds_up(n, merged, left.states[n], right.states[n])]
+        states = {n: _merge_state(n, merged, left.states[n], right.states[n]) for n in names}
+    if "nulls" in left.states and "nulls" in right.states:
+        states["nulls"] = left.states["nulls"] + right.states["nulls"]
+    return replace(merged, states=states)
+
+
+def _whole(left: ColumnProfile, right: ColumnProfile) -> tuple[ColumnProfile, ...]:
+    """The sides that hold values: a column of nothing but NULL adds rows and says nothing of values or types."""
+    valued = tuple(c for c in (left, right) if c.present)
+    return valued or (left, right)
+
+
+def _adds_up(name: str, column: ColumnProfile, left: Any, right: Any) -> bool:
+    """Equal values of different types need not hash alike, nor equal values in different engines."""
+    if not column.comparable or name != "distinct":
+        return column.comparable
+    stamps = {s.stamp for s in (left, right) if s.registers}
+    return len(stamps) < 2 and len({t.kind for t in column.types}) == 1
+
+
+_ANY_TIME = datetime(1970, 1, 1, tzinfo=UTC)  # how states add up does not depend on the time they were asked for
+
+
+def _merge_state(name: str, column: ColumnProfile, left: Any, right: Any) -> Any:
+    if {type(left), type(right)} == {float, Decimal}:
+        left, right = float(left), float(right)
+    aggregate = STATISTICS[name].build(Subject(Col(column.path), column.type, _ANY_TIME))
+    return aggregate.merge(left, right)
+
+
+def _group(type_: Type) -> str:
+    groups = (("number", NUMBERS), ("text", TEXTS), ("time", TIMES))
+    return next((name for name, kinds in groups if type_.kind in kinds), type_.kind.value)
+
+
+def second_questions(found: Profile) -> tuple[Aggregate, ...]:
+    """What depth `full` asks once the first answers are known: exact uniqueness of the columns that may be keys, and
+    which columns are missing together."""
+    keys: Iterable[Aggregate] = _key_questions(found).values()
+    return tuple(dict.fromkeys((*keys, *_missing_questions(found).values())))
+
+
+def deepen(found: Profile, states: Mapping[Aggregate, Any]) -> Profile:
+    """The profile with the answers to `second_questions`: `key` of columns, `missing_together` of the table."""
+    keys = {path: states[a] for path, a in _key_questions(found).items() if a in states}
+    columns = tuple(
+        replace(c, states={**c.states, "key": keys[c.path]}) if c.path in keys else c for c in found.columns
+    )
+    together = {pair: states[a] for pair, a in _missing_questions(found).items() if a in states}
+    return replace(found, columns=columns, states={**found.states, "missing_together": together})
+
+
+def _key_questions(found: Profile) -> dict[Path, Aggregate]:
+    """Floats are no keys."""
+    near = [c for c in found.columns if c.type.kind in HASHABLE - FLOATS and "distinct" in c.states and c.present]
+    near = [c for c in near if distinct_estimate(c.states["distinct"]) >= NEARLY_UNIQUE_RATIO * c.present]
+    return {c.path: Distinctness((Col(c.path),)) for c in near[:KEY_CANDIDATES]}
+
+
+def _missing_questions(found: Profile) -> dict[tuple[Path, Path], Aggregate]:
+    """Pairs among the columns that miss most, but not all; of a struct only the struct."""
+    nulls = {c.path: c.states.get("nulls", 0) for c in found.columns if len(c.path) == 1}
+    partial = sorted((p for p, n in nulls.items() if 0 < n < found.rows), key=lambda p: (-nulls[p], p))
+    chosen = sorted(partial[:MISSING_TOGETHER])
+    return {(a, b): Count(And((IsNull(Col(a)), IsNull(Col(b))))) for i, a in enumerate(chosen) for b in chosen[i + 1 :]}
+
+
+def encode(found: Profile) -> dict[str, Any]:
+    """JSON-ready form that `decode` reads back to an equal profile."""
+    return {
+        "state_version": STATE_VERSION,
+        "source": found.source,
+        "partitions": list(found.partitions),
+        "rows": found.rows,
+        "files": found.files,
+        "bytes": found.bytes,
+        "now": found.now.isoformat() if found.now else None,
+        "states": codec.encode(dict(found.states)),
+        "columns": [
+            {
+                "path": list(c.path),
+                "types": [codec.encode(t) for t in c.types],
+                "rows": c.rows,
+                "states": {n: codec.encode(s) for n, s in c.states.items()},
+            }
+            for c in found.columns
+        ],
+    }
+
+
+def decode(document: Mapping[str, Any]) -> Profile:
+    """Inverse of `encode`. Raises ValueError for a state version that is not known: not comparable."""
+    if document.get("state_version") != STATE_VERSION:
+        raise ValueError(f"state version {document.get('state_version')} is not comparable with {STATE_VERSION}")
+    columns = tuple(
+        ColumnProfile(
+            tuple(c["path"]),
+            tuple(codec.decode(t) for t in c["types"]),
+            c["rows"],
+            {n: codec.decode(s) for n, s in c["states"].items()},
+        )
+        for c in document["columns"]
+    )
+    return Profile(
+        document["source"],
+        tuple(document["partitions"]),
+        document["rows"],
+        document["files"],
+        document["bytes"],
+        datetime.fromisoformat(document["now"]) if document["now"] else None,
+        columns,
+        codec.decode(document["states"]),
+    )

@@ -1,0 +1,196 @@
+"""Numbers a person reads, derived from states. None where the states do not tell."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from dq.ir import codec
+from dq.ir.aggregate import DistinctnessState, MomentsState, TallyState, TopState, distinct_estimate
+from dq.ir.data import INTEGERS, TEXTS, Kind, format_path
+from dq.ir.expr import BUCKET_OFFSET, BUCKETS_PER_E
+from dq.profile.meaning import masks, semantic_type
+from dq.profile.states import ColumnProfile, Profile
+
+PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
+DISTINCT_ERROR_RATIO = 1.04 / 32  # standard error of 2**10 registers
+_BARS = 20
+_SHOWN = 20
+_EXACT_BELOW = 50  # a bucket of smaller size holds one integer at most
+
+
+def summary(column: ColumnProfile) -> dict[str, Any]:
+    """`dq.profile/1` of one column. Quantiles within 1 %; `distinct` within `distinct_error_ratio` (standard error);
+    counts of `top` may be low by `top_error`. Skew and excess kurtosis are of the population, `std` is of a sample.
+    """
+    states = column.states
+    found: dict[str, Any] = {
+        "column": format_path(column.path),
+        "type": str(column.type),
+        "types": [str(t) for t in column.types],
+        "rows": column.rows,
+        "completeness": completeness(column),
+        **{n: s for n, s in states.items() if type(s) is int and not n.startswith("length")},
+        **{n: states[n] for n in ("min", "max", "sum") if n in states},
+    }
+    if isinstance(states.get("moments"), MomentsState):
+        found |= _moments(states["moments"])
+        found["quantiles"] = {str(p): quantile(column, p / 100) for p in PERCENTILES}
+        found["histogram"] = histogram(column)
+    if "length_sum" in states:
+        total, counted = states["length_sum"], column.present
+        mean = total / counted if counted and total is not None else None
+        found["length"] = {"min": states.get("length_min"), "max": states.get("length_max"), "mean": mean}
+    distinct, error = distinct_count(column)
+    found |= {"distinct": distinct, "distinct_error_ratio": error, "unique": is_unique(column)}
+    found["constant"] = None if distinct is None else error == 0 and distinct == 1
+    return found | _top(column)
+
+
+def completeness(column: ColumnProfile) -> float | None:
+    """Share of rows that are neither NULL nor NaN; None without rows."""
+    if not column.rows or "nulls" not in column.states:
+        return None
+    missing: int = column.states["nulls"] + column.states.get("nans", 0)
+    return 1 - missing / column.rows
+
+
+def _moments(state: MomentsState) -> dict[str, float | None]:
+    n, spread = state.n, state.m2 > 0
+    return {
+        "mean": state.mean if n else None,
+        "std": math.sqrt(state.m2 / (n - 1)) if n > 1 else None,
+        "skew": math.sqrt(n) * state.m3 / state.m2**1.5 if spread else None,
+        "kurtosis": n * state.m4 / state.m2**2 - 3 if spread else None,
+    }
+
+
+def exact_counts(column: ColumnProfile) -> dict[Any, int] | None:
+    """Rows per value where all values are known."""
+    if column.type.kind is Kind.BOOL and "trues" in column.states:
+        trues = column.states["trues"]
+        return {v: n for v, n in ((True, trues), (False, column.present - trues)) if n}
+    top = column.states.get("top")
+    return dict(top.counts) if isinstance(top, TopState) and top.error == 0 else None
+
+
+def distinct_count(column: ColumnProfile) -> tuple[int | None, float]:
+    """Distinct values and the standard error of the number as a ratio: 0 where it is exact."""
+    if isinstance(key := column.states.get("key"), DistinctnessState):
+        return key.groups, 0.0
+    if (counts := exact_counts(column)) is not None:
+        return len(counts), 0.0
+    if "distinct" not in column.states:
+        return None, 0.0
+    return min(round(distinct_estimate(column.states["distinct"])), column.present), DISTINCT_ERROR_RATIO
+
+
+def is_unique(column: ColumnProfile) -> bool | None:
+    """Whether no value occurs twice. None where that is not known for certain, or without values."""
+    key, top = column.states.get("key"), column.states.get("top")
+    if isinstance(key, DistinctnessState):
+        return key.duplicate_rows == 0 if key.rows else None
+    if isinstance(top, TopState) and top.counts:
+        return False if top.counts[0][1] > 1 else True if top.error == 0 else None
+    return None
+
+
+def _top(column: ColumnProfile) -> dict[str, Any]:
+    top, counts = column.states.get("top"), exact_counts(column)
+    found: dict[str, Any] = {}
+    if isinstance(top, TopState):
+        shown = [(v, n, n / column.present) for v, n in top.counts[:_SHOWN]]
+        found = {"top": [{"value": v, "count": n, "share": s} for v, n, s in shown], "top_error": top.error}
+    if counts:
+        shares = [n / sum(counts.values()) for n in counts.values()]
+        entropy = -sum(s * math.log2(s) for s in shares) or 0.0
+        found["entropy_bits"] = entropy
+        found["imbalance"] = 1 - entropy / math.log2(len(shares)) if len(shares) > 1 else None
+    return found
+
+
+def size_counts(column: ColumnProfile) -> tuple[tuple[float, int], ...] | None:
+    """Rows per logarithmic bucket, ascending, each named by the value that is within 1 % of all its members."""
+    state = column.states.get("sizes")
+    if not isinstance(state, TallyState) or state.over:
+        return None
+    return tuple((bucket_middle(key), count) for key, count in state.counts)
+
+
+def bucket_middle(key: int) -> float:
+    """Harmonic mean of the edges: the relative error to both is the same, tanh(1/100)."""
+    if key == 0:
+        return 0.0
+    low = math.exp(min((abs(key) - BUCKET_OFFSET - 1) / BUCKETS_PER_E, 709.7))
+    high = math.exp(min((abs(key) - BUCKET_OFFSET) / BUCKETS_PER_E, 709.7))
+    middle = 2 * low / (1 + low / high) if high else 5e-324
+    return middle if key > 0 else -middle
+
+
+def quantile(column: ColumnProfile, share: float) -> float | int | None:
+    """The finite value at rank ceil(share * n), within 1 %; integers below 50 exactly."""
+    counts = size_counts(column)
+    if not counts:
+        return None
+    rank = max(1, math.ceil(share * sum(n for _, n in counts)))
+    value = counts[-1][0]
+    for middle, count in counts:
+        rank -= count
+        if rank <= 0:
+            value = middle
+            break
+    if column.type.kind in INTEGERS and abs(value) < _EXACT_BELOW:
+        return round(value)
+    low, high = column.states.get("min"), column.states.get("max")
+    return value if low is None or high is None else min(max(value, float(low)), float(high))
+
+
+def histogram(column: ColumnProfile) -> list[dict[str, float]] | None:
+    """At most 20 bars of equal width between the 1st and 99th percentile; the outer two also hold what lies beyond."""
+    counts, low, high = size_counts(column), quantile(column, 0.01), quantile(column, 0.99)
+    if not counts or low is None or high is None:
+        return None
+    width = (high - low) / _BARS
+    if not width or not math.isfinite(width):
+        return [{"low": low, "high": high, "count": sum(n for _, n in counts)}]
+    bars = [0] * _BARS
+    for middle, count in counts:
+        bars[min(max(int((middle - low) / width), 0), _BARS - 1)] += count
+    return [{"low": low + i * width, "high": low + (i + 1) * width, "count": n} for i, n in enumerate(bars)]
+
+
+def document(found: Profile) -> dict[str, Any]:
+    """JSON-ready `dq.profile/1`; nothing to read back from. Masks and meanings of texts come from their top values."""
+    columns = []
+    for column in found.columns:
+        body, top = summary(column), column.states.get("top")
+        if isinstance(top, TopState) and column.type.kind in TEXTS:
+            meaning, listed = semantic_type(top.counts), sum(n for _, n in top.counts)
+            body["masks"] = [{"mask": m, "share": n / listed} for m, n in masks(top.counts)[:10]]
+            body["meaning"] = meaning
+        columns.append(body)
+    rows = found.states.get("rows")
+    together = found.states.get("missing_together", {})
+    plain: dict[str, Any] = codec.plain(
+        {
+            "schema": "dq.profile/1",
+            "source": found.source,
+            "partitions": found.partitions,
+            "rows": found.rows,
+            "files": found.files,
+            "bytes": found.bytes,
+            "now": found.now,
+            "duplicate_rows": rows.rows - rows.groups if isinstance(rows, DistinctnessState) else None,
+            "keys": [format_path(c.path) for c in found.columns if c.rows and is_key(c)],
+            "missing_together": [
+                {"columns": [format_path(a), format_path(b)], "rows": n} for (a, b), n in together.items() if n
+            ],
+            "columns": columns,
+        }
+    )
+    return plain
+
+
+def is_key(column: ColumnProfile) -> bool:
+    """Complete and, for certain, unique."""
+    return column.present == column.rows and is_unique(column) is True

@@ -1,0 +1,137 @@
+"""Who may import whom: the layer rule and the owners of third-party libraries, read from the source."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FILES = sorted((ROOT / "dq").rglob("*.py"))
+
+THOUGHT = {"metrics", "plan", "evaluate", "decide", "profile", "drift", "suggest"}
+EDGES = {"dialects", "engines", "stores", "reports"}
+USE_CASES = {"inventory", "judge", "gate", "publish", "history", "pretrain", "init"}
+PROTOCOLS = {"dq.engines.base", "dq.stores.base"}
+
+OWNERS = {
+    "duckdb": ("dq.engines.duckdb",),
+    "polars": ("dq.engines.polars",),
+    "pyarrow": ("dq.engines",),
+    "boto3": ("dq.stores.s3", "dq.worker"),
+    "pandera": ("dq.dialects.pandera",),
+    "great_expectations": (),
+    "pytest": ("dq.pytest_plugin",),
+    "sqlglot": ("dq.dialects",),
+    "yaml": ("dq.dialects", "dq.init"),
+    "jsonschema": ("dq.dialects",),
+    "pydantic": ("dq.config",),
+    "typer": ("dq.cli",),
+    "rich": ("dq.cli", "dq.reports"),
+    "jinja2": ("dq.reports",),
+}
+
+
+def module_of(file: Path) -> str:
+    parts = file.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(file: Path, *, run_time_only: bool = False) -> set[str]:
+    """Modules the file imports, deferred imports included; those under TYPE_CHECKING unless `run_time_only`."""
+    found: set[str] = set()
+
+    def visit(node: ast.AST) -> None:
+        if run_time_only and isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            return
+        if isinstance(node, ast.Import):
+            found.update(a.name for a in node.names)
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+            found.update(
+                f"{node.module}.{a.name}" for a in node.names if (ROOT / module_path(node.module, a.name)).exists()
+            )
+        for child in ast.iter_child_nodes(node):
+            visit(child)
+
+    visit(ast.parse(file.read_text()))
+    return {f for f in found if not (f in PACKAGES and any(g.startswith(f + ".") for g in found))}
+
+
+def module_path(module: str, name: str) -> str:
+    base = f"{module.replace('.', '/')}/{name}"
+    return f"{base}.py" if (ROOT / f"{base}.py").exists() else base
+
+
+PACKAGES = {module_of(f) for f in FILES if f.name == "__init__.py"}
+
+
+def layer(module: str) -> int:
+    room = module.split(".")[1] if "." in module else "doors"
+    if room in {"ir", "errors"}:
+        return 0
+    return 1 if room in THOUGHT else 2 if room in EDGES else 3 if room in USE_CASES else 4
+
+
+def allowed(module: str, other: str) -> bool:
+    mine, theirs = layer(module), layer(other)
+    room, other_room = module.split(".")[1], other.split(".")[1] if "." in other else ""
+    if mine == 4:
+        return True
+    if room == other_room:
+        return True
+    if mine == 3:
+        return theirs <= 1 or theirs == 3 or other in PROTOCOLS
+    if mine == 2:
+        return theirs == 0 or (room == "dialects" and other_room == "metrics")
+    return theirs == 0 if mine == 1 and other_room not in THOUGHT else theirs <= mine
+
+
+@pytest.mark.parametrize("file", FILES, ids=module_of)
+def test_layer_rule(file: Path) -> None:
+    module = module_of(file)
+    if module == "dq":
+        return
+    broken = [o for o in imports(file) if o.startswith("dq.") and not allowed(module, o)]
+    assert not broken, f"{module} may not import {broken}"
+
+
+@pytest.mark.parametrize("file", FILES, ids=module_of)
+def test_third_party_owners(file: Path) -> None:
+    module = module_of(file)
+    for name in imports(file):
+        top = name.split(".")[0]
+        if top in OWNERS:
+            assert module.startswith(OWNERS[top]), f"{module} imports {top}, which belongs to {OWNERS[top]}"
+
+
+@pytest.mark.parametrize(
+    "file", [f for f in FILES if layer(module_of(f)) <= 1 and f != ROOT / "dq/__init__.py"], ids=module_of
+)
+def test_language_and_thought_stand_on_the_standard_library(file: Path) -> None:
+    outside = {n.split(".")[0] for n in imports(file)} - set(sys.stdlib_module_names) - {"dq"}
+    assert not outside
+
+
+@pytest.mark.parametrize("file", [f for f in FILES if layer(module_of(f)) == 1], ids=module_of)
+def test_thought_is_pure(file: Path) -> None:
+    impure = {"os", "io", "pathlib", "random", "time", "socket", "subprocess", "tempfile", "shutil", "secrets"}
+    assert not {n.split(".")[0] for n in imports(file)} & impure
+    calls = [ast.unparse(n.func) for n in ast.walk(ast.parse(file.read_text())) if isinstance(n, ast.Call)]
+    assert not [c for c in calls if c in {"open", "print", "input", "datetime.now", "date.today"}]
+
+
+def test_no_import_cycles() -> None:
+    graph = {module_of(f): {i for i in imports(f, run_time_only=True) if i.startswith("dq")} for f in FILES}
+    done: set[str] = set()
+
+    def walk(module: str, trail: tuple[str, ...]) -> None:
+        assert module not in trail, f"cycle: {' -> '.join((*trail, module))}"
+        if module in done:
+            return
+        for other in graph.get(module, ()):
+            walk(other, (*trail, module))
+        done.add(module)
+
+    for module in graph:
+        walk(module, ())
