@@ -2,42 +2,40 @@
 
 from __future__ import annotations
 
-import glob
-import os
-import tempfile
+import logging
+import time
 import uuid
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import cache
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from dq import config as configuration
-from dq.engines.base import Dataset
+from dq import standing
 from dq.errors import ContractViolation, SuiteError, UsageError, nearest
 from dq.gate import Run, Wanted, Zones
 from dq.history import History
-from dq.inventory import identity
 from dq.ir import document
 from dq.ir.check import Suite
-from dq.ir.contract import Contract
-from dq.ir.data import DataFile, Finding, Partition, Reading, Schema
+from dq.ir.data import Partition, Reading
 from dq.ir.result import CheckResult, Judgement, Verdict
-from dq.judge import Asking, Background, judge, prepare
+from dq.judge import Asking, Background, held, judge, prepare, run, shape_of
+from dq.opening import format_of, open_data, open_files, partition_of, said, store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dq.config import Config
+    from dq.drift import Difference
+    from dq.engines.base import Dataset
+    from dq.init import Draft
+    from dq.ir.contract import Contract
     from dq.plan import Plan
-    from dq.profile import Profile
+    from dq.profile import Depth, Profile
 
-FORMATS = {
-    ".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".json": "json",
-    ".ndjson": "ndjson", ".jsonl": "ndjson",
-}  # fmt: skip
-COMPRESSIONS = (".gz", ".zst")
+EngineName = Literal["auto", "duckdb", "polars", "reference"]
+log = logging.getLogger("dq")
+_GUESS = Reading(delimiter=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,69 +73,128 @@ class Result:
         return render(self.document)
 
 
-def validate(data: Any, suite: str | Path | Contract, *, now: datetime | None = None, engine: str = "auto") -> Result:
+def validate(
+    data: Any, suite: str | Path | Contract, *, now: datetime | None = None, engine: EngineName = "auto",
+    limits: configuration.Limits | None = None,
+) -> Result:  # fmt: skip
     """Judge data against a contract; moves and records nothing.
 
     `data` is a path, a glob, a folder or a list of them, or a Polars, Arrow, pandas or DuckDB frame. Raises UsageError
-    for a path that is not there, SuiteError for a suite that cannot be read.
+    for a path that is not there, SuiteError for a suite that cannot be read, StoreError for a file that does not open.
     """
-    contract = suite if isinstance(suite, Contract) else load_contract(suite)
-    partition, reading_keys = _partition(data, contract)
-    held = contract.suite_at(dict(partition.values))
-    asking = _asking(now, engine, depth=None)
-    judgement, _ = judge(partition, held, lambda: _open(data, partition, held, reading_keys), Background(), asking)
-    body = document.result(judgement, landing=_said(data), decided_at=asking.now.isoformat(), run_id=new_run_id())
+    contract = _contract(suite)
+    limits = limits or configuration.Limits()
+    partition = partition_of(data, contract)
+    held_to = contract.suite_at(dict(partition.values))
+    asking = _asking(now, engine, None, limits)
+    judgement, _ = judge(
+        partition, held_to, lambda: open_data(data, partition, held_to.reading, limits), Background(), asking
+    )
+    body = document.result(judgement, landing=said(data), decided_at=asking.now.isoformat(), run_id=new_run_id())
     return Result(judgement, body)
 
 
 def profile(
-    data: Any, *, depth: str = "full", suite: str | Path | Contract | None = None, now: datetime | None = None,
-    engine: str = "auto",
+    data: Any, *, depth: Depth = "full", suite: str | Path | Contract | None = None, now: datetime | None = None,
+    engine: EngineName = "auto", limits: configuration.Limits | None = None,
 ) -> Profile:  # fmt: skip
     """Completeness, ranges, distribution and top values of every column, as mergeable states.
 
-    Without a suite the dialect of text is guessed from its head and said in `profile.dialect`; raises UsageError where
-    no file can be read.
+    Without a suite the dialect of text is guessed from its head, and logged at INFO; faults of files that leave others
+    readable are logged as warnings. Raises UsageError where no file can be read.
     """
+    return _profiled(data, depth, suite, now, engine, limits)[0]
+
+
+def _profiled(
+    data: Any, depth: Depth, suite: str | Path | Contract | None, now: datetime | None, engine: EngineName,
+    limits: configuration.Limits | None, source: str = "",
+) -> tuple[Profile, Reading]:  # fmt: skip
+    """The profile, and how text was read."""
+    from dq.profile import deepen, questions, second_questions
     from dq.profile import profile as collect
-    from dq.profile import questions
 
-    contract = None if suite is None else suite if isinstance(suite, Contract) else load_contract(suite)
-    partition, keys = _partition(data, contract)
-    held = contract.suite_at(dict(partition.values)) if contract else Suite(partition.source, reading=_GUESS)
-    asking = _asking(now, engine, depth)
-    dataset = _open(data, partition, held, keys)
+    contract = None if suite is None else _contract(suite)
+    limits = limits or configuration.Limits()
+    partition = partition_of(data, contract)
+    held_to = contract.suite_at(dict(partition.values)) if contract else Suite(partition.source, reading=_GUESS)
+    asking = _asking(now, engine, depth, limits)
+    dataset = open_data(data, partition, held_to.reading, limits)
     try:
-        if not dataset.readable or dataset.rows is None:
-            raise UsageError("; ".join(f"{f.file}: {f.kind}: {f.message}" for f in dataset.findings) or "no data")
-        from dq.judge import run, shape_of
-        from dq.plan import plan
-
-        folded = plan((), questions(dataset.schema, asking.now, depth), shape_of(dataset), engine)
-        states = dict(folded.known) | run(folded.passes, dataset, asking.engines)
-        answers = {a: states[b] for a, b in folded.bound.items()}
-        return collect(partition.source, partition.key, dataset.schema, answers, dataset.rows, asking.now, depth)
+        rows = _readable(dataset, told=contract is None)
+        answers = _answers(questions(dataset.schema, asking.now, depth, held_to.pii), dataset, asking)
+        found = collect(
+            source or partition.source, partition.key, dataset.schema, answers, rows, asking.now, depth,
+            files=max(1, len(partition.files)), bytes=partition.bytes or dataset.bytes, pii=held_to.pii,
+        )  # fmt: skip
+        if depth == "full":
+            found = deepen(found, _answers(second_questions(found), dataset, asking))
+        return found, dataset.dialect
     finally:
         dataset.close()
 
 
-def diff(a: Any, b: Any, *, suite: str | Path | Contract | None = None, engine: str = "auto") -> tuple[Any, ...]:
-    """Ranked differences between two data sets or profiles."""
+def _readable(dataset: Dataset, *, told: bool) -> int:
+    """Rows of the data; says how text was read where nobody told. Raises UsageError where there is nothing to read."""
+    faults = [f"{f.file}: {f.kind}: {f.message}" if f.file else f"{f.kind}: {f.message}" for f in dataset.findings]
+    if not dataset.readable or dataset.rows is None:
+        raise UsageError("; ".join(faults) or "no data")
+    for fault in faults:
+        log.warning("%s", fault)
+    if told and dataset.table:
+        read = dataset.dialect
+        log.info("read as %s, delimiter %r, quote %r, %s", read.format, read.delimiter, read.quote, read.encoding)
+    return dataset.rows
+
+
+def _answers(asked: tuple[Any, ...], dataset: Dataset, asking: Asking) -> dict[Any, Any]:
+    from dq.engines.base import Unreadable
+    from dq.plan import plan
+
+    folded = plan((), asked, shape_of(dataset), asking.engine)
+    try:
+        states = dict(folded.known) | run(folded.passes, dataset, asking.engines)
+    except Unreadable as error:
+        raise UsageError(f"{error.finding.file}: {error.finding.kind}: {error.finding.message}") from None
+    return {a: states[b] for a, b in folded.bound.items()}
+
+
+def diff(
+    a: Any, b: Any, *, suite: str | Path | Contract | None = None, engine: EngineName = "auto"
+) -> tuple[Difference, ...]:
+    """Differences between two data sets or profiles that are neither small nor chance, gravest first."""
     from dq.drift import diff as compare
     from dq.profile import Profile
 
     left, right = (x if isinstance(x, Profile) else profile(x, suite=suite, engine=engine) for x in (a, b))
-    return compare(left, right)
+    return compare(left, replace(right, source=left.source))
 
 
-def explain(data: Any, suite: str | Path | Contract, *, engine: str = "auto") -> Plan:
+def explain(
+    data: Any, suite: str | Path | Contract, *, engine: EngineName = "auto", limits: configuration.Limits | None = None
+) -> Plan:
     """The plan that `validate` would run: opens the data, computes nothing."""
-    contract = suite if isinstance(suite, Contract) else load_contract(suite)
-    partition, keys = _partition(data, contract)
-    held = contract.suite_at(dict(partition.values))
-    dataset = _open(data, partition, held, keys)
+    contract = _contract(suite)
+    limits = limits or configuration.Limits()
+    partition = partition_of(data, contract)
+    held_to = contract.suite_at(dict(partition.values))
+    return _planned(
+        open_data(data, partition, held_to.reading, limits), held_to, _asking(None, engine, None, limits)
+    )  # fmt: skip
+
+
+def explain_landed(source: str, name: str, *, config: Config) -> Plan:
+    """The plan that the gate would run for a landed partition, its profile included."""
+    one = gate_run(source, config)
+    partition = standing.landed(one, name)
+    suite = one.contract.suite_at(dict(partition.values))
+    return _planned(one.open_data(partition, suite), suite, one.asking)
+
+
+def _planned(dataset: Dataset, suite: Suite, asking: Asking) -> Plan:
     try:
-        return prepare(dataset, held, _asking(None, engine, "core"))[2]
+        _readable(dataset, told=False)
+        return prepare(dataset, suite, asking)[2]
     finally:
         dataset.close()
 
@@ -151,31 +208,75 @@ def gate(
     return judge_source(gate_run(source, config or configuration.load(), wanted or Wanted(), now))
 
 
+def gate_named(source: str, name: str, *, config: Config, wanted: Wanted, wait_seconds: float = 0.0) -> dict[str, Any]:
+    """The standing decision on one partition, judged now if need be. While it is absent, not ready or held it is tried
+    again for `wait_seconds`; then it is a hold that says why."""
+    until = time.monotonic() + wait_seconds
+    while True:
+        one = gate_run(source, config, wanted)
+        key = standing.resolve(one, name)
+        documents = list(gate(source, config=config, wanted=replace(wanted, keys=frozenset({key})))) if key else []
+        found = documents[0] if documents else _absent(one, key or name)
+        left = until - time.monotonic()
+        if left <= 0 or found["verdict"] != Verdict.HOLD:
+            return found
+        time.sleep(min(left, max(0.05, min(10.0, wait_seconds / 20))))
+
+
+def _absent(one: Run, name: str) -> dict[str, Any]:
+    judgement = held(Partition(one.contract.source, name), one.contract.suite, "not in landing")
+    return document.result(judgement, decided_at=one.moment, run_id=one.run_id)
+
+
+def drafts(path: str) -> tuple[list[Draft], str]:
+    """Sources found below a folder, and the landing zone that makes them reachable. Reads file names only.
+
+    Raises UsageError where there is no data, or where settings written here would be taken for data.
+    """
+    from dq.init import find
+
+    root, here = Path(path).absolute(), Path.cwd()
+    if not root.is_dir():
+        raise UsageError(f"{path}: no such folder")
+    found = find(store(str(root)), root.name, lambda location: format_of(location) is not None)
+    if not found:
+        raise UsageError(f"{path}: no data files in a known format below it")
+    inside = next((d for d in found if here.is_relative_to(root / d.folder)), None)
+    if inside is not None:
+        raise UsageError(f"{here}: is where {inside.source} lands; run dq init in another folder")
+    return found, str(root.relative_to(here)) if root.is_relative_to(here) else str(root)
+
+
+def look(locations: list[str], source: str) -> tuple[Profile, Reading]:
+    """Core profile of files nobody has described, and how text was read."""
+    return _profiled(locations, "core", None, None, "auto", None, source)
+
+
+def accept(source: str, name: str, *, why: str, by: str, config: Config) -> Iterator[dict[str, Any]]:
+    """A person declares the partition's layout and levels the new normal; open quarantines are judged again."""
+    open_keys = standing.accept(gate_run(source, config), name, by=by, why=why)
+    wanted = Wanted(open_keys, again=True, only_quarantined=True, by=by, why=why)
+    return gate(source, config=config, wanted=wanted)
+
+
 def published(source: str, *, config: Config | None = None) -> list[str]:
     """Locations of the files that readers of the source see now, in partition order."""
-    config = config or configuration.load()
-    if config.zones.curated is None:
-        raise UsageError("no curated zone is configured: nothing is published")
-    curated = store(config.zones.curated)
-    found = []
-    for commits in History(store(config.zones.history)).publications(source).values():
-        newest = commits[-1]
-        single = curated.stat(newest.path) is not None
-        found += [curated.location(newest.path if single else f"{newest.path}/{f.path}") for f in newest.files]
-    return sorted(found)
+    found = standing.files(gate_run(source, config or configuration.load()))
+    return [f["path"] for f in found["files"]]
 
 
-def gate_run(source: str, config: Config, wanted: Wanted, now: datetime | None = None) -> Run:
+def gate_run(source: str, config: Config, wanted: Wanted | None = None, now: datetime | None = None) -> Run:
+    """Everything one run over the source needs. Raises UsageError where it has no contract or no landing folder."""
     contract = contract_of(source, config)
     zones = zones_of(source, config)
-    if not Path(zones.landing.location(zones.prefix)).is_dir():
-        raise UsageError(f"{zones.landing.location(zones.prefix)}: no landing folder for source {source}")
-    asking = _asking(now, config.engine.name, "core", config)
+    if not _landing(zones).is_dir():
+        raise UsageError(f"{_landing(zones)}: no landing folder for source {source}")
+    asking = _asking(now, config.engine.name, "core", config.limits)
 
-    def open_data(partition: Partition, suite: Suite) -> Dataset:
-        return open_files(partition.files, replace(suite.reading, keys=partition.values))
+    def opened(partition: Partition, suite: Suite) -> Dataset:
+        return open_files(partition.files, replace(suite.reading, keys=partition.values), config.limits)
 
-    return Run(contract, zones, History(zones.history), open_data, asking, new_run_id(), wanted)
+    return Run(contract, zones, History(zones.history), opened, asking, new_run_id(), wanted or Wanted())
 
 
 def zones_of(source: str, config: Config) -> Zones:
@@ -195,15 +296,36 @@ def sources(config: Config) -> list[str]:
     return sorted(f.stem for f in folder.glob("*.yaml"))
 
 
+def landing_sources(config: Config) -> list[str]:
+    """Sources that have a contract and a folder in landing. Raises UsageError where there is none at all."""
+    named = sources(config)
+    found = [n for n in named if _landing(zones_of(n, config)).is_dir()]
+    if not found:
+        raise UsageError(f"{config.zones.landing}: no landing folder of {', '.join(named) or 'any contract'}")
+    for name in sorted(set(named).difference(found)):
+        log.info("%s: nothing has landed yet", name)
+    return found
+
+
+def _landing(zones: Zones) -> Path:
+    return Path(zones.landing.location(zones.prefix))
+
+
 def contract_of(source: str, config: Config) -> Contract:
     file = Path(config.suites) / f"{source}.yaml"
     if not file.is_file():
         known = sources(config)
-        raise UsageError(f"{file}: no contract for source {source}{nearest(source, known)}; there are {known}")
+        raise UsageError(
+            f"{file}: no contract for source {source}{nearest(source, known)}; there are {', '.join(known) or 'none'}"
+        )
     contract = load_contract(file)
     if contract.source != source:
         raise SuiteError(f'source: is "{contract.source}", the file is named after "{source}"', file=str(file))
     return contract
+
+
+def _contract(suite: str | Path | Contract) -> Contract:
+    return load_contract(suite) if isinstance(suite, (str, Path)) else suite
 
 
 def load_contract(path: str | Path) -> Contract:
@@ -218,157 +340,28 @@ def load_contract(path: str | Path) -> Contract:
         raise UsageError(f"{path}: {error.strerror}") from None
 
 
-@cache
-def store(url: str) -> Any:
-    """The store that serves a path or URL. Raises ConfigError on a scheme nobody serves."""
-    from dq.errors import ConfigError
-    from dq.stores import STORES
-
-    scheme, found, _ = url.partition("://")
-    name = STORES.get(scheme if found else "file")
-    if name is None:
-        raise ConfigError(f"{url}: no store for {scheme}://; known are {', '.join(STORES)}")
-    return _attribute(name)(url)
-
-
 def new_run_id() -> str:
     return uuid.uuid4().hex[:12]
-
-
-def _attribute(name: str) -> Any:
-    module, _, attribute = name.partition(":")
-    return getattr(import_module(module), attribute)
 
 
 class _Engines(dict[str, Any]):
     """Engines by name, made when first asked for."""
 
-    def __init__(self, threads: int | None, memory_bytes: int | None, temp: str | None) -> None:
+    def __init__(self, limits: configuration.Limits) -> None:
         super().__init__()
-        self.limits = {"threads": threads, "memory_bytes": memory_bytes, "temp": temp}
+        self.limits = {"threads": limits.threads, "memory_bytes": limits.memory_bytes, "temp": limits.temp}
 
     def __missing__(self, name: str) -> Any:
-        from dq.engines import ENGINES
+        from dq.engines import engine
 
-        if name not in ENGINES:
-            raise UsageError(f'no engine "{name}"{nearest(name, ENGINES)}; there are auto, {", ".join(ENGINES)}')
-        self[name] = _attribute(ENGINES[name])(**self.limits)
+        self[name] = engine(name, **self.limits)
         return self[name]
 
 
-def _asking(now: datetime | None, engine: str, depth: str | None, config: Config | None = None) -> Asking:
-    limits = config.limits if config else configuration.Limits()
-    engines = _Engines(limits.threads, limits.memory_bytes, limits.temp)
-    return Asking(engines, now or datetime.now(UTC), engine, depth)
+def _asking(now: datetime | None, engine: str, depth: Depth | None, limits: configuration.Limits) -> Asking:
+    if engine != "auto":
+        from dq.engines import ENGINES
 
-
-_GUESS = Reading(delimiter=None)
-
-
-def _partition(data: Any, contract: Contract | None) -> tuple[Partition, tuple[Any, ...]]:
-    """The data as a partition, keyed by the contract's layout where its path fits."""
-    source = contract.source if contract else "data"
-    if not _is_path(data):
-        return Partition(source, ""), ()
-    files = find_files(data)
-    values: tuple[Any, ...] = ()
-    if contract and contract.layout:
-        values = _path_keys(contract.layout, files)
-    hashed = tuple(replace(f, digest=_sha256(f.location)) for f in files)
-    return Partition(source, _said(data), values, hashed, digest=identity(hashed)), values
-
-
-def _path_keys(layout: str, files: tuple[DataFile, ...]) -> tuple[Any, ...]:
-    """Key values where the end of every file's path fits the layout and all files agree."""
-    from dq.ir.layout import parse_layout
-
-    parsed = parse_layout(layout)
-    found = set()
-    for file in files:
-        parts = Path(file.location).parts
-        tails = (parts[-n:] for n in range(1, len(parts) + 1))
-        match = next((m for tail in tails if (m := parsed.match(tuple(tail))) is not None), None)
-        found.add(tuple(match.items()) if match else None)
-    return next(iter(found)) or () if len(found) == 1 else ()
-
-
-def _is_path(data: Any) -> bool:
-    return isinstance(data, (str, Path)) or (
-        isinstance(data, (list, tuple)) and bool(data) and all(isinstance(d, (str, Path)) for d in data)
-    )
-
-
-def _said(data: Any) -> str:
-    if not _is_path(data):
-        return type(data).__name__
-    return str(data) if isinstance(data, (str, Path)) else ", ".join(map(str, data))
-
-
-def find_files(data: Any) -> tuple[DataFile, ...]:
-    """Data files at paths, globs and folders, sorted. Raises UsageError where one names nothing."""
-    from dq.inventory import is_data
-
-    found: dict[str, DataFile] = {}
-    for one in [data] if isinstance(data, (str, Path)) else data:
-        text = str(one)
-        if os.path.isdir(text):
-            names = [e.path for e in store(text).list() if is_data(e.path, e.bytes)]
-            base = {os.path.join(text, n): n for n in names}
-        elif os.path.lexists(text):
-            base = {text: os.path.basename(text)}
-        else:
-            base = {n: n for n in sorted(glob.glob(text, recursive=True)) if os.path.isfile(n)}
-        if not base:
-            raise UsageError(f"{text}: no such file, folder or pattern with data files in it")
-        for path, name in base.items():
-            try:
-                size = os.stat(path).st_size
-                with open(path, "rb"):
-                    pass
-            except OSError as error:
-                raise UsageError(f"{path}: {error.strerror}") from None
-            found[path] = DataFile(name, size, os.path.abspath(path))
-    return tuple(found[p] for p in sorted(found))
-
-
-def _sha256(location: str) -> str:
-    path = Path(location)
-    return str(store(str(path.parent)).digest(path.name))
-
-
-def _open(data: Any, partition: Partition, suite: Suite, keys: tuple[Any, ...]) -> Dataset:
-    if _is_path(data):
-        return open_files(partition.files, replace(suite.reading, keys=keys))
-    from dq.engines.frames import open_frame
-
-    return open_frame(data, suite.reading)
-
-
-def open_files(files: tuple[DataFile, ...], reading: Reading) -> Dataset:
-    """Open files of one format; what cannot be opened is a finding of the dataset, not an exception."""
-    formats = {reading.format or _format(f) for f in files}
-    if len(formats) > 1 or None in formats:
-        odd = next((f for f in files if _format(f) is None), files[0])
-        kind = "unknown_format" if None in formats else "mixed_formats"
-        names = ", ".join(sorted(f or "unknown" for f in formats))
-        message = f"files are {names}; name one `format` in the contract"
-        return Dataset(Schema(), findings=(Finding(kind, message, odd.path),), bytes=sum(f.bytes for f in files))
-    if formats == {"parquet"}:
-        from dq.engines.parquet import open_parquet
-
-        return open_parquet(files, reading)
-    from dq.engines.duckdb.text import open_text
-
-    return open_text(files, replace(reading, format=formats.pop()), temp=tempfile.gettempdir())
-
-
-def _format(file: DataFile) -> str | None:
-    """By extension, else by content."""
-    name = file.location.lower()
-    for compression in COMPRESSIONS:
-        name = name.removesuffix(compression)
-    known = FORMATS.get(os.path.splitext(name)[1])
-    if known:
-        return known
-    with open(file.location, "rb") as opened:
-        return "parquet" if opened.read(4) == b"PAR1" else None
+        if engine not in ENGINES:
+            raise UsageError(f'no engine "{engine}"{nearest(engine, ENGINES)}; there are auto, {", ".join(ENGINES)}')
+    return Asking(_Engines(limits), now or datetime.now(UTC), engine, depth)

@@ -9,11 +9,14 @@ from dq import inventory, publish
 from dq.errors import HoldError, SourceChanged
 from dq.ir import document
 from dq.ir.check import Suite
+from dq.ir.layout import moment
 from dq.ir.result import Acceptance, Cause, Decision, Judgement, Publication, Reason, Verdict
+from dq.ir.scalar import compare
 from dq.judge import Asking, Background, held, judge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import date
 
     from dq.engines.base import Dataset
     from dq.history import History
@@ -37,9 +40,11 @@ class Zones:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which partitions, and what to do. `again`: decided ones too; `dry`: judge, but write nothing."""
+    """Which partitions, and what to do. `start`: time keys before it are ignored; `again`: decided ones too; `dry`:
+    judge, but write nothing."""
 
     keys: frozenset[str] | None = None
+    start: date | None = None
     again: bool = False
     only_quarantined: bool = False
     dry: bool = False
@@ -76,7 +81,7 @@ def gate(run: Run) -> Iterator[dict[str, Any]]:
         past = Past(run, known, published, accepted)
         for landed in inventory.scan(run.zones.landing, run.zones.prefix, run.contract, run.asking.now.timestamp()):
             named = run.wanted.keys is not None and landed.partition.key in run.wanted.keys
-            if run.wanted.keys is not None and not named:
+            if (run.wanted.keys is not None and not named) or _before(landed.partition, run.wanted.start):
                 past.pass_by(landed.partition)
                 continue
             if landed.waiting:
@@ -86,6 +91,11 @@ def gate(run: Run) -> Iterator[dict[str, Any]]:
             outcome = _decide(run, past, landed, named)
             if outcome is not None:
                 yield outcome
+
+
+def _before(partition: Partition, start: date | None) -> bool:
+    at = moment(dict(partition.values)) if start else None
+    return at is not None and compare(at, start) < 0
 
 
 class Past:

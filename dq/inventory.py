@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import TYPE_CHECKING
 
 from dq.ir.data import DataFile, Partition
@@ -63,18 +64,19 @@ def scan(landing: Store, prefix: str, contract: Contract, now_seconds: float) ->
 
 def order(partition: Partition) -> tuple[tuple[str, str], ...]:
     """Key order within a source: by time first where the key has one, then by the other values."""
-    timed = sorted(partition.values, key=lambda v: not hasattr(v[1], "isoformat"))
-    parts = [(type(v).__name__, v.isoformat() if hasattr(v, "isoformat") else _padded(v)) for _, v in timed]
-    return (*parts, ("", partition.key))
+    timed = sorted(partition.values, key=lambda v: not isinstance(v[1], date))
+    return (*((type(v).__name__, _sortable(v)) for _, v in timed), ("", partition.key))
 
 
-def _padded(value: Scalar) -> str:
+def _sortable(value: Scalar) -> str:
+    if isinstance(value, date):
+        return value.isoformat()
     return f"{value:020d}" if isinstance(value, int) else str(value)
 
 
 def series(partition: Partition) -> tuple[Scalar, ...]:
     """Values of the non-time keys: partitions of one series follow each other."""
-    return tuple(v for _, v in partition.values if not hasattr(v, "isoformat"))
+    return tuple(v for _, v in partition.values if not isinstance(v, date))
 
 
 def is_data(path: str, size: int) -> bool:

@@ -15,8 +15,8 @@ from dq.errors import EngineError
 from dq.ir.data import Partition, Schema, raw
 from dq.ir.metric import Facts
 from dq.ir.result import Cause, CheckResult, Judgement, Reason, Scan, Status, Verdict
-from dq.plan import Pass, Plan, Shape, bind, passes_over, plan
-from dq.profile import Profile, profile, questions
+from dq.plan import Pass, Plan, Shape, Storage, bind, passes_over, plan
+from dq.profile import Depth, Profile, profile, questions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -39,12 +39,12 @@ class Background:
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """How to judge, apart from what: engines by name, the engine wanted, the moment that counts as now, profile depth."""
+    """How to judge, apart from what: engines by name, the one wanted, the moment that counts as now, profile depth."""
 
     engines: Mapping[str, Engine]
     now: datetime
     engine: str = "auto"
-    depth: str | None = "core"  # core | full | None: no profile
+    depth: Depth | None = "core"  # None: no profile
 
 
 def judge(
@@ -78,12 +78,12 @@ def prepare(dataset: Dataset, suite: Suite, asking: Asking) -> tuple[tuple[Check
     shape = shape_of(dataset)
     checks = applicable(suite, shape)
     promised = frozenset(c.column for c in checks if c.metric.name == "column_present" and c.column) | suite.optional
-    asked = questions(dataset.schema, asking.now, asking.depth) if asking.depth else ()
+    asked = questions(dataset.schema, asking.now, asking.depth, suite.pii) if asking.depth else ()
     return checks, shape, plan(checks, asked, shape, asking.engine, promised=promised)
 
 
 def shape_of(dataset: Dataset) -> Shape:
-    storage = "parquet" if dataset.parts else "frame" if dataset.frame is not None else "text"
+    storage: Storage = "parquet" if dataset.parts else "frame" if dataset.frame is not None else "text"
     return Shape(
         storage, dataset.schema, dataset.rows, dataset.bytes, dataset.footer, dataset.keys, dataset.raw_columns
     )  # fmt: skip

@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 import warnings
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from fractions import Fraction
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 
 from dq.errors import SuiteError
+from dq.ir.check import Bound, Condition
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,14 +58,14 @@ class Problems:
 
 
 def read_yaml(text: str, file: str) -> Document:
-    """YAML 1.2 scalars (`no` and `16:00` are text, dates stay text); no aliases, tags, doubled keys. Raises SuiteError."""
+    """YAML 1.2 scalars (`no`, `16:00` and dates are text) without aliases, tags and doubled keys. Raises SuiteError."""
     if len(text.encode(errors="surrogatepass")) > LARGEST_BYTES:
         raise SuiteError(f"larger than {LARGEST_BYTES:,} bytes", file=file)
     try:
         reader = _YamlReader(yaml.parse(text, Loader=yaml.SafeLoader), file)
         return reader.document()
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        mark: Any = error.problem_mark or error.context_mark
         line, column = (mark.line, mark.column) if mark else (0, 0)
         lines = text.splitlines() or [""]
         shown = lines[min(line, len(lines) - 1)]
@@ -87,14 +91,18 @@ def _scalar(text: str) -> Any:
     return float(text) if _FLOAT.fullmatch(text) else text
 
 
+def _line(event: Any) -> int:
+    return int(event.start_mark.line) + 1
+
+
 class _YamlReader:
-    def __init__(self, events: Iterator[yaml.Event], file: str) -> None:
+    def __init__(self, events: Iterator[Any], file: str) -> None:
         self.events = events
         self.file = file
         self.lines: dict[Place, int] = {}
 
-    def fault(self, event: yaml.Event, message: str) -> SuiteError:
-        return SuiteError(message, file=self.file, line=event.start_mark.line + 1)
+    def fault(self, event: Any, message: str) -> SuiteError:
+        return SuiteError(message, file=self.file, line=_line(event))
 
     def document(self) -> Document:
         value: Any = None
@@ -107,7 +115,7 @@ class _YamlReader:
                 value = self.value(next(self.events), ())
         return Document(value, self.lines)
 
-    def value(self, event: yaml.Event, place: Place) -> Any:
+    def value(self, event: Any, place: Place) -> Any:
         if len(place) > DEEPEST:
             raise self.fault(event, f"nested deeper than {DEEPEST} levels")
         if isinstance(event, yaml.AliasEvent):
@@ -122,13 +130,14 @@ class _YamlReader:
 
     def mapping(self, place: Place) -> dict[str, Any]:
         found: dict[str, Any] = {}
+        event: Any
         while not isinstance(event := next(self.events), yaml.MappingEndEvent):
             if not isinstance(event, yaml.ScalarEvent):
                 raise self.fault(event, "a key is a plain text")
             key = event.value
             if key in found:
                 raise self.fault(event, f'the key "{key}" is written twice')
-            self.lines[*place, key] = event.start_mark.line + 1
+            self.lines[*place, key] = _line(event)
             found[key] = self.value(next(self.events), (*place, key))
         return found
 
@@ -136,7 +145,7 @@ class _YamlReader:
         found: list[Any] = []
         while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
             inner = (*place, len(found))
-            self.lines[inner] = event.start_mark.line + 1
+            self.lines[inner] = _line(event)
             found.append(self.value(event, inner))
         return found
 
@@ -149,7 +158,11 @@ _MOST_REPEATS = 1000
 
 def check_pattern(pattern: str) -> None:
     """Raises ValueError unless RE2 and Rust's regex read the pattern alike: linear time, no look-around."""
-    plain = "".join(_portable(t[0]) for t in _TOKEN.finditer(pattern))
+    tokens = [t[0] for t in _TOKEN.finditer(pattern)]
+    for before, after in pairwise(tokens):
+        if after == "+" and (before in ("*", "+", "?") or before.startswith("{")):
+            raise ValueError(f"patterns run in linear time: a possessive repeat ({before}+) is not allowed")
+    plain = "".join(map(_portable, tokens))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -191,3 +204,115 @@ def _group_fault(token: str) -> str:
     if token.startswith(("(?>", "(?(", "(?#")):
         return "this group"
     return ""
+
+
+_NUMBER = r"-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?"
+_CONDITION = re.compile(rf"(<=|>=|!=|==|=|<|>)?\s*({_NUMBER})\s*(%)?(\s+of\s+previous)?")
+_BETWEEN = re.compile(rf"between\s+({_NUMBER}\s*%?)\s+and\s+({_NUMBER}\s*%?)(\s+of\s+previous)?")
+Meaning: TypeAlias = Literal["rows", "ratio", "number"]
+
+
+def parse_bound(value: Any, meaning: Meaning) -> Bound:
+    """`>= 10`, `between 1 and 5` (both ends), `<= 0.1%`, `>= 60% of previous`; conditions joined by `and`.
+
+    A bare number is `=`; of `rows` that may fail it is `<=`, and their percentage is of the rows in scope. A percentage
+    of a `ratio` is the ratio. Raises ValueError.
+    """
+    text = str(value).strip()
+    if between := _BETWEEN.fullmatch(text):
+        suffix = between[3] or ""
+        parts = [f">= {between[1]}{suffix}", f"<= {between[2]}{suffix}"]
+    else:
+        parts = re.split(r"\s+and\s+", text)
+    conditions = tuple(_condition(p, text, meaning) for p in parts)
+    if between and conditions[0].limit > conditions[1].limit:  # type: ignore[operator]
+        raise ValueError(f'"{text}" holds nothing: the first end is above the second')
+    return Bound(conditions)
+
+
+def _condition(text: str, whole: str, meaning: Meaning) -> Condition:
+    match = _CONDITION.fullmatch(text)
+    if not match:
+        raise ValueError(f'"{whole}" is no bound; bounds are like ">= 10", "between 1 and 5", ">= 60% of previous"')
+    op: Any = (match[1] or ("<=" if meaning == "rows" else "=")).replace("==", "=")
+    share, previous = match[3], match[4]
+    number = Fraction(match[2]) / 100 if share else Fraction(match[2])
+    limit = int(number) if number.denominator == 1 else float(number)
+    if meaning == "rows":
+        return _tolerance(Condition(op, limit, "share of rows" if share else "value"), whole, previous)
+    if previous:
+        if not share:
+            raise ValueError(f'"{whole}": of previous needs a percentage, like ">= 60% of previous"')
+        return Condition(op, limit, "share of previous")
+    if share and meaning == "number":
+        raise ValueError(f'"{whole}": a percentage of what? write "{text} of previous"')
+    if meaning == "ratio" and not 0 <= number <= 1:
+        raise ValueError(f'"{whole}": a share lies between 0 and 1, or 0% and 100%')
+    return Condition(op, limit)
+
+
+def _tolerance(condition: Condition, whole: str, previous: str | None) -> Condition:
+    limit: Any = condition.limit
+    if previous or condition.op not in ("<=", "<", "=") or limit < 0:
+        raise ValueError(f'"{whole}": rows that may fail are written like "<= 3" or "<= 0.1%"')
+    if limit > 1 if condition.unit == "share of rows" else not isinstance(limit, int):
+        raise ValueError(f'"{whole}": rows that may fail are a whole number, or 0% to 100% of the rows')
+    return condition
+
+
+_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+
+
+def parse_seconds(text: str) -> float:
+    """Seconds of `30s`, `5m`, `12h`, `1d`, `2w`. Raises ValueError."""
+    match = re.fullmatch(r"(\d{1,6})([smhdw])", text)
+    if not match or int(match[1]) == 0:
+        raise ValueError(f'"{text}" is no duration; durations are like 30s, 5m, 12h, 1d, 2w')
+    return float(int(match[1]) * _SECONDS[match[2]])
+
+
+_DIRECTIVES = frozenset(
+    [
+        "Y",
+        "y",
+        "m",
+        "d",
+        "H",
+        "I",
+        "M",
+        "S",
+        "j",
+        "f",
+        "b",
+        "B",
+        "a",
+        "A",
+        "p",
+        "z",
+        "%",
+        "-m",
+        "-d",
+        "-H",
+        "-I",
+        "-M",
+        "-S",
+    ]
+)
+
+
+def check_format(text: str) -> None:
+    """Raises ValueError unless the text reads a date or time by strptime directives that every reader knows."""
+    found = re.findall(r"%(-?.?)", text, re.DOTALL)
+    unknown = [d for d in found if d not in _DIRECTIVES]
+    if unknown:
+        raise ValueError(f'"{text}": %{unknown[0]} is not known; write it like %Y-%m-%d %H:%M:%S')
+    if not set(found) - {"%"}:
+        raise ValueError(f'"{text}" reads no date or time; write it like %Y-%m-%d %H:%M:%S')
+
+
+def check_zone(name: str) -> None:
+    """Raises ValueError unless the name is a time zone of the tz database."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f'"{name}" is no time zone; write it like UTC or Europe/Berlin') from None

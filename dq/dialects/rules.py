@@ -9,15 +9,14 @@ NaN fails every comparison but != .
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Any, NoReturn
 
-import sqlglot
 from sqlglot import exp
 
 from dq.dialects.base import check_pattern
+from dq.dialects.sql import RuleError, called, is_text, like_pattern, parse_sql, place_of
 from dq.errors import nearest
 from dq.ir import aggregate as a
 from dq.ir import expr as e
@@ -30,20 +29,6 @@ _ALLOWED = (
     "allowed are = != < <= > >=, between, in, is null, like, ~, and, or, not, + - * / %, "
     f"{', '.join(e.FUNCTIONS)}, matches, isnan, isinf, and over the partition {', '.join(AGGREGATES)}"
 )
-_LONGEST = 10_000
-
-
-class RuleError(ValueError):
-    """A text that is no rule; `position` counts characters from 0. The message shows the place."""
-
-    def __init__(self, message: str, text: str, position: int | None) -> None:
-        self.position = position
-        if position is None:
-            super().__init__(message)
-            return
-        start = text.rfind("\n", 0, position) + 1
-        line = text[start:].split("\n", 1)[0]
-        super().__init__(f"{message}\n    {line}\n    {' ' * (position - start)}^")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +45,7 @@ def parse(text: str, names: Names | None = None) -> tuple[e.Expr, bool]:
     """The condition, and whether it judges the partition as a whole. Raises RuleError."""
     reader = _Reader(text, names or Names())
     try:
-        found = reader.read(_tree(text))
+        found = reader.read(parse_sql(text))
     except RecursionError:
         raise RuleError("the rule is nested too deeply", text, None) from None
     if not _is_condition(found):
@@ -69,7 +54,7 @@ def parse(text: str, names: Names | None = None) -> tuple[e.Expr, bool]:
     if whole and outside:
         stray = min(outside, key=lambda p: reader.places.get(p, 0))
         name = ".".join(stray)
-        message = f'"{name}" is a column of a row, beside numbers of the whole partition: aggregate it, such as max({name})'
+        message = f'"{name}" is a column of a row, beside numbers of the whole partition: write max({name}), or another'
         raise RuleError(message, text, reader.places.get(stray, 0))
     if not (whole or outside or any(isinstance(n, e.Key) for n in e.walk(found))):
         raise RuleError('the rule reads no column (a column is written bare or in "double quotes")', text, 0)
@@ -103,22 +88,6 @@ def _scoped(aggregate: Any, where: e.Expr) -> Any:
     return replace(aggregate, where=e.all_of(aggregate.where, where))
 
 
-def _tree(text: str) -> exp.Expression:
-    if not text.strip():
-        raise RuleError("the rule is empty", text, None)
-    if len(text) > _LONGEST:
-        raise RuleError(f"a rule has at most {_LONGEST:,} characters", text, None)
-    try:
-        return sqlglot.parse_one(text, dialect="duckdb", into=exp.Condition)
-    except sqlglot.errors.ParseError as error:
-        first = error.errors[0] if error.errors else {}
-        found = first.get("highlight", "")
-        place = len(first.get("start_context", "")) if first.get("line") == 1 else None
-        raise RuleError(f'the rule cannot be read at "{found}"', text, place) from None
-    except sqlglot.errors.TokenError:
-        raise RuleError("the rule cannot be read: a quote is open", text, None) from None
-
-
 def _is_condition(expr: e.Expr) -> bool:
     kinds = (e.Compare, e.And, e.Or, e.Not, e.IsNull, e.IsNan, e.IsInf, e.In, e.Matches, e.Col)
     return isinstance(expr, kinds) or (isinstance(expr, e.Lit) and isinstance(expr.value, bool))
@@ -136,7 +105,7 @@ _FUNCTIONS: dict[type[exp.Expression], e.Function] = {
 }  # fmt: skip
 _TESTS: dict[type[exp.Expression], type[e.IsNan] | type[e.IsInf]] = {exp.IsNan: e.IsNan, exp.IsInf: e.IsInf}
 _MOMENTS = {"DATE": date, "TIME": time}
-_IGNORED = {"typed", "safe", "big_int", "coalesce", "is_null", "decimals_null"}
+_IGNORED = {"big_int"}
 
 
 @dataclass
@@ -146,10 +115,10 @@ class _Reader:
     inside: bool = False  # an aggregate
     places: dict[e.Path, int] = field(default_factory=dict)
 
-    def refuse(self, node: exp.Expression, message: str) -> NoReturn:
-        raise RuleError(message, self.text, _place(node))
+    def refuse(self, node: Any, message: str) -> NoReturn:
+        raise RuleError(message, self.text, place_of(node))
 
-    def read(self, node: exp.Expression) -> e.Expr:
+    def read(self, node: Any) -> e.Expr:
         kind = type(node)
         if kind in _COMPARISONS:
             return self.compare(node, _COMPARISONS[kind])
@@ -164,20 +133,19 @@ class _Reader:
         method = getattr(self, f"read_{kind.__name__.lower()}", None)
         if method is not None:
             return method(node)  # type: ignore[no-any-return]
-        return self.refuse(node, f'"{_called(node)}" is no part of a rule; {_ALLOWED}')
+        return self.refuse(node, f'"{called(node)}" is no part of a rule; {_ALLOWED}')
 
     def only(self, node: exp.Expression, *args: str) -> None:
         """Refuse a part this language does not read: what is dropped silently is read wrongly."""
         for name, value in node.args.items():
             if name not in args and name not in _IGNORED and value not in (None, False, []):
-                self.refuse(node, f'"{_called(node)}" takes no more than its first argument here')
+                self.refuse(node, f'"{called(node)}" is written here with a part that no rule reads')
 
     def operand(self, node: exp.Expression) -> e.Expr:
         """Something that differs between rows or partitions."""
         found = self.read(node)
         if not any(isinstance(n, (e.Col, e.Key, e.Value)) for n in e.walk(found)):
-            name = node.name
-            hint = f" ('{name}' in single quotes is text, \"{name}\" in double quotes a column)" if _is_text(node) else ""
+            hint = f" ('{node.name}' is text, \"{node.name}\" in double quotes a column)" if is_text(node) else ""
             self.refuse(node, "a column is needed here" + hint)
         return found
 
@@ -239,7 +207,7 @@ class _Reader:
     def read_like(self, node: exp.Like) -> e.Expr:
         self.only(node, "this", "expression", "negate")
         pattern = self.text_of(node.expression, "like")
-        found = e.Matches(self.operand(node.this), _like(pattern))
+        found = e.Matches(self.operand(node.this), like_pattern(pattern))
         return e.Not(found) if node.args.get("negate") else found
 
     def read_regexplike(self, node: exp.RegexpLike) -> e.Expr:
@@ -284,7 +252,7 @@ class _Reader:
     def read_cast(self, node: exp.Cast) -> e.Expr:
         name = node.to.this.name
         kind = _MOMENTS.get(name, datetime if name.startswith("TIMESTAMP") else None)
-        if kind is None or not _is_text(node.this):
+        if kind is None or not is_text(node.this):
             self.refuse(node, "a rule does not cast: declare the column's type")
         try:
             return e.Lit(kind.fromisoformat(node.this.name))  # type: ignore[attr-defined]
@@ -307,7 +275,7 @@ class _Reader:
         whole = self.names.columns.get(".".join(path)) if len(path) > 1 else None
         found = (whole,) if whole else (self.column(node, parts[0]), *path[1:])
         if not self.inside:
-            self.places.setdefault(found, _place(node) or 0)
+            self.places.setdefault(found, place_of(node) or 0)
         return e.Col(found)
 
     def column(self, node: exp.Expression, part: exp.Identifier) -> str:
@@ -333,7 +301,7 @@ class _Reader:
         return e.Key(path[0])
 
     def text_of(self, node: exp.Expression, what: str) -> str:
-        if not _is_text(node):
+        if not is_text(node):
             self.refuse(node, f"{what} needs a text in single quotes")
         return node.name
 
@@ -370,7 +338,7 @@ class _Reader:
             self.refuse(node, "distinct is allowed in count(distinct ...) only")
         found = self.over(node, node.this)
         if not e.columns(found):
-            self.refuse(node, f"{_called(node)} needs a column")
+            self.refuse(node, f"{called(node)} needs a column")
         return found
 
     def read_count(self, node: exp.Count) -> e.Expr:
@@ -427,23 +395,3 @@ def _without_nan(compare: e.Compare) -> e.Expr:
 def _may_be_nan(side: e.Expr) -> bool:
     numeric = isinstance(side, (e.Col, e.Arith)) or (isinstance(side, e.Call) and side.name in _NUMERIC_CALLS)
     return numeric and bool(e.columns(side))
-
-
-def _like(pattern: str) -> str:
-    """`%` is any text, `_` any character, over line ends too."""
-    body = "".join(".*" if c == "%" else "." if c == "_" else re.escape(c) for c in pattern)
-    return f"^(?s:{body})$"
-
-
-def _is_text(node: exp.Expression) -> bool:
-    return isinstance(node, exp.Literal) and bool(node.is_string)
-
-
-def _called(node: exp.Expression) -> str:
-    return str(node.sql_name() if isinstance(node, exp.Func) else node.key).lower()
-
-
-def _place(node: exp.Expression) -> int | None:
-    """Where the node begins: positions are kept on names, literals and most functions only."""
-    starts = [n.meta["start"] for n in node.walk() if "start" in n.meta]
-    return min(starts, default=None)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from dq.drift.observe import Names, Observation, Sides, number, observe, percent, respelt
 from dq.drift.significance import false_discovery
 from dq.ir.data import format_path
-
 from dq.profile import ColumnProfile
 
 if TYPE_CHECKING:
@@ -31,8 +30,9 @@ _FOLLOWS: dict[str, frozenset[str]] = {
     "relabelled": frozenset(
         {"categories", "new_values", "vanished_values", "cardinality", "lengths", "masks", "padded", "blank", "empty"}
     ),
-    "new_values": frozenset({"cardinality"}),
-    "vanished_values": frozenset({"cardinality"}),
+    "new_values": frozenset({"cardinality", "zeros", "negatives"}),
+    "vanished_values": frozenset({"cardinality", "zeros", "negatives"}),
+    "identifiers": frozenset({"masks"}),
     "lengths": frozenset({"masks"}),
 }
 _ALIKE = 0.05  # share of rows by which categories must have moved more than new and vanished values explain
@@ -42,6 +42,7 @@ _ALIKE = 0.05  # share of rows by which categories must have moved more than new
 class Difference:
     """`column` is the path's text form, None for the table. `effect` is a share of rows, a distance from 0 to 1, or for
     `row_count` and `cardinality` the natural logarithm of the ratio; `p_value` is corrected for the number of tests.
+    `also` names further columns of which the same is true in the same rows, as far as numbers tell.
     """
 
     column: str | None
@@ -51,6 +52,7 @@ class Difference:
     message: str
     p_value: float | None = None
     examples: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
 
 
 def diff(a: Profile, b: Profile, names: Names = ("A", "B")) -> tuple[Difference, ...]:
@@ -72,8 +74,8 @@ def diff(a: Profile, b: Profile, names: Names = ("A", "B")) -> tuple[Difference,
                 Difference(column, o.kind, severity, o.effect, o.message, p_value, o.examples)
             )
     found += [d for differences in by_column.values() for d in _causes(differences)]
-    found += [d for d in _emptied(a, b, names) if d.column not in by_column]
-    return tuple(sorted(found, key=lambda d: (_RANK[d.severity], -abs(d.effect), d.column or "", d.kind)))
+    found += _emptied(a, b, names)
+    return tuple(sorted(_together(found), key=lambda d: (_RANK[d.severity], -abs(d.effect), d.column or "", d.kind)))
 
 
 def _observations(sides: Sides, names: Names) -> Iterator[Observation]:
@@ -92,7 +94,7 @@ def _rows(sides: Sides) -> int:
 
 
 def _severity(sides: Sides, observed: Observation) -> Severity:
-    if _rows(sides) < ROWS_TO_JUDGE:
+    if _rows(sides) < ROWS_TO_JUDGE or observed.kind == "identifiers":
         return "info"
     return "fail" if observed.effect >= observed.fail else "warn"
 
@@ -108,6 +110,18 @@ def _causes(found: list[Difference]) -> Iterator[Difference]:
         told = d.kind == "categories" and listed and d.effect <= listed + _ALIKE
         if d.kind not in hidden and not told:
             yield d
+
+
+def _together(found: list[Difference]) -> Iterator[Difference]:
+    """Columns that came to miss the same share of rows are one message."""
+    groups: dict[object, list[Difference]] = {}
+    for d in found:
+        alike = d.message.replace(f"`{d.column}`", "``") if d.kind == "completeness" else (d.column, d.kind)
+        groups.setdefault(alike, []).append(d)
+    for first, *rest in groups.values():
+        also = tuple(d.column for d in rest if d.column)
+        said = f"{first.message}; the same in {', '.join(f'`{c}`' for c in also)}" if also else first.message
+        yield replace(first, message=said, also=also)
 
 
 def _layout(a: Profile, b: Profile, names: Names) -> Iterator[Difference]:

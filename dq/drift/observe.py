@@ -4,30 +4,35 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dq.drift.relabel import relabelling
 from dq.drift.significance import chi2_p_value, ks_distance, ks_p_value, wilson
 from dq.ir.aggregate import TallyState, TopState
-from dq.ir.data import INTEGERS, NUMBERS, Kind, format_path
+from dq.ir.data import INTEGERS, Kind, format_path
 from dq.profile import (
+    SHARE,
     ColumnProfile,
+    date_formats,
     distinct_count,
     exact_counts,
     is_null_like,
     masks,
     quantile,
-    semantic_type,
     size_counts,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 Names: TypeAlias = tuple[str, str]
 Sides: TypeAlias = tuple[ColumnProfile, ColumnProfile]
 
 _EXAMPLES = 5
 _NEARLY_UNIQUE_RATIO = 0.9
+_FEW_CODES = 20  # distinct whole numbers that may be names
+_MANY_NAMES = 20  # distinct texts that may be identifiers
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +50,14 @@ class Observation:
 
 def observe(sides: Sides, names: Names) -> Iterator[Observation]:
     """All but spelling, for columns whose values can be compared, with enough rows on both sides."""
-    for find in (_rates, _distribution, _categories, _new_values, _vanished_values, _cardinality, _texts):
+    for find in (_rates, _distribution, _named, _cardinality, _texts):
         yield from find(sides, names)
 
 
 def respelt(sides: Sides, names: Names) -> Observation | None:
     """One systematic change of spelling between the values of a text column."""
     lists = [_listed(c) for c in sides]
-    if lists[0] is None or lists[1] is None or sides[0].type.kind is Kind.BOOL:
+    if lists[0] is None or lists[1] is None or not {c.type.kind for c in sides} <= {Kind.STRING, Kind.ENUM}:
         return None
     found = relabelling(lists[0].counts, lists[1].counts, format_path(sides[0].path), names)
     if found is None:
@@ -156,26 +161,47 @@ class _Listed:
         return self.counts.get(value, 0 if self.error == 0 else None)
 
 
-def _listed(column: ColumnProfile, kinds: frozenset[Kind] = frozenset({Kind.STRING, Kind.ENUM})) -> _Listed | None:
-    """Values of a column that names things; texts that are dates do not."""
-    if column.type.kind is Kind.BOOL or column.type.kind in kinds:
-        top = column.states.get("top")
-        if (counts := exact_counts(column)) is not None:
-            found = _Listed(counts, 0, column.present)
-        elif isinstance(top, TopState):
-            found = _Listed(dict(top.counts), top.error, column.present)
-        else:
-            return None
-        meaning = semantic_type(found.counts.items()) if column.type.kind in kinds - NUMBERS else None
-        return found if found.present and not (meaning and meaning.name == "date") else None
-    return None
+def _listed(column: ColumnProfile) -> _Listed | None:
+    """Values of a column that names things: text but dates, conditions, and whole numbers of few values."""
+    kind, top, counts = column.type.kind, column.states.get("top"), exact_counts(column)
+    if not column.present or kind not in {Kind.STRING, Kind.ENUM, Kind.BOOL} | INTEGERS:
+        return None
+    if kind in INTEGERS:
+        return _Listed(counts, 0, column.present) if counts and len(counts) <= _FEW_CODES else None
+    if counts is None and not isinstance(top, TopState):
+        return None
+    found = _Listed(dict(top.counts), top.error, column.present) if isinstance(top, TopState) else None
+    found = found or _Listed(counts or {}, 0, column.present)
+    return None if date_formats(found.counts.items())[1] >= SHARE else found
 
 
-def _categories(sides: Sides, names: Names) -> Iterator[Observation]:
-    """Total variation over the values both sides know the counts of, all others as one, and NULL."""
+def _named(sides: Sides, names: Names) -> Iterator[Observation]:
+    """A batch has its own order numbers: many values, all of another batch's look, none of its own. Worth a remark."""
     a, b = (_listed(c) for c in sides)
     if a is None or b is None:
         return
+    shared = sum(n for v, n in b.counts.items() if v in a.counts)
+    looks = [masks(s.counts.items())[:1] for s in (a, b)]
+    many = min(len(a.counts), len(b.counts)) >= _MANY_NAMES and sides[0].type.kind is Kind.STRING
+    if many and shared <= 0.01 * b.present and [m for m, _ in looks[0]] == [m for m, _ in looks[1]]:
+        listed = "" if a.error == b.error == 0 else "frequent "
+        message = (
+            f"{'none' if not shared else percent(shared / b.present)} of the {listed}values of "
+            f"`{format_path(sides[0].path)}` in {names[1]} are {listed}values of {names[0]}, though they look alike: "
+            "identifiers of the delivery, or other things"
+        )
+        yield Observation(
+            "identifiers", 1 - shared / b.present, 0.0, math.inf, message, examples=_most(b.counts, b.present)
+        )
+        return
+    if sides[0].type.kind not in INTEGERS:
+        yield _categories(sides, names, a, b)
+    yield from _new_values(sides, names, a, b)
+    yield from _vanished_values(sides, names, a, b)
+
+
+def _categories(sides: Sides, names: Names, a: _Listed, b: _Listed) -> Observation:
+    """Total variation over the values both sides know the counts of, all others as one, and NULL."""
     known = [v for v in {**a.counts, **b.counts} if a.rows_of(v) is not None and b.rows_of(v) is not None]
     tables = []
     for column, side in zip(sides, (a, b), strict=True):
@@ -193,7 +219,7 @@ def _categories(sides: Sides, names: Names) -> Iterator[Observation]:
         f"the values of `{format_path(sides[0].path)}` are shared out differently: {percent(max(0.0, distance))} of "
         f"the rows of {names[1]} would have to change to look like {names[0]}"
     )
-    yield Observation("categories", distance, 0.1, 0.25, message, chi2_p_value(left, right), examples)
+    return Observation("categories", distance, 0.1, 0.25, message, chi2_p_value(left, right), examples)
 
 
 class _Other:
@@ -204,10 +230,9 @@ class _Other:
 _OTHER = _Other()
 
 
-def _new_values(sides: Sides, names: Names) -> Iterator[Observation]:
+def _new_values(sides: Sides, names: Names, a: _Listed, b: _Listed) -> Iterator[Observation]:
     """Known only where all values of A are known. What B does not list is counted in A's favour."""
-    a, b = (_listed(c, _NAMING) for c in sides)
-    if a is None or b is None or a.error:
+    if a.error:
         return
     fresh = {v: n for v, n in b.counts.items() if v not in a.counts and not is_null_like(str(v))}
     share = sum(fresh.values()) / b.present
@@ -220,9 +245,8 @@ def _new_values(sides: Sides, names: Names) -> Iterator[Observation]:
     yield Observation("new_values", share, 0.01, 0.05, message, examples=_most(fresh, b.present))
 
 
-def _vanished_values(sides: Sides, names: Names) -> Iterator[Observation]:
-    a, b = (_listed(c, _NAMING) for c in sides)
-    if a is None or b is None or b.error:
+def _vanished_values(sides: Sides, names: Names, a: _Listed, b: _Listed) -> Iterator[Observation]:
+    if b.error:
         return
     gone = {v: n for v, n in a.counts.items() if v not in b.counts and n >= 0.01 * a.present}
     share = sum(gone.values()) / a.present
@@ -232,9 +256,6 @@ def _vanished_values(sides: Sides, names: Names) -> Iterator[Observation]:
         f"{'does' if len(gone) == 1 else 'do'} not occur in {names[1]}"
     )
     yield Observation("vanished_values", share, 0.01, 0.25, message, examples=_most(gone, a.present))
-
-
-_NAMING = frozenset({Kind.STRING, Kind.ENUM}) | INTEGERS
 
 
 def _most(counts: Mapping[Any, int], rows: int) -> tuple[str, ...]:
@@ -253,8 +274,8 @@ def _cardinality(sides: Sides, names: Names) -> Iterator[Observation]:
     per_row = ratio * sides[0].present / sides[1].present
     change = min(ratio, per_row) if ratio > 1 else 1 / max(ratio, per_row)
     message = (
-        f"`{format_path(sides[0].path)}` has {'about ' if error_b else ''}{b:,} distinct values in {names[1]}, {a:,} in "
-        f"{names[0]}"
+        f"`{format_path(sides[0].path)}` has {'about ' if error_b else ''}{b:,} distinct values in {names[1]}, {a:,} "
+        f"in {names[0]}"
     )
     yield Observation("cardinality", math.log(max(change, 1e-9)), math.log(2 * slack), math.inf, message)
 

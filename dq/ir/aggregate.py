@@ -7,14 +7,16 @@ which it is TRUE. Every aggregate but Count skips NULL; NaN is skipped by Min, M
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass, fields
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any, ClassVar, Literal, TypeAlias
 
 from dq.ir import scalar
 from dq.ir.expr import Expr, Path, columns
 
 Family: TypeAlias = Literal["simple", "tally", "exact", "top", "rows"]
+_EXACT = Context(prec=100)  # Python's own rounds decimals to 28 digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,8 @@ class Aggregate:
     commutative: ClassVar[bool] = True
 
     def zero(self) -> Any:
-        raise NotImplementedError
+        """State of no rows."""
+        return None
 
     def merge(self, left: Any, right: Any) -> Any:
         raise NotImplementedError
@@ -61,11 +64,10 @@ class Sum(Aggregate):
     arg: Expr
     where: Expr | None = None
 
-    def zero(self) -> None:
-        return None
-
     def merge(self, left: Any, right: Any) -> Any:
-        return right if left is None else left if right is None else left + right
+        if left is None or right is None:
+            return right if left is None else left
+        return _EXACT.add(left, right) if isinstance(left, Decimal) else left + right
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +76,6 @@ class Min(Aggregate):
 
     arg: Expr
     where: Expr | None = None
-
-    def zero(self) -> None:
-        return None
 
     def merge(self, left: Any, right: Any) -> Any:
         if left is None or right is None:
@@ -90,9 +89,6 @@ class Max(Aggregate):
 
     arg: Expr
     where: Expr | None = None
-
-    def zero(self) -> None:
-        return None
 
     def merge(self, left: Any, right: Any) -> Any:
         if left is None or right is None:
@@ -127,11 +123,11 @@ class Moments(Aggregate):
         a, b = float(left.n), float(right.n)
         n, d = a + b, right.mean - left.mean
         m2 = left.m2 + right.m2 + d * d * a * b / n
-        m3 = left.m3 + right.m3 + d**3 * a * b * (a - b) / n**2 + 3 * d * (a * right.m2 - b * left.m2) / n
+        m3 = left.m3 + right.m3 + d * d * d * a * b * (a - b) / n**2 + 3 * d * (a * right.m2 - b * left.m2) / n
         m4 = (
             left.m4
             + right.m4
-            + d**4 * a * b * (a * a - a * b + b * b) / n**3
+            + d * d * d * d * a * b * (a * a - a * b + b * b) / n**3
             + 6 * d * d * (a * a * right.m2 + b * b * left.m2) / n**2
             + 4 * d * (a * right.m3 - b * left.m3) / n
         )
@@ -197,16 +193,21 @@ class Tally(Aggregate):
     def merge(self, left: TallyState, right: TallyState) -> TallyState:
         if left.over or right.over:
             return TallyState(over=True)
-        total = dict(left.counts)
-        for key, count in right.counts:
-            total[key] = total.get(key, 0) + count
-        return self.state(total)
+        return self.state(_added(left.counts, right.counts))
 
     def state(self, counts: dict[Any, int]) -> TallyState:
         """State of complete counts."""
         if self.cap is not None and len(counts) > self.cap:
             return TallyState(over=True)
-        return TallyState(tuple(sorted(counts.items())))
+        return TallyState(tuple(sorted(counts.items(), key=lambda c: (c[0] != c[0], c[0]))))
+
+
+def _added(*counts: tuple[tuple[Any, int], ...]) -> dict[Any, int]:
+    """Counts by key. NaN equals nothing, so as a key it is always the one object `math.nan`."""
+    total: Counter[Any] = Counter()
+    for key, count in (pair for part in counts for pair in part):
+        total[math.nan if key != key else key] += count
+    return total
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,10 +298,7 @@ class TopValues(Aggregate):
         return TopState()
 
     def merge(self, left: TopState, right: TopState) -> TopState:
-        total = dict(left.counts)
-        for value, count in right.counts:
-            total[value] = total.get(value, 0) + count
-        return self.state(total, left.error + right.error)
+        return self.state(_added(left.counts, right.counts), left.error + right.error)
 
     def state(self, counts: dict[Any, int], error: int = 0) -> TopState:
         """State of lower-bound counts that may each be low by `error`."""
@@ -349,9 +347,6 @@ class Quantiles(Aggregate):
     arg: Expr
     at: tuple[float, ...]
     where: Expr | None = None
-
-    def zero(self) -> None:
-        return None
 
 
 @dataclass(frozen=True, slots=True)

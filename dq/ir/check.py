@@ -46,7 +46,7 @@ class Condition:
         elif self.unit == "share of rows":
             limit = _exact(limit) * (total or 0)  # type: ignore[assignment]
         if isinstance(value, float) and isinstance(limit, Fraction):
-            value = _exact(value) if value == value and abs(value) != float("inf") else value  # type: ignore[assignment]
+            value = _exact(value) if value == value and abs(value) != float("inf") else value
         order = compare(value, limit)
         return {
             "=": order == 0,

@@ -100,7 +100,7 @@ def decode(value: Any) -> Any:
         return value
     if "$type" in value:
         cls: Any = _classes().get(value["$type"])
-        if cls is None or not is_dataclass(cls):
+        if cls is None or not hasattr(cls, "__dataclass_fields__"):
             raise ValueError(f'"{value["$type"]}" is no part of the language')
         return cls(**{k: decode(v) for k, v in value.items() if k != "$type"})
     if "$enum" in value:

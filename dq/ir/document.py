@@ -9,7 +9,7 @@ from dq.ir.codec import plain
 from dq.ir.result import CheckResult, Judgement, Status, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 
 def result(
@@ -64,3 +64,10 @@ def _check(check: CheckResult) -> dict[str, Any]:
         {"file": e.file, "row": e.row, "values": {n: plain(v) for n, v in e.values}} for e in check.evidence
     ]
     return body
+
+
+def difference(a: Mapping[str, Any], b: Mapping[str, Any], differences: Iterable[Any]) -> dict[str, Any]:
+    """`dq.diff/1`. `a` and `b` say what was compared: name and rows."""
+    found = [plain(d) for d in differences]
+    success = not any(d["severity"] == "fail" for d in found)
+    return {"schema": "dq.diff/1", "success": success, "a": dict(a), "b": dict(b), "differences": found}

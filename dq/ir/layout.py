@@ -29,7 +29,7 @@ _PIECE = re.compile(r"\{([^{}]*)\}")
 _HIVE = re.compile(r"([^={}]+)=(\{.*)")
 _NAME = re.compile(r"[A-Za-z_][\w-]*")
 _EXTENSION = re.compile(r"[^{}]*\.[A-Za-z][A-Za-z0-9]*")
-_LARGEST = {"month": 12, "day": 31, "hour": 23}
+_RANGES = {"year": (1, 9999), "month": (1, 12), "day": (1, 31), "hour": (0, 23)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +57,15 @@ class Key:
         if self.kind == "time":
             return _moment(text, self.format)
         number = int(text)
-        if not (self.kind not in _LARGEST or number <= _LARGEST[self.kind]) or (
-            number == 0 and self.kind in ("month", "day")
-        ):
+        lowest, largest = _RANGES.get(self.kind, (0, number))
+        if not lowest <= number <= largest:
             raise ValueError(f"{text} is no {self.kind}")
         return number
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A parsed pattern. `depth` is the number of path segments that hold the keys; with `single_file` the last is a file."""
+    """A parsed pattern. `depth` counts the path segments that hold the keys; with `single_file` the last is a file."""
 
     text: str
     segments: tuple[tuple[str, tuple[Key, ...]], ...]  # regular expression and its keys, in order
@@ -108,7 +107,7 @@ class Layout:
 
 
 def moment(keys: Mapping[str, Scalar]) -> date | None:
-    """When a partition is: its first date or timestamp key, or the start of its `year` (`month`, `day`, `hour`) keys."""
+    """When a partition is: its first date or timestamp key, else the start of its `year` (`month`, `day`, `hour`)."""
     for value in keys.values():
         if isinstance(value, date):
             return value
@@ -136,7 +135,8 @@ def parse_layout(text: str) -> Layout:
 
 def _segment(text: str) -> tuple[str, tuple[Key, ...]]:
     hive = _HIVE.fullmatch(text)
-    pattern, keys, end = "", [], 0
+    pattern, end = "", 0
+    keys: list[Key] = []
     for piece in _PIECE.finditer(text):
         literal = text[end : piece.start()]
         if end and not literal:
@@ -156,7 +156,7 @@ def _literal(text: str, segment: str) -> str:
 
 def _key(text: str, hive: str | None) -> Key:
     name, _, kind = text.partition(":")
-    if hive is not None and not kind:  # region={str}, dt={date:...} handled below
+    if hive is not None and not kind:
         name, kind = hive, name if name in _PLAIN_KINDS else "str" if name == hive else f"?{name}"
     elif hive is not None:
         name = hive
@@ -170,7 +170,8 @@ def _key(text: str, hive: str | None) -> Key:
         _directives(kind)
         return Key(name, "time", kind)
     if kind not in _PLAIN_KINDS:
-        raise ValueError(f'{{{text}}}: "{kind.lstrip("?")}" is no kind of key; kinds are str, int, date, {", ".join(PARTS)}, %Y-%m-%d')
+        kinds = ", ".join(("str", "int", "date", *PARTS))
+        raise ValueError(f'{{{text}}}: "{kind.lstrip("?")}" is no kind of key; kinds are {kinds} and %Y-%m-%d')
     return Key(name, kind)  # type: ignore[arg-type]
 
 

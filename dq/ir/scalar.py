@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import re
 from datetime import UTC, date, datetime
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
-from functools import singledispatch
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, localcontext
+from functools import lru_cache, singledispatch
 from typing import TYPE_CHECKING, Any
 
 from dq.ir import expr as e
@@ -100,8 +100,18 @@ def _(expr: e.In, row: Mapping[str, Any]) -> bool | None:
 @_evaluate.register(e.Matches)
 def _(expr: e.Matches, row: Mapping[str, Any]) -> bool | None:
     value = _evaluate(expr.arg, row)
-    flags = 0 if expr.flavour == "python" else re.ASCII
-    return None if value is None else re.search(expr.pattern, value, flags) is not None
+    return None if value is None else _compiled(expr.pattern, expr.flavour).search(value) is not None
+
+
+_END = re.compile(r"(\\.|\[\^?\]?(?:\\.|[^\]\\])*\])|\$", re.DOTALL)
+
+
+@lru_cache
+def _compiled(pattern: str, flavour: e.Flavour) -> re.Pattern[str]:
+    """Classes like \\d are ASCII in RE2. `$` is the very end, but in Python also stands before a last line break."""
+    if flavour != "python" and "(?m" not in pattern:
+        pattern = _END.sub(lambda m: m[1] or r"\Z", pattern)
+    return re.compile(pattern, re.ASCII if flavour == "re2" else 0)
 
 
 @_evaluate.register(e.Arith)
@@ -114,13 +124,17 @@ def _(expr: e.Arith, row: Mapping[str, Any]) -> Any:
     if expr.op == "/":
         return None if right == 0 else float(left) / float(right)
     if expr.op == "%":
-        return None if right == 0 else math.fmod(left, right) if isinstance(left, float) else _remainder(left, right)
-    return left + right if expr.op == "+" else left - right if expr.op == "-" else left * right
+        return None if right == 0 else _remainder(left, right)
+    with localcontext(prec=100):  # Python's own rounds decimals to 28 digits
+        return left + right if expr.op == "+" else left - right if expr.op == "-" else left * right
 
 
 def _remainder(left: Any, right: Any) -> Any:
-    """Sign of the dividend, as in SQL."""
-    result = abs(left) % abs(right)
+    """Sign of the dividend, as in SQL; NaN for a remainder of infinity."""
+    if isinstance(left, float) or isinstance(right, float):
+        return math.fmod(left, right) if math.isfinite(left) else math.nan
+    with localcontext(prec=100):
+        result = abs(left) % abs(right)
     return result if left >= 0 else -result
 
 
@@ -164,7 +178,8 @@ def _whole(rounding: Any, value: float) -> float:
 
 
 def compare(left: Any, right: Any) -> int:
-    """-1, 0 or 1 in the language's total order. A date is its midnight, a naive time is UTC. Raises TypeError."""
+    """-1, 0 or 1 in the language's total order. A date is its midnight, a naive time is UTC, and beside a float a decimal
+    is one. Raises TypeError."""
     left, right = _comparable(left, right)
     if _is_nan(left) or _is_nan(right):
         return int(_is_nan(left)) - int(_is_nan(right))
@@ -180,6 +195,8 @@ def _comparable(left: Any, right: Any) -> tuple[Any, Any]:
         if isinstance(left, datetime) or isinstance(right, datetime):
             return _instant(left), _instant(right)
         return left, right
+    if {type(left), type(right)} == {float, Decimal}:
+        return float(left), float(right)
     if isinstance(left, dict) and isinstance(right, dict):
         return tuple(left.values()), tuple(right.values())
     return left, right

@@ -5,6 +5,7 @@ Text literals beside a date or timestamp become one ('2020-03-01'), so that no e
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -136,7 +137,9 @@ _GROUPS: tuple[frozenset[Kind], ...] = (
 
 
 def _fitting(expr: Any, found: Type, wanted: Type, op: str) -> Any:
-    """The expression, as a literal of the wanted kind where it is text beside a time."""
+    """The expression, as a literal of the wanted kind where it is text beside a time, or a float beside a decimal."""
+    if isinstance(expr, e.Lit) and isinstance(expr.value, float) and wanted.kind is Kind.DECIMAL:
+        return e.Lit(Decimal(str(expr.value))) if math.isfinite(expr.value) else expr
     if Kind.NULL in (found.kind, wanted.kind) or any(found.kind in g and wanted.kind in g for g in _GROUPS):
         return expr
     if isinstance(expr, e.Lit) and isinstance(expr.value, str) and wanted.kind in (TIMES | {Kind.TIME}):

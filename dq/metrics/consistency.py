@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from dq.ir.codec import plain
 from dq.ir.expr import Expr, Key, Lit, Value, replace_leaves, walk
 from dq.ir.metric import Dimension, Facts, Measure, Metric, RowMetric, metric
 from dq.ir.scalar import evaluate
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from dq.ir.aggregate import Aggregate
-    from dq.ir.expr import Scalar
 
 
 @metric
@@ -55,7 +55,7 @@ class TableRule(Metric):
             if isinstance(e, Value):
                 number = _number(e, states[e.aggregate])  # type: ignore[index]
                 leaves[e] = Lit(number)
-                said.append(str(number))
+                said.append(str(plain(number)))
             elif isinstance(e, Key):
                 if e.name not in keys:
                     return Measure(1, note=f'no partition key "{e.name}"')
@@ -71,7 +71,7 @@ class TableRule(Metric):
         return self.text
 
 
-def _number(value: Value, state: Any) -> Scalar:
+def _number(value: Value, state: Any) -> Any:
     match value.part:
         case "mean":
             return state.mean if state.n else None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from dq.errors import nearest
-from dq.ir.data import Schema, Type, fits
+from dq.ir.data import Schema, Type, fits, parse_path
 from dq.ir.metric import Dimension, Facts, Measure, Metric, metric
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Layout(Metric):
 @metric
 @dataclass(frozen=True)
 class ColumnPresent(Layout):
-    """The column landed, under its name or an alias."""
+    """The column (`a.b`: the leaf of a struct) landed, under its name or an alias."""
 
     name: ClassVar[str] = "column_present"
 
@@ -41,7 +41,7 @@ class ColumnPresent(Layout):
 
     def departures(self, facts: Facts) -> list[str]:
         names = facts.schema.names
-        if self.column in names:
+        if facts.schema.find(parse_path(self.column)):
             return []
         return [f'no column "{self.column}"{nearest(self.column, names)}; {_listed(names)} landed']
 
@@ -57,7 +57,7 @@ class ColumnType(Layout):
     declared: Type
 
     def departures(self, facts: Facts) -> list[str]:
-        found = facts.schema.find((self.column,))
+        found = facts.schema.find(parse_path(self.column))
         if found is None or self.column in facts.schema.inferred or fits(found, self.declared):
             return []
         return [f"landed as {found}, declared {self.declared}"]

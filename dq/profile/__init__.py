@@ -1,6 +1,6 @@
 """What a partition is like: questions for the plan, states that add up, numbers to read."""
 
-from dq.profile.meaning import Meaning, is_null_like, mask, masks, semantic_type
+from dq.profile.meaning import SHARE, Meaning, date_formats, is_null_like, mask, masks, semantic_type
 from dq.profile.questions import STATISTICS, Depth, questions
 from dq.profile.states import ColumnProfile, Profile, decode, deepen, encode, merge, profile, second_questions, zero
 from dq.profile.summary import (
@@ -18,6 +18,7 @@ from dq.profile.summary import (
 )
 
 __all__ = [
+    "SHARE",
     "STATISTICS",
     "ColumnProfile",
     "Depth",
@@ -25,6 +26,7 @@ __all__ = [
     "Profile",
     "bucket_middle",
     "completeness",
+    "date_formats",
     "decode",
     "deepen",
     "distinct_count",

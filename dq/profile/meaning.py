@@ -64,15 +64,17 @@ def semantic_type(counts: Counts) -> Meaning | None:
         share = sum(n for text, n in texts if test(text)) / rows
         if share >= SHARE and len(texts) >= fewest:
             return Meaning(name, share, is_pii)
-    formats, share = _date_formats(texts, rows)
+    formats, share = date_formats(texts)
     if share >= SHARE:
         return Meaning("date", share, formats=formats)
     numeric = sum(n for text, n in texts if _NUMBER.fullmatch(text)) / rows
     return Meaning("number", numeric) if numeric >= SHARE else None
 
 
-def _date_formats(texts: list[tuple[str, int]], rows: int) -> tuple[tuple[str, ...], float]:
-    """The fewest formats that read the most rows, found greedily; day before month only where month first cannot be."""
+def date_formats(counts: Counts) -> tuple[tuple[str, ...], float]:
+    """The fewest formats that read the most rows, found greedily, and the share they read; day before month only where
+    month first cannot be. Words for NULL count as unread."""
+    texts = [(str(v).strip(), n) for v, n in counts if isinstance(v, (str, int))]
     left = [(text, n) for text, n in texts if _DATE_LIKE.fullmatch(text)]
     formats: list[str] = []
     while left:
@@ -83,7 +85,8 @@ def _date_formats(texts: list[tuple[str, int]], rows: int) -> tuple[tuple[str, .
         formats.append(best)
         left = [(text, n) for text, n in left if not _parses(text, best)]
     unread = sum(n for _, n in left) + sum(n for text, n in texts if not _DATE_LIKE.fullmatch(text))
-    return tuple(formats), 1 - unread / rows
+    rows = sum(n for _, n in texts)
+    return tuple(formats), 1 - unread / rows if rows else 0.0
 
 
 def _parses(text: str, form: str) -> bool:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 from typing import Any
 
 from dq.ir import codec
 from dq.ir.aggregate import DistinctnessState, MomentsState, TallyState, TopState, distinct_estimate
-from dq.ir.data import INTEGERS, TEXTS, Kind, format_path
+from dq.ir.data import INTEGERS, NUMBERS, TEXTS, Kind, format_path
 from dq.ir.expr import BUCKET_OFFSET, BUCKETS_PER_E
 from dq.profile.meaning import masks, semantic_type
 from dq.profile.states import ColumnProfile, Profile
@@ -56,13 +57,24 @@ def completeness(column: ColumnProfile) -> float | None:
 
 
 def _moments(state: MomentsState) -> dict[str, float | None]:
-    n, spread = state.n, state.m2 > 0
+    """None where a power of the values leaves the range of doubles."""
+    n = state.n
+    deviation = math.sqrt(state.m2 / n) if n and state.m2 > 0 else 0.0
+    kurtosis = _divided(state.m4, n, deviation, deviation, deviation, deviation)
     return {
-        "mean": state.mean if n else None,
-        "std": math.sqrt(state.m2 / (n - 1)) if n > 1 else None,
-        "skew": math.sqrt(n) * state.m3 / state.m2**1.5 if spread else None,
-        "kurtosis": n * state.m4 / state.m2**2 - 3 if spread else None,
+        "mean": _divided(state.mean, 1) if n else None,
+        "std": _divided(math.sqrt(max(state.m2, 0.0)), math.sqrt(n - 1)) if n > 1 else None,
+        "skew": _divided(state.m3, n, deviation, deviation, deviation),
+        "kurtosis": None if kurtosis is None else kurtosis - 3,
     }
+
+
+def _divided(value: float, *by: float) -> float | None:
+    for divisor in by:
+        if not divisor or not math.isfinite(value) or not math.isfinite(divisor):
+            return None
+        value /= divisor
+    return value if math.isfinite(value) else None
 
 
 def exact_counts(column: ColumnProfile) -> dict[Any, int] | None:
@@ -128,21 +140,29 @@ def bucket_middle(key: int) -> float:
 
 
 def quantile(column: ColumnProfile, share: float) -> float | int | None:
-    """The finite value at rank ceil(share * n), within 1 %; integers below 50 exactly."""
+    """The finite value at rank ceil(share * n): exact where all values are known, else within 1 %, and integers below
+    50 exactly. None for what is no number, and where sizes are spread too widely to be counted."""
+    exact = exact_counts(column)
+    if column.type.kind in NUMBERS and exact is not None:
+        finite = sorted((v, n) for v, n in exact.items() if math.isfinite(v))
+        known: float | int | Decimal | None = _at(tuple(finite), share)
+        return float(known) if isinstance(known, Decimal) else known
     counts = size_counts(column)
-    if not counts:
-        return None
-    rank = max(1, math.ceil(share * sum(n for _, n in counts)))
-    value = counts[-1][0]
-    for middle, count in counts:
-        rank -= count
-        if rank <= 0:
-            value = middle
-            break
-    if column.type.kind in INTEGERS and abs(value) < _EXACT_BELOW:
-        return round(value)
+    value: float | None = _at(counts or (), share)
+    if value is None or (column.type.kind in INTEGERS and abs(value) < _EXACT_BELOW):
+        return None if value is None else round(value)
     low, high = column.states.get("min"), column.states.get("max")
     return value if low is None or high is None else min(max(value, float(low)), float(high))
+
+
+def _at(counts: tuple[tuple[Any, int], ...], share: float) -> Any:
+    """Value at the rank, of ascending values with their rows; None without rows."""
+    rank = max(1, math.ceil(share * sum(n for _, n in counts)))
+    for value, count in counts:
+        rank -= count
+        if rank <= 0:
+            return value
+    return None
 
 
 def histogram(column: ColumnProfile) -> list[dict[str, float]] | None:

@@ -131,5 +131,3 @@ def _moment(left: Type, right: Type) -> Type:
     """Microseconds where units differ: nanoseconds cannot hold every year."""
     zone = left.zone if left.zone == right.zone else "UTC"
     return Type(Kind.TIMESTAMP, unit=left.unit if left.unit == right.unit else "us", zone=zone)
-
-

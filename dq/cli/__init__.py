@@ -1,0 +1,85 @@
+"""The command line: parse, call `dq.api`, print, exit. No engine is loaded before a command needs it.
+
+Exit codes: 0 promoted or passed, 1 quarantined or failed, 2 usage, configuration or contract, 3 held: ours, try again.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dq.cli import judging, looking, starting
+from dq.cli.output import complain, listen
+from dq.errors import DQError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+HELD = 3
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="The data quality gate: judges what landed, promotes or quarantines it, and says why.",
+    epilog="Exit codes: 0 promoted or passed, 1 quarantined or failed, 2 usage or contract, 3 held (try again).",
+)
+
+
+@app.callback()
+def dq(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an internal error.")] = False,
+) -> None:
+    if debug:
+        os.environ["DQ_DEBUG"] = "1"
+
+
+for command in (
+    starting.demo, starting.init, judging.gate, judging.validate, judging.profile, judging.diff, judging.explain,
+    looking.status, looking.show, looking.ls, looking.accept,
+):  # fmt: skip
+    app.command()(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit code of the command. Whatever goes wrong is one line on stderr; a traceback only with --debug or DQ_DEBUG."""
+    signal.signal(signal.SIGTERM, _stop)
+    listen()
+    try:
+        code: Any = app(args=arguments, prog_name="dq", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except DQError as error:
+        complain(str(error))
+        return error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        complain("interrupted; run the same command again to finish")
+        return HELD
+    except Exception as error:
+        if (said := getattr(error, "format_message", None)) is not None:
+            complain(said())
+            return 2
+        return _internal(error)
+
+
+def _stop(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _internal(error: Exception) -> int:
+    """The error's own text may quote data: only its class and place are told."""
+    if os.environ.get("DQ_DEBUG"):
+        import traceback
+
+        traceback.print_exception(error, file=sys.stderr)
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    where = f" at {os.path.basename(last.tb_frame.f_code.co_filename)}:{last.tb_lineno}" if last else ""
+    complain(f"internal error: {type(error).__name__}{where}; nothing is decided (DQ_DEBUG=1 shows the traceback)")
+    return HELD

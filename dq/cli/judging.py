@@ -1,0 +1,193 @@
+"""Commands that read data: gate, validate, profile, diff, explain."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from dq.cli.output import ConfigFile, Engine, Json, Table, complain, first_of, progress, say, say_json
+from dq.errors import HoldError, UsageError
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from dq.api import EngineName
+    from dq.config import Config
+    from dq.gate import Wanted
+    from dq.plan import Plan
+
+Data = Annotated[list[str], typer.Argument(metavar="DATA…", help="Files, folders or patterns.")]
+Suites = Annotated[list[str], typer.Option("--suite", metavar="FILE", help="Contract to hold the data against.")]
+Suite = Annotated[str | None, typer.Option(metavar="FILE", help="Contract that says how the data is read.")]
+
+
+def gate(
+    sources: Annotated[list[str] | None, typer.Argument(metavar="[SOURCE…]", help="Default: every contract.")] = None,
+    partition: Annotated[
+        str | None, typer.Option(metavar="KEY", help="Only this one: its path, or 2026-03-01.")
+    ] = None,
+    wait: Annotated[str | None, typer.Option(metavar="TIME", help="With --partition: until decided, like 30m.")] = None,
+    start: Annotated[str | None, typer.Option("--from", metavar="DATE", help="Ignore older partitions.")] = None,
+    again: Annotated[bool, typer.Option("--again", help="Judge decided partitions anew.")] = False,
+    quarantined: Annotated[bool, typer.Option("--quarantined", help="With --again: quarantined ones only.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, write nothing.")] = False,
+    as_json: Json = False,
+    engine: Engine = None,
+    config: ConfigFile = None,
+) -> int:
+    """Judge what landed: promote or quarantine every partition that is ready and undecided."""
+    from dq import api
+    from dq.config import load
+    from dq.gate import Wanted
+
+    settings = load(config, engine=engine)
+    if wait and partition is None:
+        raise UsageError("--wait goes with --partition")
+    if quarantined and not again:
+        raise UsageError("--quarantined goes with --again")
+    wanted = Wanted(start=_date(start), again=again, only_quarantined=quarantined, dry=dry_run, by=_by(again))
+    names = list(dict.fromkeys(sources or ())) or api.landing_sources(settings)
+    if partition is None:
+        return _gate_all(names, settings, wanted, as_json)
+    if len(names) != 1:
+        raise UsageError(f"--partition needs one SOURCE; there are {', '.join(names)}")
+    table = Table(as_json)
+    seconds = _seconds(wait) if wait else 0.0
+    with progress(f"{names[0]} {partition}"):
+        found = api.gate_named(names[0], partition, config=settings, wanted=wanted, wait_seconds=seconds)
+    table.add(found)
+    return table.end()
+
+
+def _gate_all(names: list[str], settings: Config, wanted: Wanted, as_json: bool) -> int:
+    from dq import api
+
+    runs = {n: api.gate(n, config=settings, wanted=wanted) for n in names}
+    table = Table(as_json, with_source=len(names) > 1)
+    held = 0
+    for name, documents in runs.items():
+        with progress(name) as done:
+            try:
+                for document in documents:
+                    table.add(document)
+                    done(document["partition"])
+            except HoldError as error:
+                complain(f"{name}: {error}")
+                held = error.exit_code
+    return first_of((held, table.end()))
+
+
+def _by(again: bool) -> str:
+    from dq.cli.looking import identity
+
+    return identity() if again else ""
+
+
+def _date(text: str | None) -> date | None:
+    from datetime import date, datetime
+
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text) if len(text) <= 10 else datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f'--from "{text}": write it like 2026-03-01') from None
+
+
+def _seconds(text: str) -> float:
+    match = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?", text.strip())
+    if not match or not any(match.groups()):
+        raise UsageError(f'--wait "{text}": write it like 30m, 90s or 1h30m')
+    hours, minutes, seconds = (int(g or 0) for g in match.groups())
+    return float(hours * 3600 + minutes * 60 + seconds)
+
+
+def validate(data: Data, suite: Suites, as_json: Json = False, engine: Engine = None, config: ConfigFile = None) -> int:
+    """Hold data against contracts; moves and records nothing."""
+    from dq import api
+
+    settings, name = _settings(config, engine)
+    contracts = [api.load_contract(s) for s in suite]
+    table = Table(as_json)
+    for contract in contracts:
+        table.add(api.validate(data, contract, engine=name, limits=settings.limits).document)
+    return table.end()
+
+
+def profile(
+    data: Data,
+    suite: Suite = None,
+    depth: Annotated[str, typer.Option(metavar="core|full", help="full adds keys, duplicates, patterns.")] = "full",
+    as_json: Json = False,
+    engine: Engine = None,
+    config: ConfigFile = None,
+) -> int:
+    """Say what data is like: completeness, ranges, distinct and frequent values of every column."""
+    from dq import api
+    from dq.profile import document
+    from dq.reports import tables
+
+    if depth not in ("core", "full"):
+        raise UsageError(f'--depth "{depth}": core or full')
+    settings, name = _settings(config, engine)
+    found = document(api.profile(data, depth=cast(Any, depth), suite=suite, engine=name, limits=settings.limits))
+    say_json(found) if as_json else say(tables.profile(found))
+    return 0
+
+
+def diff(
+    a: str, b: str, suite: Suite = None, as_json: Json = False, engine: Engine = None, config: ConfigFile = None
+) -> int:
+    """Compare two data sets; exit 1 when they differ in what would spoil a model."""
+    from dq import api
+    from dq.ir.document import difference
+    from dq.reports import tables
+
+    settings, name = _settings(config, engine)
+    one, other = (api.profile(x, suite=suite, engine=name, limits=settings.limits) for x in (a, b))
+    found = difference({"name": a, "rows": one.rows}, {"name": b, "rows": other.rows}, api.diff(one, other))
+    say_json(found) if as_json else say(tables.difference(found))
+    return 0 if found["success"] else 1
+
+
+def explain(
+    data: Data,
+    suite: Annotated[str | None, typer.Option(metavar="FILE", help="Contract; without it DATA is SOURCE KEY.")] = None,
+    engine: Engine = None,
+    config: ConfigFile = None,
+) -> int:
+    """Show how data would be read: passes, engines, columns and bytes. Reads no data page of Parquet."""
+    from dq import api
+
+    settings, name = _settings(config, engine)
+    if suite is not None:
+        say(_plan(api.explain(data, suite, engine=name, limits=settings.limits)))
+    elif len(data) == 2:
+        say(_plan(api.explain_landed(data[0], data[1], config=settings)))
+    else:
+        raise UsageError("explain needs DATA --suite FILE, or SOURCE PARTITION")
+    return 0
+
+
+def _plan(plan: Plan) -> str:
+    from dq.reports import tables
+
+    rows = [
+        (n, p.engine, p.family, len(p.aggregates), len({c[0] for c in p.columns}), "?" if p.bytes is None else p.bytes)
+        for n, p in enumerate(plan.passes, 1)
+    ]
+    heads = ("PASS", "ENGINE", "FAMILY", "AGGREGATES", "COLUMNS", "BYTES")
+    lines = [tables.table(heads, rows, "PASS AGGREGATES COLUMNS BYTES")] if rows else ["nothing is read"]
+    if plan.known:
+        lines.append(f"{len(plan.known)} more aggregates are answered by footers")
+    lines += [f"{tables.printable(check)}: {tables.printable(u.message)}" for check, u in plan.unjudged.items()]
+    return "\n".join(lines)
+
+
+def _settings(config: str | None, engine: str | None) -> tuple[Config, EngineName]:
+    from dq.config import load
+
+    settings = load(config, engine=engine)
+    return settings, settings.engine.name

@@ -1,0 +1,112 @@
+"""Commands to begin with: demo and init."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from dq.cli.output import complain, first_of, progress, say
+from dq.errors import StoreError, UsageError
+
+SETTINGS = 'suites = "suites"\n\n[zones]\nlanding = "landing"\ncurated = "curated"\n'
+SETTINGS += 'quarantine = "quarantine"\nhistory = "_dq"\n'
+
+
+def demo(
+    folder: Annotated[str, typer.Argument(metavar="[DIR]", help="Where to; made if need be.")] = "_demo",
+) -> int:
+    """Gate a hundred real daily reports, mistakes included, and say what was found."""
+    from dq import api
+    from dq.config import load
+    from dq.reports import text
+
+    root = Path(folder)
+    _lay_out(root)
+    documents: list[dict[str, Any]] = []
+    with progress("judging") as done:
+        for document in api.gate("jhu", config=load(root / "dq.toml", environment={})):
+            documents.append(document)
+            done(document["partition"])
+    for document in documents:
+        if not document["success"]:
+            say(text.render(document))
+    say(text.totals(documents) if documents else "nothing new: every partition is decided")
+    say(_where(root))
+    return first_of(3 for d in documents if d["verdict"] == "hold")
+
+
+def _lay_out(root: Path) -> None:
+    """Copy what is not there yet. Raises UsageError rather than mix with somebody's files."""
+    if root.exists() and not root.is_dir():
+        raise UsageError(f"{root}: is a file; name a folder")
+    if root.is_dir() and any(root.iterdir()) and not (root / "suites" / "jhu.yaml").is_file():
+        raise UsageError(f"{root}: is not empty and no demo; name another folder")
+    try:
+        (root / "suites").mkdir(parents=True, exist_ok=True)
+        (root / "landing" / "jhu").mkdir(parents=True, exist_ok=True)
+        if not (root / "dq.toml").exists():
+            (root / "dq.toml").write_text(SETTINGS)
+        bundled = files("dq.demo")
+        with as_file(bundled / "landing" / "jhu") as landing:
+            for file in sorted(landing.glob("*.csv.gz")):
+                _copy(file, root / "landing" / "jhu" / file.name)
+        contract = bundled / "suites" / "jhu.yaml"
+        if not contract.is_file():  # a checkout: the wheel takes it along from there
+            contract = Path(__file__).parents[2] / "suites" / "jhu.yaml"
+        with as_file(contract) as file:
+            _copy(file, root / "suites" / "jhu.yaml")
+    except OSError as error:
+        raise StoreError(f"{error.filename}: {error.strerror}") from None
+
+
+def _copy(file: Path, target: Path) -> None:
+    """Under a name that is no data until it is whole: a killed copy is done again."""
+    if not target.exists():
+        temporary = target.with_name(f"_{target.name}")
+        shutil.copyfile(file, temporary)
+        temporary.replace(target)
+
+
+def _where(root: Path) -> str:
+    published = sum(1 for p in (root / "curated" / "jhu").rglob("*") if p.is_file())
+    lines = [
+        f"published:    {root / 'curated' / 'jhu'} ({published} files)",
+        f"quarantined:  {root / 'quarantine' / 'jhu'} (records with the reasons; the files stay in landing)",
+        f"contract:     {root / 'suites' / 'jhu.yaml'}",
+        f"next: cd {root} && dq status",
+        "      dq show jhu 2020-04-01",
+        '      dq accept jhu 2020-04-01 --reason "…"',
+    ]
+    return "\n".join(lines)
+
+
+def init(path: Annotated[str, typer.Argument(metavar="PATH", help="A folder in which data lands.")]) -> int:
+    """Find sources and layouts below a folder; write dq.toml and a first contract for each source."""
+    from dq import api
+    from dq import init as first
+
+    drafts, landing = api.drafts(path)
+    targets = [Path("dq.toml"), *(Path("suites") / f"{d.source}.yaml" for d in drafts)]
+    if existing := [str(t) for t in targets if os.path.lexists(t)]:
+        raise UsageError(f"{', '.join(existing)}: already there and not overwritten; nothing is written")
+    for draft in drafts:
+        complain(
+            f"{draft.source}: {draft.partitions} partitions, layout {draft.layout or 'one per file'};"
+            f" reading the newest {len(draft.newest)} ({draft.bytes:,} bytes)"
+        )
+    texts = [first.settings(drafts, landing), *(first.contract(d, api.look) for d in drafts)]
+    try:
+        Path("suites").mkdir(exist_ok=True)
+        for target, body in zip(targets, texts, strict=True):
+            with open(target, "x", encoding="utf-8") as file:
+                file.write(body)
+            say(f"wrote {target}")
+    except OSError as error:
+        raise UsageError(f"{error.filename}: {error.strerror}") from None
+    say("next: read the contracts, then  dq gate --dry-run")
+    return 0

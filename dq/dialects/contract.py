@@ -1,0 +1,108 @@
+"""Our own dialect: a contract in YAML. Shape is told by the published JSON Schema, meaning by `compile`."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jsonschema import Draft202012Validator
+
+from dq.dialects.base import Document, Problems, read_yaml
+from dq.dialects.compile import compile_contract
+from dq.errors import SuiteError, nearest
+
+if TYPE_CHECKING:
+    from dq.ir.contract import Contract
+
+SCHEMA = Path(__file__).with_name("contract.schema.json")
+
+
+def load(text: str, file: str) -> Contract:
+    """The contract. Raises SuiteError with a line per error: file, line, key, what is wrong, the nearest key."""
+    document = read_yaml(text, file)
+    if not isinstance(document.value, dict):
+        raise SuiteError("a contract is a mapping with at least the key source", file=file, line=1)
+    problems = Problems(file)
+    for error in _validator().iter_errors(document.value):
+        _tell(error, document, problems)
+    problems.settle()
+    contract = compile_contract(document, problems)
+    problems.settle()
+    return contract
+
+
+@cache
+def _validator() -> Draft202012Validator:
+    return Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
+
+
+def _tell(error: Any, document: Document, problems: Problems) -> None:
+    """One error of shape in plain words, at its line."""
+    if error.validator == "anyOf":
+        branches = [e for e in error.context or [] if e.validator != "type" or len(e.path) > 0]
+        if isinstance(error.instance, dict) and branches:
+            for branch in branches:
+                _tell(branch, document, problems)
+            return
+    place = tuple(error.absolute_path)
+    at = _dotted(place)
+    if error.validator == "additionalProperties":
+        known = error.schema["properties"]
+        for key in (k for k in error.instance if k not in known):
+            where = f" in {at}" if at else ""
+            hint = nearest(key, known) or f"; keys are {', '.join(known)}"
+            problems.add(document.line((*place, key)), f'unknown key "{key}"{where}{hint}')
+        return
+    problems.add(document.line(place), (f"{at}: " if at else "") + _words(error))
+
+
+def _dotted(place: tuple[Any, ...]) -> str:
+    return "".join(f"[{p + 1}]" if isinstance(p, int) else f".{p}" for p in place).lstrip(".")
+
+
+_KINDS = {
+    "string": "text", "number": "a number", "integer": "a whole number", "boolean": "true or false",
+    "array": "a list", "object": "a mapping", "null": "nothing",
+}  # fmt: skip
+
+
+def _words(error: Any) -> str:
+    found, limit = error.instance, error.validator_value
+    shown = json.dumps(found, ensure_ascii=False) if isinstance(found, (str, int, float, bool)) else _kind_of(found)
+    match error.validator:
+        case "type":
+            kinds = [limit] if isinstance(limit, str) else limit
+            return f"{' or '.join(_KINDS[k] for k in kinds)} is needed, not {shown}"
+        case "anyOf":
+            kinds = [k for branch in limit for k in _accepted(branch)]
+            return f"{' or '.join(dict.fromkeys(_KINDS[k] for k in kinds))} is needed, not {shown}"
+        case "enum":
+            known = [v for v in limit if v is not None]
+            return f"{shown} is none of {', '.join(known)}{nearest(str(found), known)}"
+        case "required":
+            missing = [k for k in limit if k not in found]
+            return f'the key "{missing[0]}" is missing'
+        case "minItems" | "minProperties" | "minLength":
+            return "it is empty"
+        case "uniqueItems":
+            return "a value is written twice"
+        case "pattern" if "description" in error.schema:
+            return f"{shown} is not written right: {error.schema['description']}"
+        case "minimum":
+            return f"{shown} is below {limit}"
+    return str(error.message)
+
+
+def _accepted(branch: dict[str, Any]) -> list[str]:
+    schema = branch
+    if "$ref" in branch:
+        whole: Any = _validator().schema
+        schema = whole["$defs"][branch["$ref"].removeprefix("#/$defs/")]
+    kinds = schema.get("type", [])
+    return [kinds] if isinstance(kinds, str) else list(kinds)
+
+
+def _kind_of(value: Any) -> str:
+    return _KINDS["null" if value is None else "array" if isinstance(value, list) else "object"]

@@ -1,0 +1,60 @@
+"""SQL text as sqlglot's tree, with the place of what is wrong. Conditions only: no statement gets in."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import sqlglot
+from sqlglot import exp
+
+_LONGEST = 10_000
+
+
+class RuleError(ValueError):
+    """A text that is no rule; `position` counts characters from 0. The message shows the place."""
+
+    def __init__(self, message: str, text: str, position: int | None) -> None:
+        self.position = position
+        if position is None:
+            super().__init__(message)
+            return
+        start = text.rfind("\n", 0, position) + 1
+        line = text[start:].split("\n", 1)[0]
+        super().__init__(f"{message}\n    {line}\n    {' ' * (position - start)}^")
+
+
+def parse_sql(text: str) -> Any:
+    if not text.strip():
+        raise RuleError("the rule is empty", text, None)
+    if len(text) > _LONGEST:
+        raise RuleError(f"a rule has at most {_LONGEST:,} characters", text, None)
+    try:
+        return sqlglot.parse_one(text, dialect="duckdb", into=exp.Condition)
+    except sqlglot.errors.ParseError as error:
+        first = error.errors[0] if error.errors else {}
+        found = first.get("highlight", "")
+        place = len(first.get("start_context", "")) if first.get("line") == 1 else None
+        raise RuleError(f'the rule cannot be read at "{found}"', text, place) from None
+    except sqlglot.errors.TokenError:
+        raise RuleError("the rule cannot be read: a quote is open", text, None) from None
+
+
+def is_text(node: exp.Expression) -> bool:
+    return isinstance(node, exp.Literal) and bool(node.is_string)
+
+
+def called(node: exp.Expression) -> str:
+    return str(node.sql_name() if isinstance(node, exp.Func) else node.key).lower()
+
+
+def place_of(node: exp.Expression) -> int | None:
+    """Where the node begins: positions are kept on names, literals and most functions only."""
+    starts = [n.meta["start"] for n in node.walk() if "start" in n.meta]
+    return min(starts, default=None)
+
+
+def like_pattern(pattern: str) -> str:
+    """The regular expression of a LIKE pattern: `%` is any text, `_` any character, over line ends too."""
+    body = "".join(".*" if c == "%" else "." if c == "_" else re.escape(c) for c in pattern)
+    return f"^(?s:{body})$"

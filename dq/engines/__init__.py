@@ -1,0 +1,26 @@
+"""Engines by name, loaded when asked for: no third-party library is imported before."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from dq.errors import UsageError, nearest
+
+if TYPE_CHECKING:
+    from dq.engines.base import Engine
+
+ENGINES: dict[str, str] = {
+    "duckdb": "dq.engines.duckdb.engine:DuckDB",
+    "polars": "dq.engines.polars:Polars",
+    "reference": "dq.engines.reference:Reference",
+}
+
+
+def engine(name: str, **options: Any) -> Engine:
+    """A new engine. Raises UsageError for a name that is none."""
+    if name not in ENGINES:
+        raise UsageError(f'no engine "{name}"{nearest(name, ENGINES)}; engines are {", ".join(ENGINES)}')
+    module, attribute = ENGINES[name].split(":")
+    made: Engine = getattr(import_module(module), attribute)(**options)
+    return made

@@ -1,0 +1,1 @@
+"""DuckDB: text, keys, exact counts and everything that must spill."""

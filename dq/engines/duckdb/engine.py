@@ -1,0 +1,241 @@
+"""Aggregates as DuckDB queries, family by family: mixed in one query they cost several times as much."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from dq.engines.base import FILE, ROW, Dataset, Unreadable
+from dq.engines.duckdb.connect import connect
+from dq.engines.duckdb.simple import Question, simple
+from dq.engines.duckdb.source import Source, open_source, readable_paths
+from dq.engines.duckdb.sql import Sql, stored, translate
+from dq.engines.duckdb.values import key_output, output, plain
+from dq.errors import EngineError
+from dq.ir import aggregate as a
+from dq.ir import expr as e
+from dq.ir.data import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from dq.ir.aggregate import Aggregate
+    from dq.ir.expr import Expr, Path
+
+_CHUNK = 200  # expressions in one query: thousands take DuckDB longer to plan than to run
+_PEEK_ROWS = 1_000_000  # looked at to tell whether a key has few values
+_MANY_KEYS = 250_000
+_SLOTS = 2**18  # hash slots of many keys, of which the fullest are counted key by key
+_FULLEST = 1_024
+
+# Raised over damaged bytes; everything else is our own or the machine's fault.
+_DAMAGE = (duckdb.IOException, duckdb.InvalidInputException, duckdb.SerializationException, duckdb.ConversionException)
+
+
+class DuckDB:
+    """Not for several threads at once. `temp` is a directory to spill into; without one a private one is made.
+
+    A connection is kept for the files it may read until a dataset of other files arrives, or `close`.
+    """
+
+    name = "duckdb"
+
+    def __init__(self, *, threads: int | None = None, memory_bytes: int | None = None, temp: str | None = None) -> None:
+        self._threads = threads
+        self._memory_bytes = memory_bytes
+        self._own_temp = tempfile.TemporaryDirectory(prefix="dq-duckdb-") if temp is None else None
+        self._temp = temp if self._own_temp is None else self._own_temp.name
+        self._paths: tuple[str, ...] = ()
+        self._connection: Any = None
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        if self._own_temp is not None:
+            self._own_temp.cleanup()
+
+    def run(self, dataset: Dataset, aggregates: Sequence[Aggregate]) -> Mapping[Aggregate, Any]:
+        connection = dataset.connection if dataset.table else self._connect(readable_paths(dataset))
+        try:
+            run = _Run(open_source(dataset, connection), dataset.rows)
+            states = run.simple([x for x in aggregates if x.family == "simple"])
+            for aggregate in aggregates:
+                if aggregate not in states:
+                    states[aggregate] = run.one(aggregate)
+            return states
+        except duckdb.Error as error:
+            connection.abort()
+            raise _fault(dataset, error) from error
+        finally:
+            if dataset.frame is not None:
+                connection.unregister("frame")
+
+    def _connect(self, paths: tuple[str, ...]) -> Any:
+        if self._connection is None or paths != self._paths:
+            if self._connection is not None:
+                self._connection.close()
+            self._connection = connect(
+                paths, threads=self._threads, memory_bytes=self._memory_bytes, temp=str(self._temp)
+            )
+            self._paths = paths
+        return self._connection
+
+
+def _fault(dataset: Dataset, error: duckdb.Error) -> Exception:
+    """DuckDB's own text may quote data, so it stays in the cause and out of the message."""
+    missing = isinstance(error, duckdb.IOException) and ("No files found" in str(error) or "Cannot open" in str(error))
+    if dataset.parts and isinstance(error, _DAMAGE) and not missing and "Out of Memory" not in str(error):
+        files = [f.path for part in dataset.parts for f in part.files]
+        named = next((f.path for part in dataset.parts for f in part.files if f.location in str(error)), "")
+        file = named or (files[0] if len(files) == 1 else "")
+        return Unreadable(Finding("unreadable", "a data page cannot be read", file))
+    return EngineError(f"duckdb failed: {type(error).__name__}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    source: Source
+    rows: int | None
+
+    def fetch(self, sql: str) -> list[tuple[Any, ...]]:
+        """All rows: DuckDB refuses the next query while one is left."""
+        return self.source.connection.execute(sql).fetchall()  # type: ignore[no-any-return]
+
+    def relation(self, *parts: Expr | None, show: Iterable[Path] = ()) -> tuple[str, dict[str, Sql]]:
+        names = {path[0] for part in parts for path in e.columns(part)} | {path[0] for path in show}
+        return self.source.relation(names)
+
+    def simple(self, aggregates: Sequence[Aggregate]) -> dict[Aggregate, Any]:
+        """All in few queries. Aggregates of one column stand together, so that each chunk reads few columns."""
+        states: dict[Aggregate, Any] = {}
+        ordered = sorted(aggregates, key=lambda x: (isinstance(x, a.ApproxDistinct), sorted(x.columns())))
+        for start in range(0, len(ordered), _CHUNK):
+            chunk = ordered[start : start + _CHUNK]
+            relation, columns = self.source.relation({p[0] for x in chunk for p in x.columns()})
+            questions = [simple(x, columns) for x in chunk]
+            row = self.fetch(f"SELECT {', '.join(s for q in questions for s in q.select)} FROM {relation}")[0]
+            states.update(zip(chunk, _answers(questions, row), strict=True))
+        return states
+
+    def one(self, aggregate: Aggregate) -> Any:
+        match aggregate:
+            case a.Tally():
+                return self.tally(aggregate)
+            case a.TopValues():
+                return self.top(aggregate)
+            case a.Distinctness():
+                return self.distinctness(aggregate)
+            case a.Quantiles():
+                return self.quantiles(aggregate)
+            case a.FirstRows():
+                return self.first_rows(aggregate)
+            case a.DuplicateKeys():
+                return self.duplicate_keys(aggregate)
+        raise EngineError(f"duckdb does not compute {type(aggregate).__name__}")
+
+    def tally(self, asked: a.Tally) -> a.TallyState:
+        relation, columns = self.relation(asked.key, asked.where)
+        key = key_output(translate(asked.key, columns))
+        rows = f"FROM {relation} WHERE {_scope(asked.where, columns)} AND {key.text} IS NOT NULL"
+        if asked.cap is not None and not isinstance(asked.key, e.Bucket) and self.many(key.text, rows, asked.cap):
+            return a.TallyState(over=True)
+        limit = "" if asked.cap is None else f" LIMIT {asked.cap + 1}"
+        counted = f"SELECT {key.text} AS k, count(*) AS n {rows} GROUP BY k{limit}"
+        found = self.fetch(f"SELECT {output(Sql('k', key.type))}, n FROM ({counted})")
+        return asked.state({plain(k, key.type): n for k, n in found})
+
+    def many(self, key: str, rows: str, cap: int) -> bool:
+        """Whether the first rows alone hold more than `cap` keys: unlike grouping, it stops as soon as it knows."""
+        if self.rows is not None and self.rows <= cap:
+            return False
+        first = f"SELECT {key} AS k {rows} LIMIT {_PEEK_ROWS}"
+        return bool(self.fetch(f"SELECT count(*) FROM (SELECT DISTINCT k FROM ({first}) LIMIT {cap + 1})")[0][0] > cap)
+
+    def top(self, asked: a.TopValues) -> a.TopState:
+        relation, columns = self.relation(asked.arg, asked.where)
+        key = key_output(translate(asked.arg, columns))
+        rows = f"FROM {relation} WHERE {_scope(asked.where, columns)} AND {key.text} IS NOT NULL"
+        missed = 0
+        if self.many(key.text, rows, _MANY_KEYS):
+            rows, missed = self.fullest(key.text, rows)
+        counted = f"SELECT {key.text} AS k, count(*) AS n {rows} GROUP BY k ORDER BY n DESC, k LIMIT {asked.limit + 1}"
+        found = self.fetch(f"SELECT {output(Sql('k', key.type))}, n FROM ({counted}) ORDER BY n DESC, k")
+        kept = asked.state({plain(k, key.type): n for k, n in found[: asked.limit]})
+        dropped = found[asked.limit][1] if len(found) > asked.limit else 0
+        return a.TopState(kept.counts, max(dropped, missed))
+
+    def fullest(self, key: str, rows: str) -> tuple[str, int]:
+        """Rows of the fullest hash slots, and how often a key of any other slot occurs at most."""
+        slot = f"hash({key}) & {_SLOTS - 1}"
+        counted = f"SELECT {slot} AS s, count(*) AS n {rows} GROUP BY s ORDER BY n DESC, s LIMIT {_FULLEST + 1}"
+        slots = self.fetch(counted)
+        kept = ", ".join(str(s) for s, _ in slots[:_FULLEST])
+        return f"{rows} AND {slot} IN ({kept})", slots[_FULLEST][1] if len(slots) > _FULLEST else 0
+
+    def distinctness(self, asked: a.Distinctness) -> a.DistinctnessState:
+        relation, columns = self.relation(asked.where, *asked.keys)
+        keys = _keys(asked.keys, columns)
+        scope = f"{_scope(asked.where, columns)} AND {_any(keys)}"
+        grouped = f"SELECT count(*) AS n FROM {relation} WHERE {scope} GROUP BY {', '.join(keys)}"
+        counts = "CAST(coalesce(sum(n), 0) AS BIGINT), count(*), count_if(n = 1)"
+        rows, groups, single = self.fetch(f"SELECT {counts} FROM ({grouped})")[0]
+        return a.DistinctnessState(rows, groups, single or 0)
+
+    def quantiles(self, asked: a.Quantiles) -> tuple[float, ...] | None:
+        relation, columns = self.relation(asked.arg, asked.where)
+        value = f"CAST({translate(asked.arg, columns).text} AS DOUBLE)"
+        at = ", ".join(map(repr, asked.at))
+        scope = f"{_scope(asked.where, columns)} AND isfinite({value})"
+        found = self.fetch(f"SELECT quantile_cont({value}, [{at}]) FROM {relation} WHERE {scope}")[0][0]
+        return None if found is None else tuple(found)
+
+    def first_rows(self, asked: a.FirstRows) -> tuple[a.RowState, ...]:
+        relation, columns = self.relation(asked.where, show=((FILE,), (ROW,), *asked.show))
+        return self.evidence(asked.show, f"{relation} WHERE {_scope(asked.where, columns)}", columns, asked.limit)
+
+    def duplicate_keys(self, asked: a.DuplicateKeys) -> tuple[a.RowState, ...]:
+        relation, columns = self.relation(asked.where, *asked.keys, show=((FILE,), (ROW,), *asked.show))
+        keys = _keys(asked.keys, columns)
+        scope = f"{_scope(asked.where, columns)} AND {_any(keys)}"
+        named = ", ".join(f"{k} AS k{i}" for i, k in enumerate(keys))
+        names = ", ".join(f"k{i}" for i in range(len(keys)))
+        twice = f"SELECT {named} FROM {relation} WHERE {scope} GROUP BY {names} HAVING count(*) > 1"
+        same = " AND ".join(f"{k} IS NOT DISTINCT FROM twice.k{i}" for i, k in enumerate(keys))
+        rows = f"(SELECT * FROM {relation} WHERE {scope}) SEMI JOIN ({twice}) AS twice ON {same}"
+        return self.evidence(asked.show, rows, columns, asked.limit)
+
+    def evidence(
+        self, show: Sequence[Path], rows: str, columns: Mapping[str, Sql], limit: int
+    ) -> tuple[a.RowState, ...]:
+        shown = [Sql(*stored(path, columns)) for path in show]
+        place = f"{columns[FILE].text}, {columns[ROW].text}"
+        select = ", ".join([place, *map(output, shown)])
+        found = self.fetch(f"SELECT {select} FROM {rows} ORDER BY {place} LIMIT {limit}")
+        return tuple(
+            a.RowState(file, row, tuple(plain(v, s.type) for v, s in zip(values, shown, strict=True)))
+            for file, row, *values in found
+        )
+
+
+def _scope(where: Expr | None, columns: Mapping[str, Sql]) -> str:
+    return "TRUE" if where is None else translate(where, columns).text
+
+
+def _keys(keys: Sequence[Expr], columns: Mapping[str, Sql]) -> list[str]:
+    """A column by itself counts as it is stored: its nanoseconds tell rows apart."""
+    return [stored(k.path, columns)[0] if isinstance(k, e.Col) else translate(k, columns).text for k in keys]
+
+
+def _any(keys: Sequence[str]) -> str:
+    return "(" + " OR ".join(f"{k} IS NOT NULL" for k in keys) + ")"
+
+
+def _answers(questions: Iterable[Question], row: Sequence[Any]) -> Iterable[Any]:
+    start = 0
+    for question in questions:
+        yield question.read(row[start : start + len(question.select)])
+        start += len(question.select)

@@ -1,0 +1,112 @@
+"""A guess at the dialect of a file nobody has described. It is shown, never applied where a contract speaks."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from dq.engines.duckdb.landed import marked
+
+if TYPE_CHECKING:
+    from dq.ir.data import Reading
+
+DELIMITERS = (",", "\t", ";", "|")
+_RECORDS = 50  # looked at
+_DATA = re.compile(
+    r"\s*([+-]?[\d.,]*\d[\d.,]*%?|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}.*|nan|null|true|false|\?)\s*", re.IGNORECASE
+)
+
+
+def propose(head: bytes, reading: Reading) -> Reading:
+    """`reading` with encoding, delimiter, quote and header as the beginning of a file suggests them."""
+    encoding = marked(head) or _encoding(head, reading.encoding)
+    text = codecs.getincrementaldecoder(encoding)("replace").decode(head).removeprefix("\ufeff")
+    quote = "'" if '"' not in text and re.search(r"(^|[,;\t|])'[^'\n]*'([,;\t|\r\n]|$)", text) else reading.quote
+    delimiter = _delimiter(text, quote, reading.escape)
+    rows = records(text, delimiter, quote, reading.escape)
+    header = not (rows and looks_like_data(rows[0], rows[1:]))
+    return replace(reading, encoding=encoding, delimiter=delimiter, quote=quote, header=header)
+
+
+def record(text: str, start: int, delimiter: str, quote: str, escape: str | None) -> tuple[list[str], int]:
+    """Fields of the record at `start`, and where the next one begins. A record the text does not end is as it is."""
+    fields: list[str] = []
+    value: list[str] = []
+    i, size, quoted, opened = start, len(text), False, False
+    mark = escape or quote
+    while i < size:
+        char = text[i]
+        if quoted:
+            if char == mark and i + 1 < size and text[i + 1] in (quote, mark):
+                value.append(text[i + 1])
+                i += 2
+                continue
+            quoted = char != quote
+            value.append(char if quoted else "")
+        elif char in "\r\n":
+            fields.append("".join(value))
+            return fields, i + (2 if text.startswith("\r\n", i) else 1)
+        elif text.startswith(delimiter, i):
+            fields.append("".join(value))
+            value, opened = [], False
+            i += len(delimiter)
+            continue
+        elif char == quote and not opened and not "".join(value).strip(" "):
+            value, quoted, opened = [], True, True
+        else:
+            value.append(char)
+        i += 1
+    return [*fields, "".join(value)], size
+
+
+def records(text: str, delimiter: str, quote: str, escape: str | None) -> list[list[str]]:
+    """The first records; the last one of a long text may be cut, and is left out."""
+    found: list[list[str]] = []
+    position = 0
+    while position < len(text) and len(found) < _RECORDS:
+        fields, position = record(text, position, delimiter, quote, escape)
+        if fields != [""]:
+            found.append(fields)
+    return found[:-1] if position >= len(text) and not text.endswith(("\n", "\r")) and len(found) > 1 else found
+
+
+def looks_like_data(first: list[str], rest: list[list[str]]) -> bool:
+    """Whether a first record is no header: it holds numbers or dates where names would be, or one cell twice."""
+    cells = [c for c in first if c.strip()]
+    values = sum(_DATA.fullmatch(c) is not None for c in cells)
+    if not cells:
+        return True
+    if values * 2 >= len(cells):
+        return not _counting(first, rest)
+    return values > 0 and (len(set(cells)) < len(cells) or values * 3 >= len(cells))
+
+
+def _counting(first: list[str], rest: list[list[str]]) -> bool:
+    """Names that are years or numbers (2019, 2020 ...) over text."""
+    return (
+        bool(rest) and len(set(first)) == len(first) and not any(_DATA.fullmatch(c) for row in rest for c in row if c)
+    )
+
+
+def _encoding(head: bytes, usual: str) -> str:
+    if head[:400].count(0) * 3 > len(head[:400]):
+        return "utf-16-le" if head[1:400:2].count(0) >= head[0:400:2].count(0) else "utf-16-be"
+    try:
+        codecs.getincrementaldecoder(usual)().decode(head)
+    except UnicodeDecodeError:
+        return "cp1252"
+    return usual
+
+
+def _delimiter(text: str, quote: str, escape: str | None) -> str:
+    best, score = ",", (0.0, 0)
+    for delimiter in DELIMITERS:
+        sizes = [len(fields) for fields in records(text, delimiter, quote, escape)]
+        common = max(set(sizes), key=sizes.count, default=1)
+        if common > 1 and (found := (sizes.count(common) / len(sizes), common)) > score:
+            best, score = delimiter, found
+    rows = records(text, best, "", None) if score[1] else []
+    followed = [f.startswith(" ") for fields in rows for f in fields[1:]]
+    return best + " " if followed and all(followed) else best

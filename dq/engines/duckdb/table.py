@@ -1,0 +1,279 @@
+"""The temp table a partition of text is parsed into, and the view over it that engines see."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from dq.engines.base import FILE, ROW, Dataset, raw
+from dq.engines.duckdb.casts import cast, landing_type
+from dq.engines.duckdb.connect import identifier, literal
+from dq.engines.duckdb.infer import TEXT, infer
+from dq.engines.duckdb.sql import constant, type_name
+from dq.ir.data import Field, Finding, Kind, Schema, Type
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import duckdb
+
+    from dq.engines.duckdb.infer import Candidate
+    from dq.ir.data import DataFile, Declared, Reading
+
+PART = "⟨part⟩"  # index of the file
+LINE = "⟨line⟩"  # stored where it does not follow from the row's place
+_MANY = 100_000  # rows from which on an empty column is worth dropping
+_serial = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    name: str
+    declared: Declared | None = None
+
+    @property
+    def typed(self) -> bool:
+        found = self.declared.type if self.declared else None
+        return found is not None and found.kind is not Kind.STRING
+
+
+@dataclass(slots=True)
+class Part:
+    """A file's rows in the table, from `start` on; row `r` stands in line `r + offset`, and `jumps` (row, lines) later
+    rows further down. `breaks`: its values hold ends of lines."""
+
+    file: DataFile
+    names: tuple[str, ...]
+    start: int = 0
+    rows: int = 0
+    offset: int = 0
+    jumps: list[tuple[int, int]] = field(default_factory=list)
+    breaks: bool = False
+    newline: str = "\n"
+
+
+class Names:
+    """Canonical names of landed ones, unique over all files: DuckDB knows no difference of case."""
+
+    def __init__(self, declared: Sequence[Declared]) -> None:
+        self._known = {alias: d for d in declared for alias in (*d.aliases, d.name)}
+        self._spelled = {_lower(d.name): d.name for d in declared}
+        self.columns: dict[str, Column] = {}
+
+    def of(self, landed: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Names for a file's columns, and the landed ones that are there twice. An empty name becomes `column<n>`."""
+        names: list[str] = []
+        twice: list[str] = []
+        for i, text in enumerate(landed):
+            declared = self._known.get(text)
+            name = declared.name if declared else text or f"column{i}"
+            if name in names or self._spelled.setdefault(_lower(name), name) != name:
+                twice.append(text)
+                name, declared = self._free(name, names), None
+            names.append(name)
+            self.columns.setdefault(name, Column(name, declared))
+        return tuple(names), tuple(twice)
+
+    def _free(self, name: str, names: list[str]) -> str:
+        found = next(c for n in itertools.count(2) if (c := f"{name}_{n}") not in names and self._fits(c))
+        self._spelled[_lower(found)] = found
+        return found
+
+    def _fits(self, name: str) -> bool:
+        return self._spelled.get(_lower(name), name) == name
+
+
+def _lower(name: str) -> str:
+    return "".join(c.lower() if c.isascii() else c for c in name)
+
+
+class Table:
+    """Created empty, filled file by file, then finished once."""
+
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, columns: Sequence[Column], reading: Reading, *, lined: bool = False
+    ) -> None:
+        self.connection = connection
+        self.columns = tuple(columns)
+        self.reading = reading
+        self.parts: list[Part] = []
+        self.lined = lined
+        self.serial = next(_serial)
+        self.name = f"dq_rows_{self.serial}"
+        self._nulls = tuple(dict.fromkeys(("", *reading.null_values)))
+        extra = [f"{identifier(PART)} INTEGER", *([f"{identifier(LINE)} BIGINT"] if lined else [])]
+        typed = [(c, c.declared) for c in self.columns if c.typed and c.declared]
+        kinds = {c.name: type_name(landing_type(d)) for c, d in typed}
+        body = [f"{identifier(c.name)} {kinds.get(c.name, 'VARCHAR')}" for c in self.columns]
+        body += [f"{identifier(raw(c.name))} VARCHAR" for c, _ in typed]
+        connection.execute(f"CREATE TEMP TABLE {self.name} ({', '.join([*body, *extra])})")
+
+    def insert(self, part: Part, texts: Mapping[str, str], source: str, line: str = "") -> None:
+        """Append the rows of `source`; `texts` are SQL expressions over it, by canonical name."""
+        values = [self._value(c, texts.get(c.name)) for c in self.columns]
+        raws = [self._raw(c, texts.get(c.name)) for c in self.columns if c.typed]
+        part.start = sum(p.rows for p in self.parts)
+        extra = [str(len(self.parts)), *([line] if self.lined else [])]
+        query = f"INSERT INTO {self.name} SELECT {', '.join([*values, *raws, *extra])} FROM {source}"
+        done = self.connection.execute(query).fetchone()
+        part.rows = int(done[0]) if done else 0
+        self.parts.append(part)
+
+    def _value(self, column: Column, text: str | None) -> str:
+        if text is None:
+            return "NULL"
+        if column.typed and column.declared:
+            value = cast(text, column.declared)
+            return value if self._nulls == ("",) else f"CASE WHEN {self._present(text)} THEN {value} END"
+        nulls = ", ".join(literal(n) for n in self.reading.null_values if n)
+        return f"CASE WHEN {text} NOT IN ({nulls}) THEN {text} END" if nulls else text
+
+    def _present(self, text: str) -> str:
+        return f"trim({text}, ' \t') NOT IN ({', '.join(map(literal, self._nulls))})"
+
+    def _raw(self, column: Column, text: str | None) -> str:
+        if text is None:
+            return "NULL"
+        return f"CASE WHEN ({self._value(column, text)}) IS NULL AND {self._present(text)} THEN {text} END"
+
+    def breaks(self, start: int, newline: str, end: int | None = None) -> int:
+        """Ends of lines within the values of the rows from `start` on, before `end`."""
+        rows = f"rowid >= {start}" + ("" if end is None else f" AND rowid < {end}")
+        query = f"SELECT sum({self._breaks(newline)}) FROM {self.name} WHERE {rows}"
+        row = self.connection.execute(query).fetchone()
+        return int(row[0] or 0) if row else 0
+
+    def _breaks(self, newline: str) -> str:
+        texts = [identifier(raw(c.name) if c.typed else c.name) for c in self.columns]
+        code = f"chr({ord(newline)})"
+        counts = (f"coalesce(length({t}) - length(replace({t}, {code}, '')), 0)" for t in texts)
+        return " + ".join(counts) or "0"
+
+    def finish(
+        self,
+        findings: Sequence[Finding],
+        dialect: Reading,
+        candidates: Mapping[str, Sequence[Candidate]] | None = None,
+        fixed: Mapping[str, tuple[Type, str]] | None = None,
+    ) -> Dataset:
+        """Infer what nobody declared (`fixed` says it for some), settle the lines, and show it as a view."""
+        fixed, candidates = fixed or {}, candidates or {}
+        names = [c.name for c in self.columns if not (c.declared and c.declared.type) and c.name not in fixed]
+        asked = {n: candidates.get(n, TEXT) for n in names}
+        guessed = {**infer(self.connection, self.name, asked, self._nulls), **fixed}
+        spare = self._spare()
+        stored = self.lined
+        if any(p.jumps or p.breaks for p in self.parts) and not stored:
+            self._rebuild(guessed, spare, "r.row + j.lines")
+            stored = True
+        elif any(t.kind not in (Kind.STRING, Kind.NULL) for t, _ in guessed.values()):
+            self._rebuild(guessed, spare, "")
+        elif sum(p.rows for p in self.parts) > _MANY:
+            for name in spare:
+                self.connection.execute(f"ALTER TABLE {self.name} DROP COLUMN {identifier(raw(name))}")
+        else:
+            spare = frozenset()
+        return self._dataset(guessed, spare, stored, findings, dialect)
+
+    def _spare(self) -> frozenset[str]:
+        """Typed columns of which every text could be read."""
+        typed = [c.name for c in self.columns if c.typed]
+        if not typed:
+            return frozenset()
+        query = f"SELECT {', '.join(f'count({identifier(raw(n))})' for n in typed)} FROM {self.name}"
+        counts: Any = self.connection.execute(query).fetchone()
+        return frozenset(n for n, count in zip(typed, counts, strict=True) if count == 0)
+
+    def _rebuild(self, guessed: Mapping[str, tuple[Type, str]], spare: frozenset[str], line: str) -> None:
+        """The same rows in the same order, with inferred columns read and lines stored."""
+        values = {c.name: guessed[c.name][1] if c.name in guessed else identifier(c.name) for c in self.columns}
+        body = [f"{value} AS {identifier(name)}" for name, value in values.items()]
+        body += [identifier(raw(c.name)) for c in self.columns if c.typed and c.name not in spare]
+        body += [identifier(PART), *([identifier(LINE)] if self.lined else [])]
+        body += [f"{line} AS {identifier(LINE)}"] if line else []
+        if line:
+            self._create_jumps()
+        source = self._source() if line else self.name
+        self.connection.execute(f"CREATE TEMP TABLE {self.name}_read AS SELECT {', '.join(body)} FROM {source}")
+        self.connection.execute(f"DROP TABLE {self.name}")
+        if line:
+            self.connection.execute(f"DROP TABLE {self.name}_jumps")
+        self.name += "_read"
+
+    def _create_jumps(self) -> None:
+        """(head, lines): from this row of the file on, lines are further down by so many."""
+        self.connection.execute(f"CREATE TEMP TABLE {self.name}_jumps (head BIGINT, part INTEGER, lines BIGINT)")
+        for i, part in enumerate(self.parts):
+            rows = [part.start + row for row, _ in part.jumps]
+            lines = [n for _, n in part.jumps]
+            query = f"INSERT INTO {self.name}_jumps SELECT unnest(?::BIGINT[]), {i}, unnest(?::BIGINT[])"
+            self.connection.execute(query, [[part.start, *rows], [part.offset, *lines]])
+            if part.breaks:
+                own = self._breaks(part.newline)
+                self.connection.execute(
+                    f"INSERT INTO {self.name}_jumps SELECT rowid + 1, {i}, {own} FROM {self.name}"
+                    f" WHERE {identifier(PART)} = {i} AND {own} > 0"
+                )
+
+    def _source(self) -> str:
+        sums = (
+            f"SELECT part, head, sum(sum(lines)) OVER (PARTITION BY part ORDER BY head)::BIGINT AS lines"
+            f" FROM {self.name}_jumps GROUP BY part, head"
+        )
+        return (
+            f"(SELECT *, rowid AS row FROM {self.name}) r ASOF JOIN ({sums}) j"
+            f" ON r.{identifier(PART)} = j.part AND r.row >= j.head ORDER BY r.row"
+        )
+
+    def _dataset(
+        self,
+        guessed: Mapping[str, tuple[Type, str]],
+        spare: frozenset[str],
+        stored: bool,
+        findings: Sequence[Finding],
+        dialect: Reading,
+    ) -> Dataset:
+        types = {n: t for n, (t, _) in guessed.items()}
+        types = {
+            c.name: landing_type(c.declared) if c.declared and c.name not in types else types[c.name]
+            for c in self.columns
+        }
+        keys = [(n, constant(v)) for n, v in self.reading.keys if _lower(n) not in {_lower(c) for c in types}]
+        shown = [identifier(n) for n in types]
+        shown += [f"{value.text} AS {identifier(n)}" for n, value in keys]
+        raws = [c.name for c in self.columns if c.typed]
+        shown += ["CAST(NULL AS VARCHAR) AS " * (n in spare) + identifier(raw(n)) for n in raws]
+        shown.append(f"{self._per_file([literal(p.file.path) for p in self.parts])} AS {identifier(FILE)}")
+        place = identifier(LINE) if stored else f"rowid + {self._per_file([str(p.offset) for p in self.parts])}"
+        shown.append(f"{place} AS {identifier(ROW)}")
+        view = f"dq_text_{self.serial}"
+        self.connection.execute(f"CREATE TEMP VIEW {view} AS SELECT {', '.join(shown)} FROM {self.name}")
+        fields = [Field(n, t) for n, t in types.items()]
+        every = frozenset(guessed)
+        own = [
+            (p.file.path, Schema(tuple(f for f in fields if f.name in p.names), every & frozenset(p.names)))
+            for p in self.parts
+        ]
+
+        def closed() -> None:
+            self.connection.execute(f"DROP VIEW IF EXISTS {view}; DROP TABLE IF EXISTS {self.name}")
+
+        return Dataset(
+            schema=Schema((*fields, *(Field(n, v.type) for n, v in keys)), every),
+            file_schemas=tuple(own),
+            findings=tuple(findings),
+            rows=sum(p.rows for p in self.parts),
+            bytes=sum(p.file.bytes for p in self.parts),
+            dialect=dialect,
+            keys=self.reading.keys,
+            connection=self.connection,
+            table=view,
+            close=closed,
+        )
+
+    def _per_file(self, values: list[str]) -> str:
+        """SQL for the value of the row's own file."""
+        if not values:
+            return "NULL"
+        return values[0] if len(set(values)) == 1 else f"[{', '.join(values)}][{identifier(PART)} + 1]"

@@ -1,0 +1,89 @@
+"""Frames that are in memory already, taken over as Arrow: Polars, pandas, Arrow, DuckDB relations, and whatever else
+speaks the Arrow stream protocol. None of their libraries is imported: what they can do says what they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from dq.engines.base import Dataset
+from dq.engines.parquet.types import Unsupported, to_type, type_of_value
+from dq.errors import UsageError
+from dq.ir.data import Field, Finding, Schema
+
+if TYPE_CHECKING:
+    from dq.ir.data import Reading
+
+
+def open_frame(data: Any, reading: Reading) -> Dataset:
+    """Take over a frame; a lazy one is collected, a relation run. An index of pandas is no column, and its NaN is NULL.
+
+    Columns of a type no engine reads, of mixed Python objects or of one name are findings. Raises UsageError for
+    something that is no frame.
+    """
+    try:
+        table = _arrow(data)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, ValueError) as error:
+        kind = "duplicate_columns" if "uplicate" in str(error) else "unsupported_type"
+        message = (
+            "two columns of one name" if kind == "duplicate_columns" else "a column holds objects of several types"
+        )
+        return Dataset(Schema(), findings=(Finding(kind, message),))
+    names = _canonical(table.column_names, reading)
+    twins = sorted({n for n in names if [m.casefold() for m in names].count(n.casefold()) > 1})
+    if twins:
+        message = f'"{twins[0]}": two columns of one name (case aside)'
+        return Dataset(Schema(), findings=(Finding("duplicate_columns", message),), bytes=table.nbytes)
+    return _dataset(table.rename_columns(names), reading)
+
+
+def _dataset(table: pa.Table, reading: Reading) -> Dataset:
+    fields: list[Field] = []
+    findings: list[Finding] = []
+    for name, column in zip(table.column_names, table.schema, strict=True):
+        try:
+            fields.append(Field(name, to_type(column.type), column.nullable))
+        except Unsupported as error:
+            findings.append(Finding("unsupported_type", f'"{name}" is of a type nobody reads: {error}'))
+    readable = table.select([f.name for f in fields])
+    keys = tuple((n, v) for n, v in reading.keys if n not in readable.column_names)
+    schema = Schema((*fields, *(Field(n, type_of_value(v)) for n, v in keys)))
+    return Dataset(
+        schema,
+        file_schemas=(("", Schema(tuple(fields))),),
+        findings=tuple(findings),
+        rows=table.num_rows,
+        bytes=table.nbytes,
+        dialect=reading,
+        keys=keys,
+        frame=readable,
+    )
+
+
+def _arrow(data: Any) -> pa.Table:
+    if isinstance(data, pa.Table):
+        return data
+    if isinstance(data, (pa.RecordBatch, pa.RecordBatchReader)):
+        return pa.table(data) if isinstance(data, pa.RecordBatch) else data.read_all()
+    if hasattr(data, "iloc") and hasattr(data, "columns"):
+        return pa.Table.from_pandas(data, preserve_index=False).replace_schema_metadata(None)
+    if hasattr(data, "collect") and hasattr(data, "collect_schema") and not hasattr(data, "__arrow_c_stream__"):
+        data = data.collect()
+    if any(str(t) == "Object" for t in getattr(data, "dtypes", ())):
+        raise pa.ArrowTypeError("Polars hands pointers to Python objects over as bytes")
+    if hasattr(data, "__arrow_c_stream__"):
+        return pa.table(data)
+    raise UsageError(f"{type(data).__name__} is no path and no frame (Polars, pandas, Arrow or a DuckDB relation)")
+
+
+def _canonical(landed: list[str], reading: Reading) -> list[str]:
+    """Names the columns are known by: an alias stands in only where the column itself is absent."""
+    renamed = {
+        alias: column.name
+        for column in reading.declared
+        if column.name not in landed
+        for alias in [next((a for a in column.aliases if a in landed), None)]
+        if alias
+    }
+    return [renamed.get(name, name) for name in landed]

@@ -1,0 +1,189 @@
+"""Parquet from its footers: schema, row count and statistics, without one data page. Bad bytes become findings."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dq.engines.base import Dataset, ParquetPart
+from dq.engines.parquet import statistics, thrift
+from dq.engines.parquet.types import Unsupported, to_type, type_of_value, unify
+from dq.errors import EngineError
+from dq.ir.data import DataFile, Field, Finding, Footer, Kind, Reading, Schema, Type
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+_PLAIN, _SEALED = b"PAR1", b"PARE"
+_TAIL = 64 * 1024  # one read finds most footers
+_MESSAGES = {
+    "empty_file": "the file has 0 bytes",
+    "not_parquet": "the file does not begin as Parquet does",
+    "truncated": "the file begins as Parquet and does not end so: it was cut off or is still being written",
+    "unreadable": "the Parquet footer cannot be read",
+    "encrypted": "the file is encrypted",
+}
+_BAD = (
+    thrift.Malformed, pa.ArrowException, OSError, ValueError, TypeError, LookupError, AttributeError, RuntimeError,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A sound file: canonical to landed names, statistics, and `layout`: what makes files alike to an engine."""
+
+    file: DataFile
+    landed: dict[str, str]
+    layout: tuple[tuple[str, str], ...]
+    statistics: statistics.FileStatistics
+    findings: tuple[Finding, ...]
+
+    @property
+    def schema(self) -> Schema:
+        return self.statistics.schema
+
+
+def open_parquet(files: Sequence[DataFile], reading: Reading) -> Dataset:
+    """Open what can be opened. Path keys are the last columns of the schema and belong to no part.
+
+    Findings: `empty_file`, `not_parquet`, `truncated`, `unreadable`, `encrypted` and `duplicate_columns` leave a file
+    out, `unsupported_type` and `mixed_types` a column of it. Raises EngineError where a file cannot be reached.
+    """
+    opened: list[_Opened] = []
+    findings: list[Finding] = []
+    for file in files:
+        found = _open(file, reading)
+        if isinstance(found, _Opened):
+            opened.append(found)
+            findings += found.findings
+        else:
+            findings.append(found)
+    types = _union(opened, findings)
+    keys = tuple(k for k in reading.keys if k[0] not in types)
+    schema = Schema(tuple(Field(n, t) for n, t in [*types.items(), *((n, type_of_value(v)) for n, v in keys)]))
+    rows = sum(o.statistics.rows for o in opened)
+    return Dataset(
+        schema=schema,
+        file_schemas=tuple((o.file.path, o.schema) for o in opened),
+        findings=tuple(findings),
+        rows=rows,
+        bytes=sum(f.bytes for f in files),
+        footer=Footer(rows, statistics.merge(schema, (o.statistics for o in opened), keys)),
+        dialect=replace(reading, format="parquet"),
+        keys=reading.keys,
+        parts=_parts(opened, types),
+    )
+
+
+def _open(file: DataFile, reading: Reading) -> _Opened | Finding:
+    try:
+        size, tail = _tail(file.location or file.path)
+    except OSError as error:
+        raise EngineError(f"{file.path}: cannot be opened ({type(error).__name__})") from None
+    if isinstance(tail, str):
+        return Finding(tail, _MESSAGES[tail], file.path)
+    try:
+        footer, _ = thrift.read(tail[4:-8])
+        if 8 in footer:  # encryption algorithm
+            return Finding("encrypted", "columns of the file are encrypted", file.path)
+        # NOTE: no column chunk is asked of pyarrow: it ends the process on a damaged one.
+        arrow = pq.ParquetFile(pa.BufferReader(tail), coerce_int96_timestamp_unit="us").schema_arrow
+        if not statistics.row_groups_fit(footer, size - len(tail) + 4):
+            return Finding("unreadable", "the footer does not fit the file: its middle is missing", file.path)
+        return _layout(file, arrow, footer, reading)
+    except _BAD:
+        return Finding("unreadable", _MESSAGES["unreadable"], file.path)
+
+
+def _tail(location: str) -> tuple[int, bytes | str]:
+    """Size, and the footer as a Parquet file of its own, or the kind of a finding."""
+    with open(location, "rb") as stream:
+        size = stream.seek(0, os.SEEK_END)
+        stream.seek(0)
+        head = stream.read(4)
+        if head != _PLAIN:
+            return size, "empty_file" if not size else "encrypted" if head == _SEALED else "not_parquet"
+        stream.seek(max(4, size - _TAIL))
+        tail = stream.read()
+        if len(tail) < 8 or tail[-4:] != _PLAIN:
+            return size, "truncated"
+        wanted = int.from_bytes(tail[-8:-4], "little") + 8
+        if wanted > size - 4:
+            return size, "unreadable"
+        if wanted > len(tail):
+            stream.seek(size - wanted)
+            tail = stream.read()
+    return size, _PLAIN + tail[-wanted:]
+
+
+def _layout(file: DataFile, arrow: pa.Schema, footer: statistics.Struct, reading: Reading) -> _Opened | Finding:
+    names = _canonical(arrow.names, reading)
+    twins = sorted(n for n, count in Counter(names).items() if count > 1)
+    if twins:
+        return Finding("duplicate_columns", f"{_quoted(twins)}: two columns of one name", file.path)
+    intervals = statistics.intervals(footer)
+    fields: list[Field] = []
+    findings: list[Finding] = []
+    for name, field in zip(names, arrow, strict=True):
+        try:
+            if field.name in intervals:
+                raise Unsupported("interval")
+            fields.append(Field(name, to_type(field.type), field.nullable))
+        except Unsupported as error:
+            message = f"{_quoted([name])} is of a type nobody reads: {error}"
+            findings.append(Finding("unsupported_type", message, file.path))
+    schema = Schema(tuple(fields))
+    landed = {n: f.name for n, f in zip(names, arrow, strict=True) if n in schema.names}
+    found = statistics.of_file(footer, schema, {v: k for k, v in landed.items()})
+    return _Opened(file, landed, tuple((f.name, str(f.type)) for f in arrow), found, tuple(findings))
+
+
+def _canonical(landed: Sequence[str], reading: Reading) -> list[str]:
+    """Names under which the columns are known: an alias stands in only where the column itself did not land."""
+    declared = {d.name for d in reading.declared}
+    renamed: dict[str, str] = {}
+    for column in reading.declared:
+        if column.name not in landed:
+            alias = next((a for a in column.aliases if a in landed and a not in declared and a not in renamed), None)
+            if alias is not None:
+                renamed[alias] = column.name
+    return [renamed.get(name, name) for name in landed]
+
+
+def _union(opened: Iterable[_Opened], findings: list[Finding]) -> dict[str, Type]:
+    """Type of every column over all files, in order of first appearance; what fits nothing is left out and found."""
+    types: dict[str, Type] = {}
+    for one in opened:
+        for field in one.schema.fields:
+            known = types.setdefault(field.name, field.type)
+            joined = unify(known, field.type)
+            if joined is None:
+                message = f"{_quoted([field.name])} is {field.type} here and {known} in another file"
+                findings.append(Finding("mixed_types", message, one.file.path))
+                del one.landed[field.name]
+            else:
+                types[field.name] = joined
+    return types
+
+
+def _parts(opened: Iterable[_Opened], types: dict[str, Type]) -> tuple[ParquetPart, ...]:
+    """Files of one layout together. Every part lists every column but path keys."""
+    alike: dict[tuple[tuple[str, str], ...], list[_Opened]] = {}
+    for one in opened:
+        alike.setdefault(one.layout + tuple(one.landed.items()), []).append(one)
+    return tuple(
+        ParquetPart(
+            tuple(o.file for o in group),
+            tuple((n, group[0].landed.get(n), group[0].schema.find((n,)) or Type(Kind.NULL)) for n in types),
+        )
+        for group in alike.values()
+    )
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return ", ".join(f'"{n}"' for n in names)

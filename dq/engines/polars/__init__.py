@@ -1,0 +1,201 @@
+"""Polars: small Parquet and frames in memory. Large data is streamed, small data is held and answered in one query."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dq.engines.base import FILE, ROW, Unreadable
+from dq.engines.polars.expression import Node, column, translate
+from dq.engines.polars.simple import Question, codes, finite, key, output, plain, plain_key, registers, scoped, simple
+from dq.engines.polars.source import frame
+from dq.errors import EngineError
+from dq.ir import aggregate as a
+from dq.ir.data import NESTED, Finding
+from dq.ir.expr import columns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from dq.engines.base import Dataset
+    from dq.ir.aggregate import Aggregate
+    from dq.ir.data import Schema
+    from dq.ir.expr import Expr, Path
+
+_TIES = 1_000  # values fetched beyond the wanted: the language ranks equal counts in an order of its own
+_HELD_ROWS = 250_000  # above, one streamed query per key beats one query for all
+
+
+class Polars:
+    """Exact in everything but ApproxDistinct. Keys are held in memory: nothing spills."""
+
+    name = "polars"
+
+    def run(self, dataset: Dataset, aggregates: Sequence[Aggregate]) -> Mapping[Aggregate, Any]:
+        if not dataset.readable:
+            raise EngineError("polars: there is nothing to read")
+        try:
+            return _Run(dataset).states(aggregates)
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, pa.ArrowException, OSError) as error:
+            # NOTE: the engine's own text may quote data. A panic derives from BaseException.
+            raise _fault(dataset, error) from error
+
+
+def _fault(dataset: Dataset, error: BaseException) -> Exception:
+    """Bytes that a second reader cannot read either are at fault, else the engine is."""
+    for file in (f for part in dataset.parts for f in part.files):
+        try:
+            with pq.ParquetFile(file.location or file.path) as opened:
+                for _ in opened.iter_batches(batch_size=65_536):
+                    pass
+        except FileNotFoundError:
+            break
+        except (pa.ArrowException, OSError):
+            return Unreadable(Finding("unreadable", "a data page cannot be read", file.path))
+    return EngineError(f"polars failed: {type(error).__name__}")
+
+
+class _Run:
+    def __init__(self, dataset: Dataset) -> None:
+        self.dataset = dataset
+        self.schema = dataset.schema
+        self.held = dataset.rows is not None and dataset.rows <= _HELD_ROWS
+
+    def states(self, aggregates: Sequence[Aggregate]) -> dict[Aggregate, Any]:
+        keyed = (a.Tally, a.ApproxDistinct)
+        fused = [x for x in aggregates if x.family == "simple" or isinstance(x, a.Tally)]
+        states = self.fused([x for x in fused if self.held or not isinstance(x, keyed)])
+        for aggregate in aggregates:
+            if aggregate not in states:
+                states[aggregate] = self.one(aggregate)
+        return states
+
+    def fused(self, aggregates: Sequence[Aggregate]) -> dict[Aggregate, Any]:
+        """Everything that reduces to one row, in one query."""
+        if not aggregates:
+            return {}
+        lazy = frame(self.dataset, {p for x in aggregates for p in x.columns()})
+        questions = [self.question(x) for x in aggregates]
+        named = [s.alias(f"{i}.{j}") for i, q in enumerate(questions) for j, s in enumerate(q.select)]
+        row = self.collect((lazy.collect().lazy() if self.held else lazy).select(*named)).row(0)
+        states: dict[Aggregate, Any] = {}
+        start = 0
+        for aggregate, question in zip(aggregates, questions, strict=True):
+            states[aggregate] = question.read(row[start : start + len(question.select)])
+            start += len(question.select)
+        return states
+
+    def question(self, asked: Aggregate) -> Question:
+        if isinstance(asked, a.ApproxDistinct):
+            return Question((codes(asked, self.schema).drop_nulls().unique().implode(),), lambda v: registers(v[0]))
+        if isinstance(asked, a.Tally):
+            node = scoped(asked.key, asked.where, self.schema)
+            counted = output(node.expr, node.type).alias("k").drop_nulls().value_counts(name="n")
+            if asked.cap is not None:
+                counted = counted.head(asked.cap + 1)
+            return Question((counted.implode(),), lambda v: _tallied(asked, [tuple(c.values()) for c in v[0]], node))
+        return simple(asked, self.schema)
+
+    def collect(self, lazy: pl.LazyFrame) -> pl.DataFrame:
+        return lazy.collect(engine="in-memory" if self.held else "streaming")
+
+    def one(self, asked: Aggregate) -> Any:
+        match asked:
+            case a.ApproxDistinct():
+                lazy = self.lazy(asked.arg, asked.where).select(codes(asked, self.schema).alias("k"))
+                return registers(self.collect(lazy.drop_nulls().unique())["k"].to_list())
+            case a.Tally():
+                counted, node = self.counted(asked.key, asked.where)
+                found = counted if asked.cap is None else counted.head(asked.cap + 1)
+                return _tallied(asked, self.collect(found).rows(), node)
+            case a.TopValues():
+                return self.top(asked)
+            case a.Distinctness():
+                return self.distinctness(asked)
+            case a.Quantiles():
+                return self.quantiles(asked)
+            case a.FirstRows():
+                lazy = self.lazy(asked.where, show=asked.show, positions=True)
+                return self.evidence(_within(lazy, asked.where, self.schema), asked.show, asked.limit)
+            case a.DuplicateKeys():
+                return self.duplicates(asked)
+        raise EngineError(f"polars does not compute {type(asked).__name__}")
+
+    def lazy(self, *parts: Expr | None, show: Iterable[Path] = (), positions: bool = False) -> pl.LazyFrame:
+        paths = {p for part in parts for p in columns(part)} | set(show)
+        return frame(self.dataset, paths, positions=positions)
+
+    def counted(self, arg: Expr, where: Expr | None) -> tuple[pl.LazyFrame, Node]:
+        """Columns k and n: values but NULL with their rows."""
+        node = scoped(arg, where, self.schema)
+        values = self.lazy(arg, where).select(output(node.expr, node.type).alias("k")).drop_nulls()
+        return values.group_by("k").agg(pl.len().alias("n")), node
+
+    def top(self, asked: a.TopValues) -> a.TopState:
+        counted, node = self.counted(asked.arg, asked.where)
+        by = ["n"] if node.kind in NESTED else ["n", "k"]
+        found = counted.top_k(asked.limit + 1 + _TIES, by=by, reverse=[False, True][: len(by)])
+        return asked.state({plain_key(k, node.type): n for k, n in self.collect(found).rows()})
+
+    def distinctness(self, asked: a.Distinctness) -> a.DistinctnessState:
+        lazy = _within(self.lazy(asked.where, *asked.keys), asked.where, self.schema)
+        counted = _grouped(lazy, asked.keys, self.schema).agg(pl.len().cast(pl.Int64).alias("n"))
+        sums = counted.select(rows=pl.col("n").sum(), groups=pl.len(), single=(pl.col("n") == 1).sum())
+        return a.DistinctnessState(*self.collect(sums).row(0))
+
+    def quantiles(self, asked: a.Quantiles) -> tuple[float, ...] | None:
+        value = finite(scoped(asked.arg, asked.where, self.schema)).alias("k")
+        ordered = self.collect(self.lazy(asked.arg, asked.where).select(value).drop_nulls().sort("k"))["k"]
+        return tuple(_interpolate(ordered, at) for at in asked.at) if len(ordered) else None
+
+    def duplicates(self, asked: a.DuplicateKeys) -> tuple[a.RowState, ...]:
+        """Rows of the keys that begin first: the first rows of all duplicates are among them."""
+        lazy = self.lazy(asked.where, *asked.keys, show=asked.show, positions=True)
+        within = _within(lazy, asked.where, self.schema).with_row_index("order")
+        grouped = _grouped(within, asked.keys, self.schema).agg(pl.len().alias("n"), pl.col("order").min())
+        first = self.collect(grouped.filter(pl.col("n") > 1).bottom_k(asked.limit, by="order").drop("n", "order"))
+        if not len(first):
+            return ()
+        named = within.with_columns(*_keys(asked.keys, self.schema))
+        rows = named.join(first.lazy(), on=first.columns, how="semi", nulls_equal=True).sort("order")
+        return self.evidence(rows, asked.show, asked.limit)
+
+    def evidence(self, rows: pl.LazyFrame, show: Sequence[Path], limit: int) -> tuple[a.RowState, ...]:
+        shown = [column(path, self.schema) for path in show]
+        values = [output(n.expr, n.type).alias(f"v{i}") for i, n in enumerate(shown)]
+        found = self.collect(rows.head(limit).select(FILE, ROW, *values)).rows()
+        return tuple(
+            a.RowState(file, row, tuple(plain(v, n.type) for v, n in zip(rest, shown, strict=True)))
+            for file, row, *rest in found
+        )
+
+
+def _within(lazy: pl.LazyFrame, where: Expr | None, schema: Schema) -> pl.LazyFrame:
+    return lazy if where is None else lazy.filter(translate(where, schema).expr)
+
+
+def _keys(keys: Sequence[Expr], schema: Schema) -> list[pl.Expr]:
+    return [key(k, schema).expr.alias(f"⟨key⟩{i}") for i, k in enumerate(keys)]
+
+
+def _grouped(lazy: pl.LazyFrame, keys: Sequence[Expr], schema: Schema) -> Any:
+    """Groups of rows with at least one key part."""
+    named = _keys(keys, schema)
+    present = pl.any_horizontal(*(k.is_not_null() for k in named))
+    return lazy.filter(present).group_by(*named)
+
+
+def _tallied(asked: a.Tally, counts: Sequence[tuple[Any, int]], node: Node) -> a.TallyState:
+    return asked.state({plain_key(k, node.type): n for k, n in counts})
+
+
+def _interpolate(ordered: pl.Series, at: float) -> float:
+    """Between the two nearest values, as SQL's percentile_cont."""
+    position = at * (len(ordered) - 1)
+    low = math.floor(position)
+    below, above = ordered[low], ordered[min(low + 1, len(ordered) - 1)]
+    return float(below + (above - below) * (position - low))

@@ -1,0 +1,237 @@
+"""First contracts for data that nobody has described: sources and layouts from paths, columns from the newest data.
+
+What is written is what was seen, to be corrected by people who know: types, no nulls, no negatives, few values, half of
+the rows of the day before.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+from dq import inventory
+from dq.ir.check import Suite
+from dq.ir.contract import Contract
+from dq.ir.data import FLOATS, NUMBERS, TEXTS, Kind, format_path
+from dq.ir.layout import parse_layout
+from dq.profile import ColumnProfile, Profile, exact_counts, merge, semantic_type
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from dq.inventory import Landed
+    from dq.ir.data import Partition, Reading
+    from dq.stores.base import Store
+
+    Look = Callable[[list[str], str], tuple[Profile, Reading]]
+
+NEWEST = 3  # partitions that are read
+FEW_VALUES = 20
+ROWS_PER_VALUE = 20
+_HIVE = re.compile(r"([A-Za-z_][\w-]*)=(.+)")
+_YEAR = r"(?:19|20)\d\d"
+# Spellings of time in a file or folder name: a pattern, the key it gives. Of two that fit, the first that fits all files.
+_TIMES = (
+    (rf"{_YEAR}-\d\d-\d\d", "{date:%Y-%m-%d}"), (rf"\d\d-\d\d-{_YEAR}", "{date:%m-%d-%Y}"),
+    (rf"\d\d-\d\d-{_YEAR}", "{date:%d-%m-%Y}"), (rf"{_YEAR}_\d\d_\d\d", "{date:%Y_%m_%d}"),
+    (rf"{_YEAR}\d\d\d\d", "{date:%Y%m%d}"), (rf"{_YEAR}-\d\d", "{month:%Y-%m}"), (rf"{_YEAR}_\d\d", "{month:%Y_%m}"),
+)  # fmt: skip
+_PARTS = (("{year}", _YEAR), ("{month}", r"\d\d?"), ("{day}", r"\d\d?"), ("{hour}", r"\d\d?"))
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A source as found: its folder below the landing zone, its layout, and the newest partitions, which are to be read."""
+
+    source: str
+    folder: str
+    layout: str | None
+    partitions: int
+    newest: tuple[Partition, ...]
+    strays: int = 0
+
+    @property
+    def bytes(self) -> int:
+        return sum(p.bytes for p in self.newest)
+
+
+def find(zone: Store, name: str, recognised: Callable[[str], bool]) -> list[Draft]:
+    """Sources in a zone that is called `name`; data directly in it, or in folders of keys, makes the zone itself one.
+
+    Files of which nobody knows how to read them are passed over.
+    """
+    folders: dict[str, list[str]] = defaultdict(list)
+    for entry in zone.list():
+        if inventory.is_data(entry.path, entry.bytes) and recognised(zone.location(entry.path)):
+            parts = entry.path.split("/")
+            depth = next((i for i, p in enumerate(parts[:-1]) if _is_key(p)), len(parts) - 1)
+            folders["/".join(parts[:depth])].append("/".join(parts[depth:]))
+    taken: set[str] = set()
+    return [_draft(zone, folder, _named(folder or name, taken), paths) for folder, paths in sorted(folders.items())]
+
+
+def _is_key(part: str) -> bool:
+    times = (pattern for pattern, _ in (*_TIMES, ("(?:19|20)[0-9]{2}", "")))
+    return bool(_HIVE.fullmatch(part)) or any(re.fullmatch(t, part) for t in times)
+
+
+def _named(folder: str, taken: set[str]) -> str:
+    """The last part of the folder, or as many as it takes to be new."""
+    parts = [re.sub(r"[^A-Za-z0-9_.-]+", "_", p).lstrip("_.-") or "data" for p in folder.split("/")]
+    name = next((n for i in range(1, len(parts) + 1) if (n := "_".join(parts[-i:])) not in taken), "_".join(parts))
+    taken.add(name)
+    return name
+
+
+def _draft(zone: Store, folder: str, source: str, paths: list[str]) -> Draft:
+    layout = layout_of(paths)
+    landed: list[Landed] = inventory.scan(zone, folder, Contract(source, Suite(source), layout), 0.0)
+    sound = [one.partition for one in landed if not one.fault]
+    return Draft(source, folder, layout, len(sound), tuple(sound[-NEWEST:]), len(landed) - len(sound))
+
+
+def layout_of(paths: Iterable[str]) -> str | None:
+    """The layout that fits most of the paths below a source, at least half of them; None: no key is in sight."""
+    split = [p.split("/") for p in paths]
+    found: list[str] = []
+    candidates: set[str] = set()
+    for parts in split:
+        keys = _folder_keys(parts[:-1])
+        if keys:
+            candidates.add("/".join(keys))
+        else:
+            candidates.update(_file_keys(parts[-1]))
+    fits = {c: sum(parse_layout(c).match(p) is not None for p in split) for c in sorted(candidates)}
+    found = sorted(fits, key=lambda c: (-fits[c], _rank(c)))
+    return found[0] if found and fits[found[0]] * 2 >= len(split) else None
+
+
+def _rank(layout: str) -> int:
+    return next((i for i, (_, key) in enumerate(_TIMES) if key in layout), len(_TIMES))
+
+
+def _folder_keys(folders: list[str]) -> list[str]:
+    keys: list[str] = []
+    parts = iter(_PARTS)
+    for folder in folders:
+        if hive := _HIVE.fullmatch(folder):
+            keys.append(f"{hive[1]}={_value_key(hive[1], hive[2])}")
+        elif timed := next((k for p, k in _TIMES if re.fullmatch(p, folder)), None):
+            keys.append(timed)
+        elif (part := next(parts, None)) and re.fullmatch(part[1], folder):
+            keys.append(part[0])
+        else:
+            break
+    return keys
+
+
+def _value_key(name: str, value: str) -> str:
+    if timed := next((k for p, k in _TIMES if re.fullmatch(p, value)), None):
+        return re.sub(r"\w+:", "date:", timed, count=1)
+    plain = next((k for k, p in _PARTS if k == f"{{{name}}}" and re.fullmatch(p, value)), None)
+    return plain or ("{int}" if re.fullmatch(r"0|[1-9]\d{0,17}", value) else "{str}")
+
+
+def _file_keys(name: str) -> list[str]:
+    found = []
+    for pattern, key in _TIMES:
+        for at in re.finditer(rf"(?<!\d){pattern}(?!\d)", name):
+            found.append(name[: at.start()] + key + name[at.end() :])
+    return [f for f in found if not re.search(r"[{}]", f.replace(re.findall(r"\{\w+:[^}]*\}", f)[0], ""))]
+
+
+def contract(draft: Draft, look: Look) -> str:
+    """A first contract in YAML, from the newest partitions that have the newest one's columns."""
+    looked = [look([f.location for f in p.files], draft.source) for p in draft.newest]
+    newest, reading = looked[-1]
+    alike = [p for p, _ in looked if _layout(p) == _layout(newest)]
+    whole = reduce(merge, alike)
+    lines = [
+        f"# Written by dq init from {_of(len(alike), 'partition')} with {_of(whole.rows, 'row')}: what was seen.",
+        "# Correct it by what you know; `dq validate DATA --suite THIS_FILE` tries it.",
+        f"source: {draft.source}",
+        *([f"layout: {json.dumps(draft.layout, ensure_ascii=False)}"] if draft.layout else []),
+        *_format(reading),
+        "columns:" if whole.columns else "columns: {}",
+        *(_column(c) for c in whole.columns if len(c.path) == 1),
+        "checks:",
+        '  - {row_count: ">= 50% of previous"}',
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _layout(profile: Profile) -> list[Any]:
+    return [c.path for c in profile.columns]
+
+
+def _of(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+def _format(reading: Reading) -> list[str]:
+    """How text was read, every choice shown."""
+    if reading.format != "csv":
+        return [f"format: {reading.format}"] if reading.format else []
+    said: dict[str, Any] = {"delimiter": reading.delimiter, "quote": reading.quote, "encoding": reading.encoding}
+    said |= {"escape": reading.escape} if reading.escape else {}
+    said |= {"header": reading.header} if reading.header else {"header": False, "names": list(reading.names)}
+    return ["csv: " + _flow({k: v for k, v in said.items() if v is not None})]
+
+
+def _column(column: ColumnProfile) -> str:
+    rules: dict[str, Any] = {} if column.type.kind is Kind.NULL else {"type": str(column.type)}
+    missing = column.states.get("nulls", 0) + column.states.get("nans", 0)
+    if column.rows and not missing:
+        rules["required"] = True
+    if column.type.kind in NUMBERS and column.present > missing and column.states.get("negatives") == 0:
+        rules["min"] = 0
+    rules |= _values(column)
+    return f"  {_key(format_path(column.path))}: {_flow(rules)}"
+
+
+def _values(column: ColumnProfile) -> dict[str, Any]:
+    """Personal data is marked instead of listed. Few values are warned about only: the next day may bring a new one."""
+    counts = exact_counts(column) if column.type.kind in TEXTS - FLOATS else None
+    top = column.states.get("top")
+    meaning = semantic_type(top.counts) if top is not None and column.type.kind in TEXTS else None
+    if meaning is not None and meaning.is_pii:
+        return {"pii": True}
+    if not counts or len(counts) > FEW_VALUES or sum(counts.values()) < ROWS_PER_VALUE * len(counts):
+        return {}
+    return {"allowed": {"value": sorted(counts), "severity": "warn"}}
+
+
+_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
+
+
+def _key(name: str) -> str:
+    plain = re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) and name.lower() not in _WORDS
+    return name if plain else json.dumps(name, ensure_ascii=True)
+
+
+def _flow(value: Any) -> str:
+    """JSON is YAML; keys stand without quotes."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_key(str(k))}: {_flow(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_flow, value)) + "]"
+    if isinstance(value, str) and re.fullmatch(r"[a-z]\w*", value, re.ASCII) and value not in _WORDS:
+        return value
+    return json.dumps(value, ensure_ascii=True)
+
+
+def settings(drafts: Iterable[Draft], landing: str) -> str:
+    """A first dq.toml. `landing` is the zone as it is to be written."""
+    lines = [
+        'suites = "suites"', "", "[zones]", f"landing = {json.dumps(landing)}", 'curated = "curated"',
+        'quarantine = "quarantine"', 'history = "_dq"',
+    ]  # fmt: skip
+    for draft in drafts:
+        if draft.folder != draft.source:
+            place = f"{landing}/{draft.folder}".rstrip("/")
+            lines += ["", f"[sources.{json.dumps(draft.source)}]", f"landing = {json.dumps(place)}"]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,186 @@
+"""From what a person names to opened data: paths, globs, folders and frames; formats by extension, else by content."""
+
+from __future__ import annotations
+
+import errno
+import glob
+import os
+import stat
+import tempfile
+from dataclasses import replace
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dq.engines.base import Dataset
+from dq.errors import ConfigError, StoreError, UsageError
+from dq.inventory import identity, is_data
+from dq.ir.data import DataFile, Finding, Partition, Reading, Schema
+from dq.ir.layout import parse_layout
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dq.config import Limits
+    from dq.ir.contract import Contract
+
+FORMATS = {
+    ".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".json": "json",
+    ".ndjson": "ndjson", ".jsonl": "ndjson",
+}  # fmt: skip
+COMPRESSIONS = (".gz", ".zst")
+_NOWHERE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
+
+
+@cache
+def store(url: str) -> Any:
+    """The store that serves a path or URL. Raises ConfigError on a scheme nobody serves."""
+    from dq.stores import STORES
+
+    scheme, found, _ = url.partition("://")
+    name = STORES.get(scheme if found else "file")
+    if name is None:
+        raise ConfigError(f"{url}: no store for {scheme}://; known are {', '.join(STORES)}")
+    return attribute(name)(url)
+
+
+def attribute(name: str) -> Any:
+    """What `module:attribute` names."""
+    module, _, inner = name.partition(":")
+    return getattr(import_module(module), inner)
+
+
+def is_path(data: Any) -> bool:
+    """Whether data is named by paths, and is not a frame."""
+    return isinstance(data, (str, Path)) or (
+        isinstance(data, (list, tuple)) and bool(data) and all(isinstance(d, (str, Path)) for d in data)
+    )
+
+
+def said(data: Any) -> str:
+    """The data as a person named it."""
+    if not is_path(data):
+        return type(data).__name__
+    return str(data) if isinstance(data, (str, Path)) else ", ".join(map(str, data))
+
+
+def partition_of(data: Any, contract: Contract | None) -> Partition:
+    """The data as a partition, keyed by the contract's layout where its path fits. `key` is what the person named."""
+    source = contract.source if contract else "data"
+    if not is_path(data):
+        return Partition(source, said(data))
+    files = find_files(data)
+    values = _path_keys(contract.layout, files) if contract and contract.layout else ()
+    hashed = tuple(replace(f, digest=_sha256(f.location)) for f in files)
+    return Partition(source, said(data), values, hashed, digest=identity(hashed))
+
+
+def _path_keys(layout: str, files: tuple[DataFile, ...]) -> tuple[Any, ...]:
+    """Key values where the end of every file's path fits the layout and all files agree."""
+    parsed = parse_layout(layout)
+    found = set()
+    for file in files:
+        parts = Path(file.location).parts
+        tails = (parts[-n:] for n in range(1, len(parts) + 1))
+        match = next((m for tail in tails if (m := parsed.match(tuple(tail))) is not None), None)
+        found.add(tuple(match.items()) if match else ())
+    return found.pop() if len(found) == 1 else ()
+
+
+def find_files(data: Any) -> tuple[DataFile, ...]:
+    """Data files at paths, globs and folders, sorted. Raises UsageError where one names nothing, StoreError where a
+    file is there and does not open."""
+    found: dict[str, DataFile] = {}
+    for one in [data] if isinstance(data, (str, Path)) else data:
+        named = dict(_named(str(one)))
+        if not named:
+            raise UsageError(f"{one}: no such file, folder or pattern with data files in it")
+        found |= {path: _file(path, name) for path, name in named.items()}
+    return tuple(found[p] for p in sorted(found))
+
+
+def _named(text: str) -> Iterator[tuple[str, str]]:
+    """Paths of the data files that the text names, and what they are called in results."""
+    if "://" in text or os.path.isdir(text):
+        for entry in store(text).list():
+            if is_data(entry.path, entry.bytes):
+                yield os.path.join(text, entry.path), entry.path
+    elif os.path.lexists(text):
+        yield text, os.path.basename(text)
+    else:
+        for path in glob.glob(text, recursive=True):
+            if os.path.isfile(path):
+                yield path, path
+
+
+def _file(path: str, name: str) -> DataFile:
+    try:
+        found = os.stat(path)
+        if not stat.S_ISREG(found.st_mode):
+            raise UsageError(f"{path}: no regular file")
+        with open(path, "rb"):
+            return DataFile(name, found.st_size, os.path.realpath(path))
+    except OSError as error:
+        kind = UsageError if error.errno in _NOWHERE else StoreError
+        raise kind(f"{path}: {error.strerror}") from None
+
+
+def _sha256(location: str) -> str:
+    path = Path(location)
+    return str(store(str(path.parent)).digest(path.name))
+
+
+def open_data(data: Any, partition: Partition, reading: Reading, limits: Limits) -> Dataset:
+    """Open what a person named; `partition` is what `partition_of` made of it."""
+    reading = replace(reading, keys=partition.values)
+    if is_path(data):
+        return open_files(partition.files, reading, limits)
+    from dq.engines.frames import open_frame
+
+    return open_frame(data, reading)
+
+
+def open_files(files: tuple[DataFile, ...], reading: Reading, limits: Limits) -> Dataset:
+    """Open files of one format; what cannot be opened is a finding of the dataset, not an exception."""
+    formats = {f: reading.format or format_of(f.location) for f in files}
+    kinds = set(formats.values())
+    if len(kinds) > 1 or None in kinds:
+        finding = _unlike(formats)
+        return Dataset(Schema(), findings=(finding,), bytes=sum(f.bytes for f in files))
+    if kinds == {"parquet"}:
+        from dq.engines.parquet import open_parquet
+
+        return open_parquet(files, reading)
+    from dq.engines.duckdb.text import open_text
+
+    return open_text(
+        files, replace(reading, format=kinds.pop()), threads=limits.threads, memory_bytes=limits.memory_bytes,
+        temp=limits.temp or tempfile.gettempdir(),
+    )  # fmt: skip
+
+
+def _unlike(formats: dict[DataFile, str | None]) -> Finding:
+    """What is wrong with files of which one has no known format, or which differ in it."""
+    strange = next((f for f, kind in formats.items() if kind is None), None)
+    if strange is not None:
+        known = ", ".join(dict.fromkeys(FORMATS.values()))
+        message = f"neither name nor content tells the format; known are {known}: name one as `format` in the contract"
+        return Finding("unknown_format", message, strange.path)
+    names = ", ".join(sorted(k for k in set(formats.values()) if k))
+    return Finding("mixed_formats", f"files are {names}; name one `format` in the contract", next(iter(formats)).path)
+
+
+def format_of(location: str) -> str | None:
+    """By extension, else by content."""
+    name = location.lower()
+    for compression in COMPRESSIONS:
+        name = name.removesuffix(compression)
+    known = FORMATS.get(os.path.splitext(name)[1])
+    if known:
+        return known
+    try:
+        with open(location, "rb") as opened:
+            return "parquet" if opened.read(4) == b"PAR1" else None
+    except OSError as error:
+        raise StoreError(f"{location}: {error.strerror}") from None

@@ -1,0 +1,1 @@
+"""Documents -> text: functions over `dq.*/1` dictionaries and nothing else."""

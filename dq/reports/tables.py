@@ -1,0 +1,103 @@
+"""Profiles, differences, states and files as plain tables: columns aligned, cells escaped and cut, never wrapped."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dq.reports.base import counted, number, printable, share
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+_WIDEST_CELL = 48
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[object]], right: str = "") -> str:
+    """Lines of cells two blanks apart; columns whose head is a word of `right` are aligned to the right."""
+    cells = [[_cut(printable("" if c is None else c)) for c in row] for row in rows]
+    widths = [max(len(line[i]) for line in [list(heads), *cells]) for i in range(len(heads))]
+    flush = [h in right.split() for h in heads]
+    return "\n".join(
+        "  ".join(c.rjust(w) if r else c.ljust(w) for c, w, r in zip(line, widths, flush, strict=True)).rstrip()
+        for line in [list(heads), *cells]
+    )
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _WIDEST_CELL else text[: _WIDEST_CELL - 1] + "…"
+
+
+def profile(document: Mapping[str, Any]) -> str:
+    """`dq.profile/1`: one line per column."""
+    head = f"{document['source']} {', '.join(document['partitions'])}: "
+    head += f"{counted(document['rows'], 'row')}, {counted(len(document['columns']), 'column')}"
+    rows = [
+        (
+            c["column"],
+            c["type"],
+            share(c.get("completeness")),
+            _distinct(c),
+            number(c.get("min")),
+            number(c.get("mean")),
+            number(c.get("max")),
+            _most(c),
+        )
+        for c in document["columns"]
+    ]
+    heads = ("COLUMN", "TYPE", "COMPLETE", "DISTINCT", "MIN", "MEAN", "MAX", "MOST FREQUENT")
+    return "\n".join([printable(head), table(heads, rows, "COMPLETE DISTINCT MIN MEAN MAX"), *_apart(document)])
+
+
+def _apart(document: Mapping[str, Any]) -> list[str]:
+    """What concerns several columns; nothing at depth `core`, which does not ask for it."""
+    said = []
+    if document.get("keys"):
+        said.append("keys: " + ", ".join(document["keys"]))
+    if document.get("duplicate_rows"):
+        said.append(f"duplicate rows: {document['duplicate_rows']:,}")
+    pairs = sorted(document.get("missing_together", ()), key=lambda m: -m["rows"])
+    said += [f"missing together: {' and '.join(m['columns'])} in {counted(m['rows'], 'row')}" for m in pairs[:5]]
+    return [printable(s) for s in said]
+
+
+def _distinct(column: Mapping[str, Any]) -> str:
+    distinct = column.get("distinct")
+    return "" if distinct is None else ("~" if column.get("distinct_error_ratio") else "") + number(distinct)
+
+
+def _most(column: Mapping[str, Any]) -> str:
+    top = column.get("top") or []
+    return f"{top[0]['value']} ({share(top[0]['share'])})" if top else ""
+
+
+def difference(document: Mapping[str, Any]) -> str:
+    """`dq.diff/1`: one line per difference, gravest first."""
+    a, b = document["a"], document["b"]
+    head = f"A {a['name']} ({counted(a['rows'], 'row')}), B {b['name']} ({counted(b['rows'], 'row')})"
+    if not document["differences"]:
+        return printable(head + ": no difference that matters")
+    width = max(len(d["column"] or "table") for d in document["differences"])
+    lines = [
+        f"  {d['severity']:<4}  {d['column'] or 'table':<{width}}  {d['message']}" for d in document["differences"]
+    ]
+    return "\n".join(map(printable, [head, *lines]))
+
+
+def statuses(documents: Iterable[Mapping[str, Any]]) -> str:
+    """`dq.status/1` of several sources: one line each, then what is open."""
+    documents = list(documents)
+    states = ("promoted", "unpublished", "quarantined", "held", "waiting", "undecided")
+    shown = [s for s in states if s in states[::2] or any(d["counts"][s] for d in documents)]
+    heads = ("SOURCE", *(s.upper() for s in shown), "LAST")
+    rows = [
+        (d["source"], *(d["counts"][s] for s in shown), d["last"]["partition"] if d["last"] else "-") for d in documents
+    ]
+    lines = [table(heads, rows, " ".join(heads[1:-1]))]
+    for d in documents:
+        for one in d["open"]:
+            ids = ", ".join(r["id"] for r in one["reasons"])
+            lines.append(printable(f"quarantined: {d['source']} {one['partition']}: {ids}"))
+        lines += [printable(f"held: {d['source']} {h['partition']}: {h['why']}") for h in d["held"]]
+        if d["gone"]:
+            lines.append(printable(f"{d['source']}: {counted(d['gone'], 'decided partition')} no longer in landing"))
+    return "\n".join(lines)

@@ -1,0 +1,119 @@
+"""A result for somebody woken up: the verdict, why, an example of each reason, and what to do next."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Any
+
+from dq.reports.base import counted, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_WARNINGS = 5
+_WIDEST_ID = 40
+_LONGEST_VALUE = 60
+
+
+def render(document: Mapping[str, Any]) -> str:
+    """Without a last line end. Everything that came from data is escaped."""
+    checks = {c["id"]: c for c in document["checks"]}
+    told = [(r["id"], r["message"] + _example(checks.get(r["id"]))) for r in document["reasons"]]
+    warned = [(c["id"], "warning: " + c["message"] + _example(c)) for c in checks.values() if _warns(c)]
+    more = [("", f"and {len(warned) - _WARNINGS} more warnings")] if len(warned) > _WARNINGS else []
+    lines = [_head(document), *_aligned([*told, *warned[:_WARNINGS], *more])]
+    return "\n".join([*lines, *_steps(document)])
+
+
+def row(document: Mapping[str, Any], *, width: int = 0, with_source: bool = False) -> str:
+    """One line of a table of partitions: verdict, partition, rows, ids of the reasons or count of warnings."""
+    name = f"{document['source']} {document['partition']}" if with_source else document["partition"]
+    rows = "?" if document["rows"] is None else f"{document['rows']:,}"
+    said = ", ".join(r["id"] for r in document["reasons"])
+    if not said and document["counts"]["warn"]:
+        said = counted(document["counts"]["warn"], "warning")
+    return f"{printable(name):<{width}}  {word(document):<10}  {rows:>11}  {printable(said)}".rstrip()
+
+
+def headline(*, width: int = 0) -> str:
+    """The line above the rows."""
+    return f"{'PARTITION':<{width}}  {'VERDICT':<10}  {'ROWS':>11}  REASONS"
+
+
+def totals(documents: Iterable[Mapping[str, Any]]) -> str:
+    """The line below the rows. A promoted partition that is not published yet is counted apart."""
+    documents = list(documents)
+    verdicts = [word(d) for d in documents]
+    parts = [
+        f"{verdicts.count(v):,} {w}" for v, w in _COUNTED.items() if v in verdicts or v in ("PROMOTE", "QUARANTINE")
+    ]
+    rows = sum(d["rows"] or 0 for d in documents)
+    return f"{counted(len(documents), 'partition')}: {', '.join(parts)}; {counted(rows, 'row')}"
+
+
+_COUNTED = {"PROMOTE": "promoted", "QUARANTINE": "quarantined", "HOLD": "held", "UNPUBLISHED": "not published"}
+
+
+def word(document: Mapping[str, Any]) -> str:
+    """The verdict in one word."""
+    if document["verdict"] == "promote" and not document["success"]:
+        return "UNPUBLISHED"
+    return str(document["verdict"]).upper()
+
+
+def _head(document: Mapping[str, Any]) -> str:
+    revision = document.get("revision")
+    text = f"{word(document)} {printable(document['source'])} {printable(document['partition'])}".rstrip()
+    if revision is not None and (revision > 1 or document["published"]):
+        text += f" rev {revision}"
+        if document["verdict"] != "promote" and revision > 1:
+            text += f" (readers keep rev {revision - 1})"
+    if document["verdict"] == "promote":
+        counts = document["counts"]
+        apart = [(counts["warn"], "warning"), (counts["skip"], "skipped")]
+        said = "".join(f", {counted(n, what) if what == 'warning' else f'{n} {what}'}" for n, what in apart if n)
+        rows = "" if document["rows"] is None else f"{counted(document['rows'], 'row')}, "
+        text += f": {rows}{counted(counts['pass'], 'check')} passed{said}"
+    if document["published"]:
+        text += f" -> {printable(document['published'])}"
+    return text + (" (decided before)" if document["adopted"] else "")
+
+
+def _warns(check: Mapping[str, Any]) -> bool:
+    return bool(check["severity"] == "warn" and check["status"] in ("fail", "error"))
+
+
+def _aligned(pairs: list[tuple[str, str]]) -> list[str]:
+    """Ids in one column; one that is too long pushes its own line only."""
+    width = max((len(i) for i, _ in pairs if len(i) <= _WIDEST_ID), default=0)
+    return [f"  {printable(i):<{width}}  {printable(m)}" for i, m in pairs]
+
+
+def _example(check: Mapping[str, Any] | None) -> str:
+    if not check or not check["evidence"]:
+        return ""
+    first = check["evidence"][0]
+    values = first["values"]
+    alone = len(values) == 1
+    said = ", ".join(_shown(v) if alone else f"{n} = {_shown(v)}" for n, v in values.items())
+    where = f"{first['file']} row {first['row']}".strip()
+    return f", e.g. {where}: {said}" if said else f", e.g. {where}"
+
+
+def _shown(value: object) -> str:
+    text = "null" if value is None else f'"{value}"' if isinstance(value, str) else str(value)
+    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
+
+
+def _steps(document: Mapping[str, Any]) -> list[str]:
+    """What to do, each step once, ready to paste."""
+    key = shlex.quote(printable(document["partition"]))
+    steps = dict.fromkeys(r["next"].replace(" PARTITION ", f" {key} ") for r in document["reasons"] if r["next"])
+    return [("next: " if i == 0 else "      ") + printable(step) for i, step in enumerate(steps)]
+
+
+def provenance(document: Mapping[str, Any]) -> str:
+    """Who decided, when, and on which bytes and contract."""
+    person = f" by {document['by']}: {document['why']}" if document.get("by") else ""
+    lines = [f"decided {document['decided_at']}{person} (run {document['run_id']})", f"landing {document['landing']}"]
+    return "\n".join(printable(line) for line in [*lines, f"digest {document['digest']}"])

@@ -1,0 +1,129 @@
+"""`make bench`: every contender in a process of its own, best of three, as a ratio to the floor of the same run.
+
+`python -m tests.bench NAME` runs one contender; without a name all are measured and tests/bench/README.md is written.
+"""
+
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from tests.bench import contenders, data
+
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
+PEERS = ("duckdb", "polars", "great_expectations", "pandera", "dataframely")
+ONCE = {"gx_33", "ours_100m_33", "ours_100m_profile"}
+
+
+def measure(*command: str) -> tuple[float, float]:
+    """Seconds that the work took inside the process, and peak resident GB of the process."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.bench", *command], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        seconds = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        return float("nan"), usage.ru_maxrss / 1e6
+    return float(seconds), usage.ru_maxrss / 1e6
+
+
+def best(name: str) -> tuple[float, float]:
+    runs = [measure(name) for _ in range(1 if name in ONCE else ROUNDS)]
+    seconds, memory = min(r[0] for r in runs), max(r[1] for r in runs)
+    print(f"{name:34} {seconds:8.2f} s {memory:6.2f} GB", file=sys.stderr, flush=True)
+    return seconds, memory
+
+
+def gate_partitions(count: int) -> tuple[float, float]:
+    """Seconds per partition of a first and of a second `dq gate` over `count` partitions of 10,000 rows."""
+    with tempfile.TemporaryDirectory() as folder:
+        contenders.partitions(Path(folder), count)
+        command = [sys.executable, "-m", "dq", "gate", "--config", f"{folder}/dq.toml"]
+        times = []
+        for _ in range(2):
+            started = time.perf_counter()
+            subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+            times.append((time.perf_counter() - started) / count)
+    print(f"gate {count} partitions: {times[0] * 1e3:.1f} ms each, again {times[1] * 1e3:.2f} ms", file=sys.stderr)
+    return times[0], times[1]
+
+
+def table() -> str:
+    data.trips(), data.tenfold(), data.wide(250), data.wide(1000)
+    found = {name: best(name) for name in contenders.CONTENDERS}
+    first, again = gate_partitions(int(os.environ.get("BENCH_PARTITIONS", "1000")))
+    floor = min(found["floor_duckdb"][0], found["floor_polars"][0])
+    lines = [
+        "# Benchmark",
+        "",
+        f"Written by `make bench` on {datetime.now(UTC):%Y-%m-%d}: {os.cpu_count()} cores, "
+        + ", ".join([f"Python {platform.python_version()}", *(f"{p} {version(p)}" for p in PEERS)])
+        + ".",
+        f"Data: {data.ROWS:,} trips in 16 columns, {data.trips().stat().st_size / 1e6:.0f} MB of zstd Parquet,",
+        f"warm page cache. Floor: the faster of DuckDB and Polars counting all columns, {floor:.2f} s in this run.",
+        f"Best of {ROUNDS}, each in a process of its own, its imports inside the clock; memory is the process's peak.",
+        "",
+        "| work | seconds | of the floor | peak GB |",
+        "| --- | --- | --- | --- |",
+        *(f"| {n.replace('_', ' ')} | {s:.2f} | {s / floor:.2f} | {m:.2f} |" for n, (s, m) in found.items()),
+        "",
+        "| target | measured | met |",
+        "| --- | --- | --- |",
+        *(
+            f"| {text} | {value} | {'yes' if met else 'no'} |"
+            for text, value, met in targets(found, floor, first, again)
+        ),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def targets(
+    found: dict[str, tuple[float, float]], floor: float, first: float, again: float
+) -> list[tuple[str, str, bool]]:
+    def seconds(name: str) -> float:
+        return found[name][0]
+
+    peer = min(seconds("pandera_15"), seconds("dataframely_15"))
+    rows = [
+        ("33 checks with exact uniqueness <= 3x floor", seconds("ours_33") / floor, 3.0),
+        ("33 checks <= 1/12 of GX", seconds("ours_33") / seconds("gx_33"), 1 / 12),
+        ("33 checks <= 1 GB", found["ours_33"][1], 1.0),
+        ("15 checks and uniqueness <= 0.6x the faster of pandera and dataframely", seconds("ours_15") / peer, 0.6),
+        ("15 checks <= 0.8 GB", found["ours_15"][1], 0.8),
+        ("core profile <= 6x floor", seconds("ours_profile_core") / floor, 6.0),
+        ("core profile <= 0.8 GB", found["ours_profile_core"][1], 0.8),
+        ("full profile <= 12x floor", seconds("ours_profile_full") / floor, 12.0),
+        ("footers only <= 0.05x floor", seconds("ours_footers") / floor, 0.05),
+        ("gate a partition of 10,000 rows <= 60 ms", first * 1e3, 60.0),
+        ("gate a decided partition again <= 1 ms", again * 1e3, 1.0),
+        ("1,000 columns linear: <= 5x of 250", seconds("ours_wide_1000") / seconds("ours_wide_250"), 5.0),
+        (
+            "100 M rows: memory <= 1.2x of 10 M",
+            found["ours_100m_33"][1] / found["ours_10m_33_without_uniqueness"][1],
+            1.2,
+        ),
+        (
+            "100 M rows profile: memory <= 1.2x of 10 M",
+            found["ours_100m_profile"][1] / found["ours_profile_core"][1],
+            1.2,
+        ),
+    ]
+    return [(text, f"{value:.3g}", value <= limit) for text, value, limit in rows]
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        start = time.perf_counter()
+        contenders.CONTENDERS[sys.argv[1]]()
+        print(time.perf_counter() - start)
+    else:
+        (Path(__file__).parent / "README.md").write_text(table())
+        print((Path(__file__).parent / "README.md").read_text())

@@ -1,0 +1,188 @@
+"""Data in, numbers of a profile out: summary.toml is editable without programming."""
+
+import json
+import math
+import statistics
+import tomllib
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dq.ir.aggregate import Distinctness, Min, TallyState, TopState, TopValues
+from dq.ir.data import Type
+from dq.ir.expr import Col
+from dq.profile import document, histogram, merge, profile, quantile, questions, second_questions, summary, zero
+from tests.golden.profile.answers import NOW, profile_of, schema_of
+
+CASES = tomllib.loads((Path(__file__).parent / "summary.toml").read_text())["case"]
+
+
+@pytest.mark.parametrize("case", CASES, ids=[c["name"] for c in CASES])
+def test_summary(case: dict[str, Any]) -> None:
+    rows = [{"x": None if v == "NULL" else v} for v in case["values"]]
+    found = summary(profile_of({"x": case["type"]}, rows).columns[0])
+    for key, expected in case["found"].items():
+        if key == "quantiles" and not expected:
+            expected = dict.fromkeys(found["quantiles"])
+        assert found[key] == (pytest.approx(expected, rel=1e-9) if isinstance(expected, float) else expected), key
+
+
+def test_no_rows_have_no_completeness() -> None:
+    assert summary(profile_of({"x": "double"}, []).columns[0])["completeness"] is None
+
+
+def test_leaves_of_structs_are_columns_of_their_own() -> None:
+    rows = [{"s": {"a": 1}}, {"s": None}]
+    found = profile_of({"s": "struct(a: int64)"}, rows)
+    leaf = found.column(("s", "a"))
+    assert [c.path for c in found.columns] == [("s",), ("s", "a")]
+    assert leaf is not None
+    assert leaf.states["nulls"] == 1
+
+
+def test_full_depth_finds_keys_duplicates_and_what_is_missing_together() -> None:
+    rows = [
+        {"id": i, "often": i % 3, "a": None if i < 5 else "x", "b": None if i < 4 else "y", "whole": "z"}
+        for i in range(100)
+    ]
+    types = {"id": "int64", "often": "int64", "a": "string", "b": "string", "whole": "string"}
+    told = document(profile_of(types, rows, "full"))
+    assert told["keys"] == ["id"]
+    assert told["duplicate_rows"] == 0
+    assert told["missing_together"] == [{"columns": ["a", "b"], "rows": 4}]
+    assert document(profile_of(types, [*rows, rows[0]], "full"))["duplicate_rows"] == 1
+
+
+def test_only_columns_that_may_be_keys_are_asked_for_uniqueness() -> None:
+    rows = [{"id": i % 99, "often": i % 3, "weight": i / 7} for i in range(100)]
+    types = {"id": "int64", "often": "int64", "weight": "double"}
+    assert second_questions(profile_of(types, rows)) == (Distinctness((Col(("id",)),)),)
+    assert summary(profile_of(types, rows, "full").columns[0])["distinct"] == 99
+
+
+def test_core_depth_asks_nothing_that_does_not_merge() -> None:
+    asked = questions(schema_of({"x": "int64", "t": "string", "l": "list(int64)"}), NOW)
+    assert all(a.mergeable for a in asked)
+    assert len(asked) == len(set(asked))
+
+
+def test_personal_data_shows_no_single_value() -> None:
+    rows = [{"email": f"{i}@example.org", "s": {"name": "Ada"}} for i in range(3)]
+    types = {"email": "string", "s": "struct(name: string)"}
+    private = profile_of(types, rows, pii={"email", "s"})
+    asked = questions(schema_of(types), NOW, pii={"email", "s"})
+    assert Min(Col(("email",))) not in asked
+    assert not [a for a in asked if isinstance(a, TopValues)]
+    assert all(not {"min", "max", "top"} & set(c.states) for c in private.columns)
+    assert "example.org" not in json.dumps(document(private))
+    assert private.columns[0].states["nulls"] == 0
+
+
+def test_a_missing_answer_is_unknown() -> None:
+    found = summary(profile("s", "k", schema_of({"x": "int64"}), {}, 3, NOW).columns[0])
+    assert found["completeness"] is None
+    assert found["distinct"] is None
+    assert found["unique"] is None
+
+
+def test_long_values_do_not_enter_a_profile_and_the_bound_stays_true() -> None:
+    rows = [{"x": "y" * 300}] * 3 + [{"x": "short"}]
+    states = profile_of({"x": "string"}, rows).columns[0].states
+    assert states["top"] == TopState((("short", 1),), 3)
+    assert "max" not in states
+    assert states["min"] == "short"
+
+
+def test_quantiles_are_unknown_where_sizes_overflow() -> None:
+    column = profile_of({"x": "double"}, [{"x": 1.5}]).columns[0]
+    wild = replace(column, states={**column.states, "sizes": TallyState(over=True), "top": TopState((), 1)})
+    assert quantile(wild, 0.5) is None
+    assert histogram(wild) is None
+
+
+def test_histogram_counts_every_finite_row_and_an_outlier_does_not_flatten_it() -> None:
+    rows = [{"x": float(v)} for v in [*range(1, 1000), 10**9]]
+    bars = histogram(profile_of({"x": "double"}, rows).columns[0])
+    assert bars is not None
+    assert sum(b["count"] for b in bars) == 1000
+    assert sum(b["count"] > 0 for b in bars) == 20
+
+
+def test_naive_now_is_utc() -> None:
+    assert questions(schema_of({"d": "timestamp"}), datetime(2026, 11, 21)) == questions(
+        schema_of({"d": "timestamp"}), NOW
+    )
+
+
+@pytest.mark.parametrize("types", [("int64", "string"), ("string", "int64")])
+def test_a_retyped_column_keeps_what_adds_up_only(types: tuple[str, str]) -> None:
+    values = {"int64": 1, "string": "1"}
+    left, right = (profile_of({"x": t}, [{"x": values[t]}, {"x": None}]) for t in types)
+    column = merge(left, right).columns[0]
+    assert [str(t) for t in column.types] == ["int64", "string"]
+    assert column.states == {"nulls": 2}
+
+
+def test_widened_numbers_add_up_but_their_hashes_do_not() -> None:
+    left, right = profile_of({"x": "int32"}, [{"x": 1}]), profile_of({"x": "int64"}, [{"x": 2**40}])
+    column = merge(left, right).columns[0]
+    assert column.type == Type(right.columns[0].type.kind)
+    assert column.states["max"] == 2**40
+    assert "distinct" not in column.states
+
+
+def test_engines_do_not_mix_in_a_distinct_count() -> None:
+    left, right = (profile_of({"x": "int64"}, [{"x": 1}]) for _ in range(2))
+    column = right.columns[0]
+    other = replace(column.states["distinct"], stamp="other")
+    right = replace(right, columns=(replace(column, states={**column.states, "distinct": other}),))
+    assert "distinct" not in merge(left, right).columns[0].states
+
+
+def test_a_column_of_nothing_but_null_adds_rows_only() -> None:
+    left, right = profile_of({"x": "string"}, [{"x": None}]), profile_of({"x": "int64"}, [{"x": 7}])
+    column = merge(left, right).columns[0]
+    assert (column.rows, column.states["nulls"], column.states["max"]) == (2, 1, 7)
+    assert [str(t) for t in column.types] == ["int64"]
+
+
+def test_a_column_that_is_missing_is_unknown_there() -> None:
+    left, right = profile_of({"x": "int64"}, [{"x": 1}] * 3), profile_of({"y": "int64"}, [{"y": 1}] * 2)
+    both = merge(left, right)
+    assert both.rows == 5
+    assert {c.path: c.rows for c in both.columns} == {("x",): 3, ("y",): 2}
+
+
+def test_sources_do_not_merge() -> None:
+    found = profile_of({"x": "int64"}, [{"x": 1}])
+    with pytest.raises(ValueError, match='"source" and "other"'):
+        merge(found, replace(found, source="other"))
+    assert merge(zero, found) == merge(found, zero) == found
+
+
+def test_later_now_wins_and_partitions_with_different_now_add_up() -> None:
+    earlier = datetime(2020, 1, 1, tzinfo=UTC)
+    row = [{"t": datetime(2021, 1, 1)}]
+    left = profile_of({"t": "timestamp"}, row, now=earlier)
+    right = profile_of({"t": "timestamp"}, row)
+    both = merge(left, right)
+    assert both.now == NOW
+    assert both.columns[0].states["future"] == 1
+
+
+def test_document_is_json() -> None:
+    rows = [{"t": "a@b.org", "d": datetime(2021, 1, 1), "x": float("nan")}]
+    told = document(profile_of({"t": "string", "d": "timestamp", "x": "double"}, rows, "full"))
+    assert json.loads(json.dumps(told, allow_nan=False))["schema"] == "dq.profile/1"
+    assert told["columns"][0]["meaning"]["name"] == "email"
+    assert told["columns"][0]["masks"] == [{"mask": "a@a.a", "share": 1.0}]
+
+
+@pytest.mark.parametrize("values", [(0.0, 1e-120), (1e100, -1e100, 3e100), (1e77, 1e76)])
+def test_powers_beyond_doubles_are_unknown_or_finite(values: tuple[float, ...]) -> None:
+    found = summary(profile_of({"x": "double"}, [{"x": v} for v in values]).columns[0])
+    assert all(found[n] is None or math.isfinite(found[n]) for n in ("mean", "std", "skew", "kurtosis"))
+    assert found["std"] == pytest.approx(statistics.stdev(values)) or min(values) == 0.0
