@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from dq.plan import Plan
     from dq.profile import Depth, Profile
 
-EngineName = Literal["auto", "duckdb", "polars", "reference"]
+EngineName = Literal["auto", "duckdb", "polars"]
 log = logging.getLogger("dq")
 _GUESS = Reading(delimiter=None)
 

@@ -78,6 +78,6 @@ class ContractViolation(DQError):
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """` (did you mean "x"?)`, or an empty string when nothing is near."""
-    match = get_close_matches(name.lower(), {k.lower(): k for k in known}, n=1, cutoff=0.6)
     originals = {k.lower(): k for k in known}
+    match = get_close_matches(name.lower(), originals, n=1, cutoff=0.65)
     return f' (did you mean "{originals[match[0]]}"?)' if match else ""

@@ -152,7 +152,10 @@ def _words(check: Check, measure: Measure, broken: Condition, before: Scalar, pi
         return f"{percent(measure.value, 1)} {phrase}, expected {check.bound}"
     value = MASK if check.column in pii and unit == "value" else number(measure.value)
     if broken.unit == "share of previous":
-        return f"{value} {phrase}, {_against(measure.value, before)} the previous {number(before)}; expected {broken}"
+        return (
+            f"{value} {phrase}".rstrip()
+            + f", {_against(measure.value, before)} the previous {number(before)}; expected {broken}"
+        )
     return f"{value} {phrase}".rstrip() + f", expected {check.bound}"
 
 

@@ -255,7 +255,8 @@ def _finish(run: Run, past: Past, partition: Partition, decision: Decision) -> b
         newest = list(past.known[partition.key].values())[-1]
         if past.is_published(partition) or newest.digest != decision.digest:
             return False
-        commit = publish.promote(partition, decision, run.zones.curated, run.history, run.moment)
+        revision = len(past.published.get(partition.key, [])) + 1
+        commit = publish.promote(partition, decision, run.zones.curated, run.history, revision, run.moment)
         past.published.setdefault(partition.key, []).append(commit)
         return True
     if decision.verdict is Verdict.QUARANTINE and run.zones.quarantine is not None:

@@ -34,7 +34,7 @@ FEW_VALUES = 20
 ROWS_PER_VALUE = 20
 _HIVE = re.compile(r"([A-Za-z_][\w-]*)=(.+)")
 _YEAR = r"(?:19|20)\d\d"
-# Spellings of time in a file or folder name: a pattern, the key it gives. Of two that fit, the first that fits all files.
+# Spellings of time in a file or folder name, and the key they give; of two that fit as many files the first is meant.
 _TIMES = (
     (rf"{_YEAR}-\d\d-\d\d", "{date:%Y-%m-%d}"), (rf"\d\d-\d\d-{_YEAR}", "{date:%m-%d-%Y}"),
     (rf"\d\d-\d\d-{_YEAR}", "{date:%d-%m-%Y}"), (rf"{_YEAR}_\d\d_\d\d", "{date:%Y_%m_%d}"),
@@ -45,7 +45,7 @@ _PARTS = (("{year}", _YEAR), ("{month}", r"\d\d?"), ("{day}", r"\d\d?"), ("{hour
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A source as found: its folder below the landing zone, its layout, and the newest partitions, which are to be read."""
+    """A source as found: its folder below the landing zone, its layout, and the newest partitions, to be read."""
 
     source: str
     folder: str

@@ -120,8 +120,17 @@ def _judge(
         answers = {a: states[b] for a, b in folded.bound.items() if b in states}
         if asking.depth and len(answers) == len(folded.bound):
             found = profile(
-                partition.source, partition.key, dataset.schema, answers, dataset.rows, asking.now, asking.depth
-            )  # fmt: skip
+                partition.source,
+                partition.key,
+                dataset.schema,
+                answers,
+                dataset.rows or 0,
+                asking.now,
+                asking.depth,
+                files=len(partition.files),
+                bytes=facts.bytes,
+                pii=suite.pii,
+            )
     else:
         results = evaluate.unread(suite.checks)
     results = (*evaluate.structure(facts.findings, suite.pii), *results)

@@ -99,21 +99,18 @@ def passes_over(aggregates: Iterable[Aggregate], shape: Shape, engine: str = "au
     """Bound aggregates in as few passes as engines run fastest: families are not mixed, each reads its columns only."""
     groups: dict[tuple[str, str], list[Aggregate]] = {}
     for aggregate in aggregates:
-        key = (aggregate.family, choose(aggregate.family, shape, engine))
+        key = (aggregate.family, choose(shape, engine))
         groups.setdefault(key, []).append(aggregate)
     order = sorted(groups, key=lambda k: FAMILIES.index(k[0]))
     return tuple(_pass(family, name, groups[family, name], shape) for family, name in order)
 
 
-def choose(family: str, shape: Shape, engine: str = "auto") -> str:
-    """Engine for a family: DuckDB where text was parsed, for keys, and where memory is short; Polars in memory and small."""
+def choose(shape: Shape, engine: str = "auto") -> str:
+    """Polars for what is small or in memory already, DuckDB for what is large: it spills, and parsed text is its own."""
     if engine != "auto":
         return engine
-    if shape.storage == "text":
-        return "duckdb"
-    if shape.storage == "frame" or (shape.rows is not None and shape.rows <= SMALL_ROWS):
-        return "polars"
-    return "duckdb"
+    small = shape.rows is not None and shape.rows <= SMALL_ROWS
+    return "polars" if small or shape.storage == "frame" else "duckdb"
 
 
 def _pass(family: str, engine: str, aggregates: list[Aggregate], shape: Shape) -> Pass:

@@ -19,20 +19,21 @@ if TYPE_CHECKING:
     from dq.stores.base import Store
 
 
-def promote(partition: Partition, decision: Decision, curated: Store, history: History, now: str) -> Publication:
-    """Make exactly the judged bytes visible as the partition's current revision.
+def promote(
+    partition: Partition, decision: Decision, curated: Store, history: History, revision: int, now: str
+) -> Publication:
+    """Make exactly the judged bytes visible as the partition's current revision, the next after those published.
 
     Raises SourceChanged when landing no longer holds the judged bytes, StoreError and PublishUnknown on I/O faults.
     """
     target = f"{decision.source}/{decision.partition}"
-    earlier = history.publications(decision.source).get(decision.partition, [])
     if not _holds(curated, target, partition):
         staged = f".dq/staging/{decision.source}/{decision.partition}/{decision.digest[:16]}-{decision.run_id}"
         stage(partition, curated, staged)
-        curated.commit(staged, target, f".dq/superseded/{decision.source}/{decision.partition}/{len(earlier)}-{now}")
+        curated.commit(staged, target, f".dq/superseded/{decision.source}/{decision.partition}/{revision - 1}-{now}")
     return history.publish(
         Publication(
-            decision.source, decision.partition, len(earlier) + 1, decision.digest, target, partition.files, now,
+            decision.source, decision.partition, revision, decision.digest, target, partition.files, now,
             decision.run_id,
         )
     )  # fmt: skip

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -26,7 +27,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     help="The data quality gate: judges what landed, promotes or quarantines it, and says why.",
     epilog="Exit codes: 0 promoted or passed, 1 quarantined or failed, 2 usage or contract, 3 held (try again).",
 )
@@ -48,7 +49,7 @@ for command in (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code of the command. Whatever goes wrong is one line on stderr; a traceback only with --debug or DQ_DEBUG."""
+    """Exit code of the command. What goes wrong is one line on stderr; a traceback only with --debug or DQ_DEBUG."""
     signal.signal(signal.SIGTERM, _stop)
     listen()
     try:
@@ -80,6 +81,8 @@ def _internal(error: Exception) -> int:
     last = error.__traceback__
     while last is not None and last.tb_next is not None:
         last = last.tb_next
-    where = f" at {os.path.basename(last.tb_frame.f_code.co_filename)}:{last.tb_lineno}" if last else ""
+    where = ""
+    if last is not None:
+        where = f" at {'/'.join(Path(last.tb_frame.f_code.co_filename).parts[-3:])}:{last.tb_lineno}"
     complain(f"internal error: {type(error).__name__}{where}; nothing is decided (DQ_DEBUG=1 shows the traceback)")
     return HELD

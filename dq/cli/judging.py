@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -17,14 +17,15 @@ if TYPE_CHECKING:
     from dq.config import Config
     from dq.gate import Wanted
     from dq.plan import Plan
+    from dq.profile import Depth
 
-Data = Annotated[list[str], typer.Argument(metavar="DATA…", help="Files, folders or patterns.")]
+Data = Annotated[list[str], typer.Argument(metavar="DATA", help="Files, folders or patterns.")]
 Suites = Annotated[list[str], typer.Option("--suite", metavar="FILE", help="Contract to hold the data against.")]
 Suite = Annotated[str | None, typer.Option(metavar="FILE", help="Contract that says how the data is read.")]
 
 
 def gate(
-    sources: Annotated[list[str] | None, typer.Argument(metavar="[SOURCE…]", help="Default: every contract.")] = None,
+    sources: Annotated[list[str] | None, typer.Argument(metavar="SOURCE", help="Default: every contract.")] = None,
     partition: Annotated[
         str | None, typer.Option(metavar="KEY", help="Only this one: its path, or 2026-03-01.")
     ] = None,
@@ -37,7 +38,10 @@ def gate(
     engine: Engine = None,
     config: ConfigFile = None,
 ) -> int:
-    """Judge what landed: promote or quarantine every partition that is ready and undecided."""
+    """Judge what landed; promote it or quarantine it.
+
+    Every partition of the sources that is ready and undecided, in order of time.
+    """
     from dq import api
     from dq.config import load
     from dq.gate import Wanted
@@ -124,7 +128,7 @@ def profile(
     engine: Engine = None,
     config: ConfigFile = None,
 ) -> int:
-    """Say what data is like: completeness, ranges, distinct and frequent values of every column."""
+    """Profile data: what every column is like."""
     from dq import api
     from dq.profile import document
     from dq.reports import tables
@@ -132,7 +136,8 @@ def profile(
     if depth not in ("core", "full"):
         raise UsageError(f'--depth "{depth}": core or full')
     settings, name = _settings(config, engine)
-    found = document(api.profile(data, depth=cast(Any, depth), suite=suite, engine=name, limits=settings.limits))
+    asked = cast("Depth", depth)
+    found = document(api.profile(data, depth=asked, suite=suite, engine=name, limits=settings.limits))
     say_json(found) if as_json else say(tables.profile(found))
     return 0
 
@@ -140,7 +145,7 @@ def profile(
 def diff(
     a: str, b: str, suite: Suite = None, as_json: Json = False, engine: Engine = None, config: ConfigFile = None
 ) -> int:
-    """Compare two data sets; exit 1 when they differ in what would spoil a model."""
+    """Compare two data sets; exit 1 when they differ badly."""
     from dq import api
     from dq.ir.document import difference
     from dq.reports import tables
@@ -158,7 +163,7 @@ def explain(
     engine: Engine = None,
     config: ConfigFile = None,
 ) -> int:
-    """Show how data would be read: passes, engines, columns and bytes. Reads no data page of Parquet."""
+    """Show how data would be read: passes, engines, columns, bytes."""
     from dq import api
 
     settings, name = _settings(config, engine)
@@ -173,6 +178,7 @@ def explain(
 
 def _plan(plan: Plan) -> str:
     from dq.reports import tables
+    from dq.reports.base import printable
 
     rows = [
         (n, p.engine, p.family, len(p.aggregates), len({c[0] for c in p.columns}), "?" if p.bytes is None else p.bytes)
@@ -182,7 +188,7 @@ def _plan(plan: Plan) -> str:
     lines = [tables.table(heads, rows, "PASS AGGREGATES COLUMNS BYTES")] if rows else ["nothing is read"]
     if plan.known:
         lines.append(f"{len(plan.known)} more aggregates are answered by footers")
-    lines += [f"{tables.printable(check)}: {tables.printable(u.message)}" for check, u in plan.unjudged.items()]
+    lines += [printable(f"{check}: {u.message}") for check, u in plan.unjudged.items()]
     return "\n".join(lines)
 
 

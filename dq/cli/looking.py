@@ -16,12 +16,12 @@ Partition = Annotated[str, typer.Argument(metavar="PARTITION", help="Its path be
 
 
 def status(
-    source: Annotated[str | None, typer.Argument(metavar="[SOURCE]")] = None,
+    source: Annotated[str | None, typer.Argument(metavar="SOURCE")] = None,
     check: Annotated[bool, typer.Option("--check", help="Exit 1 for open quarantines, 3 for held ones.")] = False,
     as_json: Json = False,
     config: ConfigFile = None,
 ) -> int:
-    """Say what stands where: promoted, quarantined, held and undecided partitions of each source."""
+    """Say what stands where, per source."""
     from dq import api, standing
     from dq.config import load
     from dq.reports import tables
@@ -40,7 +40,7 @@ def status(
 
 
 def show(source: Source, partition: Partition, as_json: Json = False, config: ConfigFile = None) -> int:
-    """Show the decision that stands on a partition: reasons, evidence, when and by whom."""
+    """Show the decision on a partition: reasons, evidence, by whom."""
     from dq import api, standing
     from dq.config import load
     from dq.reports import text
@@ -56,7 +56,7 @@ def ls(
     as_json: Json = False,
     config: ConfigFile = None,
 ) -> int:
-    """List the files that readers of a source see now, one per line."""
+    """List the files that readers of a source see now."""
     from dq import api, standing
     from dq.config import load
     from dq.reports import json
@@ -91,7 +91,7 @@ def accept(
     as_json: Json = False,
     config: ConfigFile = None,
 ) -> int:
-    """Declare a partition's layout and levels the new normal, then judge open quarantines again."""
+    """Declare a partition the new normal; judge quarantines again."""
     from dq import api
     from dq.config import load
 

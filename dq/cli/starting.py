@@ -18,9 +18,9 @@ SETTINGS += 'quarantine = "quarantine"\nhistory = "_dq"\n'
 
 
 def demo(
-    folder: Annotated[str, typer.Argument(metavar="[DIR]", help="Where to; made if need be.")] = "_demo",
+    folder: Annotated[str, typer.Argument(metavar="DIR", help="Where to; made if need be.")] = "_demo",
 ) -> int:
-    """Gate a hundred real daily reports, mistakes included, and say what was found."""
+    """Gate a hundred real daily reports, mistakes included."""
     from dq import api
     from dq.config import load
     from dq.reports import text
@@ -86,7 +86,7 @@ def _where(root: Path) -> str:
 
 
 def init(path: Annotated[str, typer.Argument(metavar="PATH", help="A folder in which data lands.")]) -> int:
-    """Find sources and layouts below a folder; write dq.toml and a first contract for each source."""
+    """Write dq.toml and first contracts for what a folder holds."""
     from dq import api
     from dq import init as first
 

@@ -58,7 +58,7 @@ class Problems:
 
 
 def read_yaml(text: str, file: str) -> Document:
-    """YAML 1.2 scalars (`no`, `16:00` and dates are text) without aliases, tags and doubled keys. Raises SuiteError."""
+    """YAML 1.2 scalars (`no`, `16:00`, `007`, dates are text), no aliases, tags, doubled keys. Raises SuiteError."""
     if len(text.encode(errors="surrogatepass")) > LARGEST_BYTES:
         raise SuiteError(f"larger than {LARGEST_BYTES:,} bytes", file=file)
     try:
@@ -69,7 +69,9 @@ def read_yaml(text: str, file: str) -> Document:
         line, column = (mark.line, mark.column) if mark else (0, 0)
         lines = text.splitlines() or [""]
         shown = lines[min(line, len(lines) - 1)]
-        message = f"no YAML: {error.problem or error.context} (column {column + 1})"
+        opened = error.context_mark.line + 1 if error.context_mark else line + 1
+        began = f", {error.context} from line {opened}" if opened < line + 1 else ""
+        message = f"no YAML: {error.problem or error.context} (column {column + 1}{began})"
         raise SuiteError(f"{message}\n    {shown}\n    {' ' * column}^", file=file, line=line + 1) from None
     except yaml.YAMLError as error:
         raise SuiteError(f"no YAML: {getattr(error, 'reason', 'it cannot be read')}", file=file) from None
@@ -77,8 +79,8 @@ def read_yaml(text: str, file: str) -> Document:
 
 _NULL = re.compile(r"~|null|Null|NULL|")
 _BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-_INT = re.compile(r"[-+]?[0-9]+")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_INT = re.compile(r"[-+]?(0|[1-9][0-9]*)")  # 007 is a code
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 
 
 def _scalar(text: str) -> Any:

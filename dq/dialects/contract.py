@@ -40,12 +40,11 @@ def _validator() -> Draft202012Validator:
 
 def _tell(error: Any, document: Document, problems: Problems) -> None:
     """One error of shape in plain words, at its line."""
-    if error.validator == "anyOf":
-        branches = [e for e in error.context or [] if e.validator != "type" or len(e.path) > 0]
-        if isinstance(error.instance, dict) and branches:
-            for branch in branches:
-                _tell(branch, document, problems)
-            return
+    branches = [e for e in error.context or () if e.validator != "type" or e.path]
+    if branches:  # of the forms a value may have, the one it was meant to have
+        for branch in branches:
+            _tell(branch, document, problems)
+        return
     place = tuple(error.absolute_path)
     at = _dotted(place)
     if error.validator == "additionalProperties":

@@ -49,9 +49,14 @@ def called(node: exp.Expression) -> str:
 
 
 def place_of(node: exp.Expression) -> int | None:
-    """Where the node begins: positions are kept on names, literals and most functions only."""
-    starts = [n.meta["start"] for n in node.walk() if "start" in n.meta]
-    return min(starts, default=None)
+    """Where the node, or what it stands in, begins: positions are kept on names, literals and most functions only."""
+    around: Any = node
+    while around is not None:
+        starts = [n.meta["start"] for n in around.walk() if "start" in n.meta]
+        if starts:
+            return int(min(starts))
+        around = around.parent
+    return None
 
 
 def like_pattern(pattern: str) -> str:

@@ -124,8 +124,9 @@ class SuiteBuilder:
         try:
             return parse_type(text)
         except ValueError as error:
-            hint = f' (did you mean "{_FOREIGN[text.lower()]}"?)' if text.lower() in _FOREIGN else ""
-            self.problems.add(cell.line, f"columns.{name}.type: {error}{hint or nearest(text, SIMPLE_TYPES)}")
+            near = _FOREIGN.get(text.lower())
+            hint = f' (did you mean "{near}"?)' if near else nearest(text, SIMPLE_TYPES) if "(" not in text else ""
+            self.problems.add(cell.line, f"columns.{name}.type: {error}{hint}")
             return None
 
     def _names(self) -> dict[str, str]:

@@ -32,7 +32,8 @@ _FOLLOWS: dict[str, frozenset[str]] = {
     ),
     "new_values": frozenset({"cardinality", "zeros", "negatives"}),
     "vanished_values": frozenset({"cardinality", "zeros", "negatives"}),
-    "identifiers": frozenset({"masks"}),
+    "categories": frozenset({"cardinality"}),
+    "identifiers": frozenset({"masks", "cardinality"}),
     "lengths": frozenset({"masks"}),
 }
 _ALIKE = 0.05  # share of rows by which categories must have moved more than new and vanished values explain

@@ -32,7 +32,7 @@ Sides: TypeAlias = tuple[ColumnProfile, ColumnProfile]
 _EXAMPLES = 5
 _NEARLY_UNIQUE_RATIO = 0.9
 _FEW_CODES = 20  # distinct whole numbers that may be names
-_MANY_NAMES = 20  # distinct texts that may be identifiers
+_MANY_NAMES = 20  # distinct values that may be identifiers
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +212,7 @@ def _categories(sides: Sides, names: Names, a: _Listed, b: _Listed) -> Observati
     left, right = tables
     moves = {v: right[v] / sides[1].rows - left[v] / sides[0].rows for v in left}
     distance = sum(abs(m) for m in moves.values()) / 2 - a.error / a.present - b.error / b.present
-    most = sorted(moves, key=lambda v: (-abs(moves[v]), str(v)))[:_EXAMPLES]
+    most = sorted(moves, key=lambda v: (-round(abs(moves[v]), 9), str(v)))[:_EXAMPLES]
     shares = [(v, left[v] / sides[0].rows, right[v] / sides[1].rows) for v in most if moves[v]]
     examples = tuple(f"{'NULL' if v is None else quoted(v)} {percent(q)}, before {percent(p)}" for v, p, q in shares)
     message = (
@@ -265,9 +265,9 @@ def _most(counts: Mapping[Any, int], rows: int) -> tuple[str, ...]:
 
 def _cardinality(sides: Sides, names: Names) -> Iterator[Observation]:
     """Half or double beyond three standard errors, both in number and per row: categories keep their number when rows
-    grow, identifiers their number per row."""
+    grow, identifiers their number per row. Of few values each one counts, and other differences tell."""
     (a, error_a), (b, error_b) = (distinct_count(c) for c in sides)
-    if not a or not b:
+    if not a or not b or max(a, b) < _MANY_NAMES:
         return
     slack = 1 + 3 * math.hypot(error_a, error_b)
     ratio = b / a

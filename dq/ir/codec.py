@@ -13,6 +13,7 @@ from dataclasses import fields, is_dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -124,6 +125,14 @@ def canonical(value: Any) -> str:
 
 def _classes() -> dict[str, Any]:
     """Every class of the language by name: dataclasses and enums of `dq.ir`, and the metrics that are loaded."""
+    from dq.ir import metric
+
+    return _classes_with(len(metric.REGISTRY))
+
+
+@cache
+def _classes_with(metrics: int) -> dict[str, Any]:
+    """Metrics register themselves when they are loaded, so their number says whether the table is complete."""
     from dq.ir import aggregate, check, contract, data, expr, metric, result
 
     found: dict[str, Any] = dict(metric.REGISTRY)

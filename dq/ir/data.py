@@ -211,7 +211,7 @@ def fits(found: Type, declared: Type) -> bool:
         return lowest <= low and high <= highest
     if declared.kind is Kind.DECIMAL and found.kind in INTEGERS:
         whole = (declared.precision or 38) - (declared.scale or 0)
-        return integer_range(found.kind)[1] < 10**whole
+        return integer_range(found.kind)[1] < int(10**whole)
     if declared.kind is Kind.DOUBLE:
         return found.kind in {Kind.FLOAT, Kind.INT8, Kind.INT16, Kind.INT32, Kind.UINT8, Kind.UINT16, Kind.UINT32}
     return bool(declared.kind is Kind.STRING and found.kind in TEXTS)

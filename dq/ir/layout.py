@@ -191,7 +191,7 @@ def _directives(text: str) -> list[str]:
 
 def _pattern(key: Key) -> str:
     if key.kind == "str":
-        return r"[^/]+?"
+        return ".+?"
     if key.kind == "date":
         return r"\d{4}-\d\d-\d\d"
     if key.kind == "time":

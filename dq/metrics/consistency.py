@@ -60,7 +60,7 @@ class TableRule(Metric):
                 if e.name not in keys:
                     return Measure(1, note=f'no partition key "{e.name}"')
                 leaves[e] = Lit(keys[e.name])
-                said.append(f"partition.{e.name} = {keys[e.name]}")
+                said.append(f"partition.{e.name} = {plain(keys[e.name])}")
         try:
             held = evaluate(replace_leaves(self.condition, leaves), {})
         except TypeError:

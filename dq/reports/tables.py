@@ -86,8 +86,9 @@ def difference(document: Mapping[str, Any]) -> str:
 def statuses(documents: Iterable[Mapping[str, Any]]) -> str:
     """`dq.status/1` of several sources: one line each, then what is open."""
     documents = list(documents)
+    always = ("promoted", "quarantined", "undecided")
     states = ("promoted", "unpublished", "quarantined", "held", "waiting", "undecided")
-    shown = [s for s in states if s in states[::2] or any(d["counts"][s] for d in documents)]
+    shown = [s for s in states if s in always or any(d["counts"][s] for d in documents)]
     heads = ("SOURCE", *(s.upper() for s in shown), "LAST")
     rows = [
         (d["source"], *(d["counts"][s] for s in shown), d["last"]["partition"] if d["last"] else "-") for d in documents

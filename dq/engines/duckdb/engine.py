@@ -11,7 +11,7 @@ import duckdb
 from dq.engines.base import FILE, ROW, Dataset, Unreadable
 from dq.engines.duckdb.connect import connect
 from dq.engines.duckdb.simple import Question, simple
-from dq.engines.duckdb.source import Source, open_source, readable_paths
+from dq.engines.duckdb.source import FRAME, Source, open_source, readable_paths
 from dq.engines.duckdb.sql import Sql, stored, translate
 from dq.engines.duckdb.values import key_output, output, plain
 from dq.errors import EngineError
@@ -31,8 +31,8 @@ _MANY_KEYS = 250_000
 _SLOTS = 2**18  # hash slots of many keys, of which the fullest are counted key by key
 _FULLEST = 1_024
 
-# Raised over damaged bytes; everything else is our own or the machine's fault.
-_DAMAGE = (duckdb.IOException, duckdb.InvalidInputException, duckdb.SerializationException, duckdb.ConversionException)
+# In the text of errors over damaged bytes, beside those that have no class of their own.
+_DAMAGE = ("Failed to read file", "Could not read enough bytes", "Parquet")
 
 
 class DuckDB:
@@ -59,6 +59,8 @@ class DuckDB:
             self._own_temp.cleanup()
 
     def run(self, dataset: Dataset, aggregates: Sequence[Aggregate]) -> Mapping[Aggregate, Any]:
+        if not dataset.readable:
+            raise EngineError("duckdb: there is nothing to read")
         connection = dataset.connection if dataset.table else self._connect(readable_paths(dataset))
         try:
             run = _Run(open_source(dataset, connection), dataset.rows)
@@ -72,7 +74,7 @@ class DuckDB:
             raise _fault(dataset, error) from error
         finally:
             if dataset.frame is not None:
-                connection.unregister("frame")
+                connection.unregister(FRAME)  # it would keep the data alive
 
     def _connect(self, paths: tuple[str, ...]) -> Any:
         if self._connection is None or paths != self._paths:
@@ -87,13 +89,13 @@ class DuckDB:
 
 def _fault(dataset: Dataset, error: duckdb.Error) -> Exception:
     """DuckDB's own text may quote data, so it stays in the cause and out of the message."""
-    missing = isinstance(error, duckdb.IOException) and ("No files found" in str(error) or "Cannot open" in str(error))
-    if dataset.parts and isinstance(error, _DAMAGE) and not missing and "Out of Memory" not in str(error):
-        files = [f.path for part in dataset.parts for f in part.files]
-        named = next((f.path for part in dataset.parts for f in part.files if f.location in str(error)), "")
-        file = named or (files[0] if len(files) == 1 else "")
-        return Unreadable(Finding("unreadable", "a data page cannot be read", file))
-    return EngineError(f"duckdb failed: {type(error).__name__}")
+    files = [f for part in dataset.parts for f in part.files]
+    read = isinstance(error, (duckdb.InvalidInputException, duckdb.IOException))
+    damaged = type(error) is duckdb.Error or (read and any(sign in str(error) for sign in _DAMAGE))
+    if not damaged or not files:
+        return EngineError(f"duckdb failed: {type(error).__name__}")
+    named = [f.path for f in files if f.location in str(error)] or [f.path for f in files[:1] if len(files) == 1]
+    return Unreadable(Finding("unreadable", "a page of a Parquet file cannot be read", "".join(named[:1])))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,2 +1,291 @@
-from typing import Any
-def open_json(*a: Any) -> Any: ...
+"""JSON: one object per line, concatenated objects, or one array of them. A record's text is kept until it is read.
+
+Numbers keep their digits: what a double or a 64-bit integer cannot hold is never rounded into one.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import duckdb
+
+from dq.engines.duckdb.connect import identifier, literal
+from dq.engines.duckdb.infer import JSON
+from dq.engines.duckdb.landed import Text, discard, land, marked, peek
+from dq.engines.duckdb.sql import type_name
+from dq.engines.duckdb.table import Names, Part, Table
+from dq.ir.data import DataFile, Field, Finding, Kind, Reading, Type
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dq.engines.base import Dataset
+
+Shape: TypeAlias = "str | list[Any] | dict[str, Any]"  # as json_group_structure tells it
+_EVIDENCE = 5
+_SHOWN = 200
+_LARGEST = 16_000_000  # bytes of a record
+_serial = itertools.count(1)
+_LEAVES = {"BOOLEAN": Kind.BOOL, "BIGINT": Kind.INT64, "UBIGINT": Kind.INT64, "DOUBLE": Kind.DOUBLE}
+_WIDER = ("BIGINT", "UBIGINT", "DOUBLE")
+
+
+@dataclass(slots=True)
+class _Records:
+    """A file's records in a table of their own: text `j`, and `kind` OBJECT, OTHER, INVALID or NULL (blank line)."""
+
+    file: DataFile
+    table: str
+    unit: str  # line | record
+    shapes: dict[str, Shape]
+
+
+def open_json(connection: duckdb.DuckDBPyConnection, files: Sequence[DataFile], reading: Reading, temp: str) -> Dataset:
+    """Called by `text.open_text`, whose promises hold."""
+    findings: list[Finding] = []
+    opened: list[_Records] = []
+    dialect = reading
+    for file in files:
+        copy = marked(peek(file)) is not None
+        text = land(file, reading.encoding, temp, kind="not_json", copy=copy)
+        if isinstance(text, Finding):
+            findings.append(text)
+            continue
+        findings += text.findings
+        try:
+            found = _records(connection, text, reading, temp, findings)
+        finally:
+            discard(text)
+        if found:
+            findings += _judge(connection, found)
+            opened.append(found)
+            dialect = replace(reading, format="ndjson" if found.unit == "line" else "json", encoding=text.encoding)
+    return _read(connection, opened, reading, dialect, findings)
+
+
+def _records(
+    connection: duckdb.DuckDBPyConnection, text: Text, reading: Reading, temp: str, findings: list[Finding]
+) -> _Records | None:
+    """The file's records, or a finding that says why there are none."""
+    path = text.file.path
+    start = text.head.lstrip()
+    if start[:1] not in ("{", "["):
+        found = "holds only blanks" if not start else "is no JSON: it begins with neither { nor ["
+        findings.append(Finding("not_json" if start else "empty_file", f"{path} {found}", path))
+        return None
+    lines = start[0] == "{" and (reading.format == "ndjson" or any(map(_is_record, start.split("\n", 20)[:20])))
+    table = f"dq_json_{next(_serial)}"
+    form = "array" if start[0] == "[" else "unstructured"
+    try:
+        if not lines:
+            options = f"format='{form}', compression='none', maximum_object_size={_LARGEST}"
+            _create(
+                connection, table, f"SELECT json::VARCHAR AS j FROM read_json_objects({literal(text.path)}, {options})"
+            )
+        else:
+            _create_lines(connection, table, text, reading, temp, findings)
+    except duckdb.Error as error:
+        where = re.search(r"at byte \d+ in (?:record/value|line) \d+", str(error))
+        message = f"{path} is malformed {'JSON' if not lines else 'text'}" + (f", {where[0]}" if where else "")
+        findings.append(Finding("not_json", message, path))
+        return None
+    return _Records(text.file, table, "line" if lines else "record", {})
+
+
+def _is_record(line: str) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except ValueError:
+        return False
+
+
+def _create(connection: duckdb.DuckDBPyConnection, table: str, source: str) -> None:
+    first = "ltrim(j, ' \t\r\n')"
+    kind = f"CASE WHEN j IS NULL OR {first} = '' THEN NULL WHEN NOT json_valid(j) THEN 'INVALID'"
+    kind += f" WHEN {first}[1] = '{{' THEN 'OBJECT' ELSE 'OTHER' END"
+    connection.execute(f"CREATE TEMP TABLE {table} AS SELECT j, {kind} AS kind FROM ({source})")
+
+
+def _create_lines(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    text: Text,
+    reading: Reading,
+    temp: str,
+    findings: list[Finding],
+) -> None:
+    """One record per line, read as a CSV of one column without quotes; then the row tells the line."""
+
+    def source(path: str) -> str:
+        options = "auto_detect=false, columns={'j': 'VARCHAR'}, delim='', quote='', escape='', header=false"
+        return f"SELECT j FROM read_csv({literal(path)}, {options}, compression='none', max_line_size={_LARGEST})"
+
+    try:
+        _create(connection, table, source(text.path))
+    except duckdb.InvalidInputException:
+        clean = land(text.file, reading.encoding, temp, kind="not_json", copy=True)
+        if isinstance(clean, Finding):
+            raise
+        try:
+            findings += _undecoded(text)
+            _create(connection, table, source(clean.path))
+        finally:
+            discard(clean)
+
+
+def _undecoded(text: Text) -> list[Finding]:
+    """Lines that are no UTF-8."""
+    path, offset, first = text.file.path, 0, ""
+    shown: list[tuple[str, int, str]] = []
+    with open(text.path, "rb") as stream:
+        for number, line in enumerate(stream, 1):
+            try:
+                line.decode()
+            except UnicodeDecodeError as error:
+                first = first or f"first in line {number}" + (f", offset {offset + error.start}" if text.landed else "")
+                shown.append((path, number, line.decode(errors="replace").rstrip()[:_SHOWN]))
+            offset += len(line)
+    if not shown:
+        return []
+    message = f"{path}: lines that are not {text.encoding}: {len(shown)}, {first}"
+    return [Finding("encoding", message, path, len(shown), tuple(shown[:_EVIDENCE]))]
+
+
+def _judge(connection: duckdb.DuckDBPyConnection, records: _Records) -> list[Finding]:
+    """What is wrong with the records; fills their shapes."""
+    path, table = records.file.path, records.table
+    rows = connection.execute(
+        f"SELECT kind, count(*), arg_min({{'n': rowid + 1, 'j': left(j, {_SHOWN})}}, rowid, {_EVIDENCE})"
+        f" FROM {table} WHERE kind IN ('INVALID', 'OTHER') GROUP BY kind ORDER BY kind"
+    ).fetchall()
+    found: list[Finding] = []
+    for kind, count, shown in rows:
+        said = "are malformed JSON" if kind == "INVALID" else "are no objects"
+        message = f"{path}: {count} {records.unit}s {said}, first {records.unit} {shown[0]['n']}"
+        evidence = tuple((path, s["n"], s["j"]) for s in shown)
+        found.append(Finding("bad_json", message, path, count, evidence))
+    twice = "len(json_keys(j)) <> len(list_distinct(json_keys(j)))"
+    row: Any = connection.execute(
+        f"SELECT json_group_structure(j::JSON), count(*) FILTER ({twice}), min(rowid + 1) FILTER ({twice})"
+        f" FROM {table} WHERE kind = 'OBJECT'"
+    ).fetchone()
+    shapes = json.loads(row[0]) if row[0] else {}
+    records.shapes = shapes if isinstance(shapes, dict) else {}
+    if row[1]:
+        message = (
+            f"{path}: {row[1]} {records.unit}s hold a key twice, first {records.unit} {row[2]}; the first value is read"
+        )
+        found.append(Finding("duplicate_keys", message, path, row[1]))
+    return found
+
+
+def _read(
+    connection: duckdb.DuckDBPyConnection,
+    opened: Sequence[_Records],
+    reading: Reading,
+    dialect: Reading,
+    findings: list[Finding],
+) -> Dataset:
+    names = Names(reading.declared)
+    merged: dict[str, Shape] = {}
+    layouts: list[dict[str, str]] = []
+    for records in opened:
+        canonical, twice = names.of(list(records.shapes))
+        layouts.append(dict(zip(canonical, records.shapes, strict=True)))
+        for name, shape in zip(canonical, records.shapes.values(), strict=True):
+            merged[name] = _merge(merged.get(name, "NULL"), shape)
+        if twice:
+            message = f"{records.file.path}: keys differ only in case or stand for one column: {', '.join(twice)}"
+            findings.append(Finding("duplicate_columns", message, records.file.path))
+    table = Table(connection, tuple(names.columns.values()), reading, lined=True)
+    for records, layout in zip(opened, layouts, strict=True):
+        mixed = {n for n in layout if merged[n] == "JSON" and not table.declared(n)}
+        texts = {n: _text(n, key, layout, n in mixed, table) for n, key in layout.items()}
+        wanted = {k: "JSON" if n in mixed else "VARCHAR" for n, k in layout.items() if _plain(n, k, layout)}
+        shape = literal(json.dumps(wanted, ensure_ascii=False))
+        parsed = f"from_json(j, {shape})" if wanted else "NULL"
+        source = f"(SELECT {parsed} AS s, j, rowid + 1 AS line FROM {records.table} WHERE kind = 'OBJECT')"
+        table.insert(Part(records.file, tuple(layout)), texts, source, "line")
+        connection.execute(f"DROP TABLE {records.table}")
+    nested = {n: s for n, s in merged.items() if (s == "JSON" or not isinstance(s, str)) and not table.declared(n)}
+    fixed = {n: _nested(table, n, s) for n, s in nested.items()}
+    candidates = {n: JSON.get(s, ()) for n, s in merged.items() if isinstance(s, str)}
+    return table.finish(findings, dialect, candidates, fixed)
+
+
+def _plain(name: str, key: str, layout: dict[str, str]) -> bool:
+    """Whether the key can be a field of a DuckDB struct beside the others, whose case does not tell them apart."""
+    return bool(key) and key.lower() not in {k.lower() for n, k in layout.items() if n != name}
+
+
+def _text(name: str, key: str, layout: dict[str, str], mixed: bool, table: Table) -> str:
+    """SQL for the value as text: strings without quotes, unless values of several kinds have to stay apart."""
+    if _plain(name, key, layout):
+        text = f"CAST(struct_extract(s, {literal(key)}) AS VARCHAR)"
+    else:
+        pointer = literal("/" + key.replace("~", "~0").replace("/", "~1"))
+        text = f"CAST(json_extract(j, {pointer}) AS VARCHAR)" if mixed else f"json_extract_string(j, {pointer})"
+    declared = table.declared(name)
+    if declared and declared.kind is Kind.DECIMAL:
+        return _digits(text, key)
+    return text
+
+
+def _digits(text: str, key: str) -> str:
+    """All digits of a number that DuckDB shortens to a double's; unreadable where they cannot be found."""
+    shape = re.escape(json.dumps(key, ensure_ascii=False)) + r"\s*:\s*(-?\d[\d.]*(?:[eE][+-]?\d+)?)\s*[,}]"
+    found = f"regexp_extract(j, {literal(shape)}, 1)"
+    same = f"TRY_CAST({found} AS DOUBLE) = TRY_CAST({text} AS DOUBLE)"
+    exact = f"CASE WHEN {same} THEN {found} ELSE '≈ ' || {text} END"
+    number = f"regexp_full_match({text}, '-?[0-9.eE+-]{{15,}}')"
+    return rf"CASE WHEN {number} OR regexp_matches(j, '\d[\d.]{{16,}}') AND {found} <> '' THEN {exact} ELSE {text} END"
+
+
+def _merge(left: Shape, right: Shape) -> Shape:
+    if left == right or right == "NULL":
+        return left
+    if left == "NULL":
+        return right
+    if isinstance(left, dict) and isinstance(right, dict):
+        return {k: _merge(left.get(k, "NULL"), right.get(k, "NULL")) for k in (left | right)}
+    if isinstance(left, list) and isinstance(right, list):
+        return [_merge(left[0], right[0])]
+    if left in _WIDER and right in _WIDER:
+        return max(left, right, key=lambda s: _WIDER.index(str(s)))
+    return "JSON"
+
+
+def _nested(table: Table, name: str, shape: Shape) -> tuple[Type, str]:
+    """Type and value of a struct, list or mixed column; JSON text where a part has no type that holds it."""
+    column = identifier(name)
+    found = _type(shape)
+    if found is None or _has_long_numbers(table, column, 16 if "DOUBLE" in str(shape) else 19):
+        return Type(Kind.JSON), column
+    return found, f"TRY_CAST(TRY_CAST({column} AS JSON) AS {type_name(found)})"
+
+
+def _type(shape: Shape) -> Type | None:
+    if isinstance(shape, list):
+        item = _type(shape[0])
+        return Type(Kind.LIST, item=item) if item else None
+    if isinstance(shape, dict):
+        lowered = {k.lower() for k in shape}
+        fields = [(k, _type(s)) for k, s in shape.items()]
+        if not fields or "" in lowered or len(lowered) < len(shape) or any(t is None for _, t in fields):
+            return None
+        return Type(Kind.STRUCT, fields=tuple(Field(k, t) for k, t in fields if t))
+    if shape in ("NULL", "VARCHAR"):
+        return Type(Kind.STRING)
+    return Type(_LEAVES[shape]) if shape in _LEAVES else None
+
+
+def _has_long_numbers(table: Table, column: str, digits: int) -> bool:
+    """Whether an integer in it has so many digits, or a number is beyond all doubles."""
+    shape = literal(rf"[\[:,]\s*-?(\d{{{digits},}}|\d+(\.\d+)?[eE]\+?\d{{3,}})\s*[,\]}}]")
+    query = f"SELECT count(*) FROM {table.name} WHERE regexp_matches({column}, {shape})"
+    row = table.connection.execute(query).fetchone()
+    return bool(row and row[0])

@@ -16,7 +16,7 @@ from dq.ir.data import NESTED, Kind, Type
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-_FRAME = "frame"
+FRAME = "frame"
 _GLOB = re.compile(r"([*?\[\]])")
 
 
@@ -45,7 +45,7 @@ class Source:
         order = sorted(names)
         if self.frame is not None and ROW in order:
             numbers = pa.arange(1, self.frame.num_rows + 1)
-            self.connection.register(_FRAME, self.frame.append_column(_place(self.frame.num_columns), numbers))
+            self.connection.register(FRAME, self.frame.append_column(_place(self.frame.num_columns), numbers))
             self.frame = None
         selects = []
         for source, columns in self.arms:
@@ -59,13 +59,13 @@ def open_source(dataset: Dataset, connection: Any) -> Source:
     types = {f.name: f.type for f in dataset.schema.fields} | {FILE: Type(Kind.STRING), ROW: Type(Kind.INT64)}
     if dataset.frame is not None:
         frame = dataset.frame.rename_columns([_place(i) for i in range(dataset.frame.num_columns)])
-        connection.register(_FRAME, frame)
-        return Source(connection, types, ((_FRAME, _frame_columns(dataset)),), frame)
+        connection.register(FRAME, frame)
+        return Source(connection, types, ((FRAME, _frame_columns(dataset)),), frame)
     if dataset.table:
         types |= {name: Type(Kind.STRING) for name in dataset.raw_columns}
         return Source(connection, types, (_table_arm(dataset, connection),))
     arms = tuple(_part_arm(part, dataset, connection) for part in dataset.parts)
-    return Source(connection, types, arms or (_empty_arm(dataset),))
+    return Source(connection, types, arms)
 
 
 def _place(position: int) -> str:
@@ -142,7 +142,3 @@ def _table_arm(dataset: Dataset, connection: Any) -> tuple[str, dict[str, str]]:
     columns |= {f.name: _stored(identifier(f.name), None, f.type) for f in dataset.schema.fields if f.name in landed}
     columns |= {n: identifier(n) for n in landed if n in (FILE, ROW) or n.startswith(RAW)}
     return table, columns
-
-
-def _empty_arm(dataset: Dataset) -> tuple[str, dict[str, str]]:
-    return "(SELECT 1 WHERE false)", {**_constants(dataset), FILE: "''", ROW: "1"}

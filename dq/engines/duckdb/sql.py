@@ -163,7 +163,7 @@ def _number(value: int | Decimal) -> Sql:
         return Sql(f"({value})", _LONG, wide=not -(2**63) <= value < 2**63, value=value)
     if isinstance(value, Decimal) and value.is_finite():
         scale = max(0, -int(value.as_tuple().exponent))
-        digits = max(len(f"{abs(value):f}".replace(".", "").lstrip("0")), scale, 1)
+        digits = max(len(f"{value.copy_abs():f}".replace(".", "").lstrip("0")), scale, 1)
         if digits <= _DIGITS:
             found = Type(Kind.DECIMAL, precision=digits, scale=scale)
             return Sql(f"'{value:f}'::{type_name(found)}", found, value=value)
@@ -206,7 +206,7 @@ def _compare_numbers(op: e.Comparison, left: Sql, right: Sql) -> str:
         if right.kind is Kind.DECIMAL:
             bound = f"{'floor' if op in ('<=', '>') else 'ceil'}({right.text})"
             compared = f"(CAST({left.text} AS HUGEINT) {op} CAST({bound} AS HUGEINT))"
-            exact = f"({right.text} = {bound})"
+            exact = f"({right.text} = {_whole(right)})"
             return {"=": f"({compared} AND {exact})", "!=": f"({compared} OR NOT {exact})"}.get(op, compared)
         return _compare_rounded(op, left, right)
     if left.kind is Kind.DECIMAL and right.kind is Kind.DECIMAL:
@@ -244,9 +244,12 @@ def _exactly_float(value: Any) -> bool:
 
 def _halves(arg: Sql) -> str:
     """Whole and fraction of a decimal, for two that have no common type."""
-    scale = arg.type.scale or 0
-    whole = f"CAST(floor({arg.text}) AS DECIMAL(38,0))"
-    return f"row({whole}, CAST({arg.text} - CAST({whole} AS DECIMAL(38,{scale})) AS DECIMAL(38,38)))"
+    return f"row(CAST(trunc({arg.text}) AS DECIMAL(38,0)), CAST({arg.text} - {_whole(arg)} AS DECIMAL(38,38)))"
+
+
+def _whole(arg: Sql) -> str:
+    """The whole part at the scale of the decimal, where it always fits."""
+    return f"CAST(trunc({arg.text}) AS DECIMAL(38,{arg.type.scale or 0}))"
 
 
 def _member(arg: Sql, values: tuple[Any, ...]) -> str:

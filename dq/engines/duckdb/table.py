@@ -120,6 +120,10 @@ class Table:
         part.rows = int(done[0]) if done else 0
         self.parts.append(part)
 
+    def declared(self, name: str) -> Type | None:
+        found = next((c.declared for c in self.columns if c.name == name), None)
+        return found.type if found else None
+
     def _value(self, column: Column, text: str | None) -> str:
         if text is None:
             return "NULL"

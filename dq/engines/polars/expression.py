@@ -19,6 +19,7 @@ from dq.engines.polars.pattern import pattern
 from dq.engines.polars.source import dtype, name_of
 from dq.ir import expr as e
 from dq.ir.data import FLOATS, INTEGERS, NUMBERS, TIMES, Kind, Schema, Type, integer_range
+from dq.ir.scalar import evaluate
 from dq.ir.typecheck import check
 
 if TYPE_CHECKING:
@@ -45,7 +46,9 @@ class Node:
 
 
 def translate(expr: e.Expr, schema: Schema) -> Node:
-    """Raises TypeError on a node no engine may see (keys, values)."""
+    """Raises TypeError on a node no engine may see (keys, values). Constants are folded by the language itself."""
+    if not isinstance(expr, e.Lit) and not e.columns(expr):
+        return literal(evaluate(expr, {}))
 
     def node(part: e.Expr) -> Node:
         return translate(part, schema)
@@ -136,6 +139,11 @@ def known(node: Node, answer: bool) -> pl.Expr:
     return pl.when(node.expr.is_not_null()).then(pl.lit(answer))
 
 
+def _nothing(*nodes: Node) -> pl.Expr:
+    """NULL in every row: a literal would be one row."""
+    return pl.when(pl.any_horizontal(*(n.expr.is_null() for n in nodes))).then(pl.lit(None, dtype=pl.Boolean))
+
+
 _MIRROR: dict[str, e.Comparison] = {"=": "=", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _COMPARE: dict[str, Callable[[pl.Expr, Any], pl.Expr]] = {
     "=": pl.Expr.__eq__, "!=": pl.Expr.__ne__, "<": pl.Expr.__lt__, "<=": pl.Expr.__le__,
@@ -145,7 +153,7 @@ _COMPARE: dict[str, Callable[[pl.Expr, Any], pl.Expr]] = {
 
 def _compare(op: e.Comparison, left: Node, right: Node) -> pl.Expr:
     if Kind.NULL in (left.kind, right.kind):
-        return pl.lit(None, dtype=pl.Boolean)
+        return _nothing(left, right)
     if left.kind in NUMBERS and right.kind in NUMBERS:
         if left.value is not None and right.value is None:
             return _compare_number(_MIRROR[op], right, left.value)
@@ -166,26 +174,35 @@ def _compare_numbers(op: e.Comparison, left: Node, right: Node) -> pl.Expr:
     if left.kind not in INTEGERS:
         exact = left.kind is right.kind is Kind.DECIMAL and _common(left, right)
         return _COMPARE[op](*((a.expr.cast(dtype(exact) if exact else pl.Float64)) for a in (left, right)))
-    value = right.expr
+    value = right
     if right.kind in FLOATS:  # NaN is greater than every number
-        value = value.fill_nan(math.inf).clip(-_CLIP, _CLIP)
-    whole = value.floor() if op in ("<=", ">") else value.ceil()
-    compared = _COMPARE[op](left.expr.cast(pl.Int128), whole.cast(pl.Int128))
+        value = Node(right.expr.fill_nan(math.inf).clip(-_CLIP, _CLIP), _DOUBLE)
+    low, high = (_rounded(value, up=up).expr.cast(pl.Int128) for up in (False, True))
+    compared = _COMPARE[op](left.expr.cast(pl.Int128), low if op in ("<=", ">") else high)
     if op == "=":
-        return compared & (value == whole)
-    return compared | (value != whole) if op == "!=" else compared
+        return compared & (low == high)
+    return compared | (low != high) if op == "!=" else compared
 
 
 def _compare_number(op: e.Comparison, arg: Node, value: Any) -> pl.Expr:
     """A column against a constant: against the nearest value of the column's own type on the side that decides."""
+    if _mixed(arg, value):
+        return _COMPARE[op](arg.expr.cast(pl.Float64), float(value))
     low, high = _around(arg, value)
-    if low != high and op in ("=", "!="):
+    if not (low is high or low == high) and op in ("=", "!="):
         return known(arg, op == "!=")
     bound = high if op in ("<", ">=") else low
     if arg.kind not in FLOATS and not isinstance(bound, (int, Decimal)):  # beyond all values of the type
         above = bound > 0 or math.isnan(bound)
         return known(arg, op in ("<", "<=", "!=") if above else op in (">", ">=", "!="))
     return _COMPARE[op](arg.expr, pl.lit(bound, dtype=_stored(arg)))
+
+
+def _mixed(arg: Node, value: Any) -> bool:
+    """A decimal beside a float is one."""
+    if isinstance(value, float):
+        return arg.kind is Kind.DECIMAL
+    return arg.kind in FLOATS and isinstance(value, Decimal)
 
 
 def _stored(arg: Node) -> Any:
@@ -221,8 +238,10 @@ def _scaled(whole: Any, scale: int) -> Any:
 
 def _member(arg: Node, values: tuple[Any, ...]) -> pl.Expr:
     if arg.kind is Kind.NULL:
-        return pl.lit(None, dtype=pl.Boolean)
+        return _nothing(arg)
     fitting = list(values)
+    if any(_mixed(arg, v) for v in values):
+        return reduce(pl.Expr.__or__, (_compare_number("=", arg, v) for v in values))
     if arg.kind in NUMBERS:
         around = [_around(arg, v) for v in values]
         same = [low for low, high in around if low == high or low is high]
@@ -240,7 +259,7 @@ def _digits(arg: Node) -> tuple[int, int]:
     if arg.kind is Kind.DECIMAL and arg.value is None:
         return (arg.type.precision or _DIGITS) - (arg.type.scale or 0), arg.type.scale or 0
     if arg.value is not None:
-        return len(str(abs(int(arg.value)))), arg.type.scale or 0
+        return len(str(abs(int(arg.value))).lstrip("0")), arg.type.scale or 0
     return (39 if arg.wide else len(str(integer_range(arg.kind)[1]))), 0
 
 
@@ -253,7 +272,7 @@ def _common(left: Node, right: Node, more: int = 0) -> Type | None:
 
 def _arithmetic(op: e.Operator, left: Node, right: Node) -> Node:
     if Kind.NULL in (left.kind, right.kind):
-        return Node(pl.lit(None, dtype=pl.Float64), _DOUBLE)
+        return Node(_nothing(left, right).cast(pl.Float64), _DOUBLE)
     if op != "/" and left.kind in INTEGERS and right.kind in INTEGERS:
         return Node(_whole(op, left, right), _LONG, wide=True)
     if op != "/" and {left.kind, right.kind} <= INTEGERS | {Kind.DECIMAL} and (exact := _decimal(op, left, right)):
@@ -291,7 +310,7 @@ def _whole(op: e.Operator, left: Node, right: Node) -> pl.Expr:
 def _remainder(a: pl.Expr, b: pl.Expr) -> pl.Expr:
     """Sign of the dividend, as in SQL."""
     size = a.abs() % pl.when(b != 0).then(b.abs())
-    return pl.when(a < 0).then(-size).otherwise(size)
+    return pl.when(a < 0).then(size * -1).otherwise(size)
 
 
 def _decimal(op: e.Operator, left: Node, right: Node) -> Node | None:
@@ -334,7 +353,7 @@ def _coalesce(args: list[Node]) -> Node:
         return Node(pl.coalesce([a.expr for a in args]), first.type, first.wide)
     if all(a.kind in INTEGERS for a in args):
         return Node(pl.coalesce([a.expr.cast(pl.Int128) for a in args]), first.type, wide=True)
-    exact = _common(*args) if len(args) == 2 and not any(a.kind in FLOATS for a in args) else None
+    exact = _common(first, others[0]) if len(args) == 2 and not any(a.kind in FLOATS for a in args) else None
     found = exact or _DOUBLE
     return Node(pl.coalesce([a.expr.cast(dtype(found)) for a in args]), found)
 
@@ -345,17 +364,16 @@ def _absolute(arg: Node) -> Node:
     return Node(arg.expr.abs(), arg.type)
 
 
-def _rounding(up: bool) -> Callable[[Node], Node]:
-    def rounded(arg: Node) -> Node:
-        if arg.kind in INTEGERS:
-            return arg
-        if arg.kind in FLOATS:
-            return Node(arg.expr.ceil() if up else arg.expr.floor(), _DOUBLE)
-        sign = -1 if up else 1
-        whole = arg.expr.to_physical().cast(pl.Int128) * sign // 10 ** (arg.type.scale or 0) * sign
-        return Node(whole.cast(pl.Decimal(_DIGITS, 0)), Type(Kind.DECIMAL, precision=_DIGITS, scale=0))
-
-    return rounded
+def _rounded(arg: Node, *, up: bool) -> Node:
+    """To a whole number. NOTE: Polars' own rounding of decimals overflows at 38 digits."""
+    if arg.kind in INTEGERS:
+        return arg
+    if arg.kind in FLOATS:
+        return Node(arg.expr.ceil() if up else arg.expr.floor(), _DOUBLE)
+    sign = -1 if up else 1
+    whole = arg.expr.to_physical().cast(pl.Int128) * sign // 10 ** (arg.type.scale or 0) * sign
+    digits = min(_DIGITS, _digits(arg)[0] + 1)
+    return Node(whole.cast(pl.Decimal(digits, 0)), Type(Kind.DECIMAL, precision=digits, scale=0))
 
 
 def _length(arg: Node) -> Node:
@@ -385,8 +403,8 @@ _CALLS: dict[str, Callable[[Node], Node]] = {
     "upper": lambda a: Node(a.expr.str.to_uppercase(), _TEXT),
     "trim": lambda a: Node(a.expr.str.strip_chars(" "), _TEXT),
     "abs": _absolute,
-    "floor": _rounding(up=False),
-    "ceil": _rounding(up=True),
+    "floor": lambda a: _rounded(a, up=False),
+    "ceil": lambda a: _rounded(a, up=True),
     "year": _part(lambda x: x.dt.year()),
     "month": _part(lambda x: x.dt.month()),
     "day": _part(lambda x: x.dt.day()),
