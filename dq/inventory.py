@@ -9,7 +9,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from dq.ir.data import DataFile, Partition
-from dq.ir.layout import parse_layout
+from dq.ir.layout import PARTS, moment, parse_layout
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -23,7 +23,7 @@ HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 
 @dataclass(frozen=True, slots=True)
 class Landed:
-    """A partition as listed: not hashed yet. `fault` is set where it can only be quarantined, `waiting` where not ready."""
+    """A partition as listed, not hashed yet. `fault`: it can only be quarantined; `waiting`: it is not ready, and why."""
 
     partition: Partition
     fault: str = ""
@@ -62,21 +62,17 @@ def scan(landing: Store, prefix: str, contract: Contract, now_seconds: float) ->
     return sorted(landed, key=lambda one: (bool(one.fault), order(one.partition)))
 
 
-def order(partition: Partition) -> tuple[tuple[str, str], ...]:
-    """Key order within a source: by time first where the key has one, then by the other values."""
-    timed = sorted(partition.values, key=lambda v: not isinstance(v[1], date))
-    return (*((type(v).__name__, _sortable(v)) for _, v in timed), ("", partition.key))
-
-
-def _sortable(value: Scalar) -> str:
-    if isinstance(value, date):
-        return value.isoformat()
-    return f"{value:020d}" if isinstance(value, int) else str(value)
+def order(partition: Partition) -> tuple[str, tuple[str, ...], str]:
+    """Key order within a source: by time where the key has one, then by the other values."""
+    when = moment(dict(partition.values))
+    others = tuple(f"{v:020d}" if isinstance(v, int) else str(v) for v in series(partition))
+    return ("" if when is None else when.isoformat(), others, partition.key)
 
 
 def series(partition: Partition) -> tuple[Scalar, ...]:
     """Values of the non-time keys: partitions of one series follow each other."""
-    return tuple(v for _, v in partition.values if not isinstance(v, date))
+    timed = moment(dict(partition.values)) is not None
+    return tuple(v for n, v in partition.values if not isinstance(v, date) and not (timed and n in PARTS))
 
 
 def is_data(path: str, size: int) -> bool:

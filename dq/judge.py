@@ -12,7 +12,7 @@ from dq import evaluate
 from dq.decide import decide
 from dq.engines.base import Dataset, Unreadable
 from dq.errors import EngineError
-from dq.ir.data import Partition, Schema, raw
+from dq.ir.data import RAW, Partition, Schema, parse_path
 from dq.ir.metric import Facts
 from dq.ir.result import Cause, CheckResult, Judgement, Reason, Scan, Status, Verdict
 from dq.plan import Pass, Plan, Shape, Storage, bind, passes_over, plan
@@ -73,13 +73,18 @@ def held(partition: Partition, suite: Suite, message: str) -> Judgement:
     )  # fmt: skip
 
 
-def prepare(dataset: Dataset, suite: Suite, asking: Asking) -> tuple[tuple[Check, ...], Shape, Plan]:
+def prepare(
+    dataset: Dataset, suite: Suite, asking: Asking, accepted: Schema | None = None
+) -> tuple[tuple[Check, ...], Shape, Plan]:
     """The checks that apply to the opened data, its shape, and the plan that answers them and the profile."""
     shape = shape_of(dataset)
     checks = applicable(suite, shape)
     promised = frozenset(c.column for c in checks if c.metric.name == "column_present" and c.column) | suite.optional
     asked = questions(dataset.schema, asking.now, asking.depth, suite.pii) if asking.depth else ()
-    return checks, shape, plan(checks, asked, shape, asking.engine, promised=promised)
+    return checks, shape, plan(
+        checks, asked, shape, asking.engine, promised=promised,
+        landed_before=frozenset(accepted.names) if accepted else frozenset(),
+    )  # fmt: skip
 
 
 def shape_of(dataset: Dataset) -> Shape:
@@ -91,12 +96,11 @@ def shape_of(dataset: Dataset) -> Shape:
 
 def applicable(suite: Suite, shape: Shape) -> tuple[Check, ...]:
     """The suite's checks without those for text that was never parsed, and for columns that may be absent and are."""
-    names = shape.schema.names
 
     def applies(check: Check) -> bool:
-        if check.metric.name == "readable" and check.column is not None:
-            return raw(check.column) in shape.hidden
-        return not (check.column in suite.optional and check.column not in names)
+        landed = {p[0] for p in check.metric.paths() if p[0].startswith(RAW)}
+        absent = check.column in suite.optional and shape.schema.find(parse_path(check.column)) is None
+        return landed <= shape.hidden and not absent
 
     return tuple(c for c in suite.checks if applies(c))
 
@@ -108,7 +112,7 @@ def _judge(
     passes: list[Pass] = []
     found = None
     if dataset.readable:
-        checks, shape, folded = prepare(dataset, suite, asking)
+        checks, shape, folded = prepare(dataset, suite, asking, background.accepted)
         passes += folded.passes
         states = dict(folded.known)
         try:

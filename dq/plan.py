@@ -77,15 +77,17 @@ def plan(
     engine: str = "auto",
     *,
     promised: frozenset[str] = frozenset(),
+    landed_before: frozenset[str] = frozenset(),
 ) -> Plan:
-    """Fold everything asked into passes. `promised` names columns whose absence another check already tells."""
+    """Fold everything asked into passes. `promised` names columns whose absence another check already tells; a column
+    that is neither promised nor landed before nor now is the suite's mistake."""
     bound: dict[Aggregate, Aggregate] = {}
     unjudged: dict[str, Unjudged] = {}
     for item in checks:
         try:
             bound.update({a: bind(a, shape) for a in item.metric.aggregates()})
         except Unknown as error:
-            unjudged[item.id] = _missing(error.path, shape.schema, promised)
+            unjudged[item.id] = _missing(error.path, shape.schema, promised, landed_before)
         except Mistyped as error:
             unjudged[item.id] = Unjudged(Status.FAIL, Cause.DATA, str(error))
     for question in questions:
@@ -106,7 +108,7 @@ def passes_over(aggregates: Iterable[Aggregate], shape: Shape, engine: str = "au
 
 
 def choose(shape: Shape, engine: str = "auto") -> str:
-    """Polars for what is small or in memory already, DuckDB for what is large: it spills, and parsed text is its own."""
+    """Polars for what is small or in memory already, DuckDB for what is large: it spills, and text is its own."""
     if engine != "auto":
         return engine
     small = shape.rows is not None and shape.rows <= SMALL_ROWS
@@ -157,17 +159,20 @@ def _with_hidden(shape: Shape) -> Schema:
     return replace(shape.schema, fields=shape.schema.fields + hidden) if hidden else shape.schema
 
 
-def _missing(path: Path, schema: Schema, promised: frozenset[str]) -> Unjudged:
-    """A column that did not land: told once by `column_present`; a column nobody promised fails its own check."""
+def _missing(path: Path, schema: Schema, promised: frozenset[str], landed_before: frozenset[str]) -> Unjudged:
+    """A column that did not land: told once by `column_present`; a column nobody promised by its own check."""
     if path[0].startswith(RAW):
         return Unjudged(Status.SKIP, None, "the data is typed: nothing was read from text")
     name = format_path(path)
-    if path[0] in promised:
+    if not promised.isdisjoint((name, format_path(path[:1]))):
         return Unjudged(Status.SKIP, None, f'column "{name}" did not land')
     from dq.errors import nearest
 
     listed = ", ".join(schema.names[:12])
-    return Unjudged(Status.FAIL, Cause.DATA, f'no column "{name}"{nearest(name, schema.names)}; {listed} landed')
+    said = f'no column "{name}"{nearest(name, schema.names)}; {listed} landed'
+    if path[0] in landed_before:
+        return Unjudged(Status.FAIL, Cause.DATA, said)
+    return Unjudged(Status.ERROR, Cause.SUITE, f"{said}; list it under `columns` if it should have")
 
 
 def _footer_state(aggregate: Aggregate, shape: Shape) -> Any:

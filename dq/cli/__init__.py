@@ -50,7 +50,9 @@ for command in (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code of the command. What goes wrong is one line on stderr; a traceback only with --debug or DQ_DEBUG."""
-    signal.signal(signal.SIGTERM, _stop)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _stop)
     listen()
     try:
         code: Any = app(args=arguments, prog_name="dq", standalone_mode=False)
@@ -58,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except DQError as error:
         complain(str(error))
         return error.exit_code
-    except (KeyboardInterrupt, typer.Abort):
+    except Stopped:
         complain("interrupted; run the same command again to finish")
         return HELD
     except Exception as error:
@@ -68,8 +70,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _internal(error)
 
 
+class Stopped(BaseException):
+    """Somebody wants the process to end. No KeyboardInterrupt: that one the command line library takes for itself."""
+
+
 def _stop(*_: object) -> None:
-    raise KeyboardInterrupt
+    raise Stopped
 
 
 def _internal(error: Exception) -> int:

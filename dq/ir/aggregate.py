@@ -1,7 +1,7 @@
-"""The closed set of aggregates: all that an engine computes. An aggregate has a zero and a merge; a state is plain data.
+"""The closed set of aggregates: all that an engine computes. Each has a zero and a merge; a state is plain data.
 
 States merge only if their aggregates are equal: identity is the licence to merge. Scope (`where`) takes the rows for
-which it is TRUE. Every aggregate but Count skips NULL; NaN is skipped by Min, Max, Sum and Moments, infinity by Moments.
+which it is TRUE. All but Count skip NULL; Min, Max, Sum and Moments skip NaN; Moments skip infinity.
 """
 
 from __future__ import annotations
@@ -313,7 +313,7 @@ def _order(value: Any) -> tuple[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class DistinctnessState:
-    """`rows` with at least one non-null key part, their distinct keys (`groups`), and keys occurring once (`singletons`)."""
+    """`rows` with any key part present, their distinct keys (`groups`), and the keys occurring once (`singletons`)."""
 
     rows: int = 0
     groups: int = 0
@@ -351,7 +351,7 @@ class Quantiles(Aggregate):
 
 @dataclass(frozen=True, slots=True)
 class RowState:
-    """One row of evidence: file, position in it (line of text, row number of Parquet, from 1) and values in column order."""
+    """One row of evidence: file, position from 1 (line of text, row number of Parquet), values in column order."""
 
     file: str
     row: int

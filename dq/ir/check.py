@@ -23,7 +23,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """`<op> <limit>`. A share of rows is a ratio of failing rows; a share of previous multiplies the last value that teaches."""
+    """`<op> <limit>`; the limit may be a share of the rows, or of the last value that teaches (`previous`)."""
 
     op: Comparison
     limit: Scalar
@@ -105,7 +105,7 @@ class Memory:
     retyped: Severity | None = Severity.BLOCK
     anomaly: Severity | None = Severity.WARN
     adopt_after: int = 3
-    repeats: bool = False  # the source repeats by nature: the same content as an earlier partition is no fault
+    repeats: bool = False  # by nature: the same content as an earlier partition is no fault
 
 
 @dataclass(frozen=True, slots=True)

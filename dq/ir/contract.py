@@ -42,7 +42,7 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """`suite` holds before the first version. `layout` is below the source's landing; None: every file one partition."""
+    """`suite` holds before the first version. `layout` is below the source's landing; None: a file is a partition."""
 
     source: str
     suite: Suite

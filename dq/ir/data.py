@@ -62,7 +62,7 @@ NESTED = frozenset({Kind.LIST, Kind.STRUCT, Kind.MAP})
 
 @dataclass(frozen=True, slots=True)
 class Type:
-    """`decimal` has precision and scale, `timestamp` unit and zone, `list` an item, `struct` fields, `map` key and item."""
+    """`decimal` has precision and scale, `timestamp` unit and zone, `list` item, `struct` fields, `map` key and item."""
 
     kind: Kind
     precision: int | None = None
@@ -300,7 +300,7 @@ class Declared:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A structural fault seen while opening or parsing, a fault of the data: `kind` names it (`truncated`, `ragged` ...)."""
+    """A structural fault of the data, seen while opening or parsing: `kind` names it (`truncated`, `ragged` ...)."""
 
     kind: str
     message: str

@@ -1,4 +1,4 @@
-"""The documents doors print: `dq.result/1`. Keys are stable; `tests/golden/documents` and the JSON Schemas hold them."""
+"""The document doors print, `dq.result/1`. Its keys are stable: a published JSON Schema holds them."""
 
 from __future__ import annotations
 

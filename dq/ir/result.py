@@ -1,4 +1,4 @@
-"""What is answered: the outcome of each check, and the verdict with its reasons. Plain data; reports turn it into text."""
+"""What is answered: the outcome of each check, the verdict and its reasons. Plain data; reports make it text."""
 
 from __future__ import annotations
 

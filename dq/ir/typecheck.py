@@ -9,6 +9,7 @@ import math
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from dq.ir import expr as e
@@ -140,6 +141,13 @@ def _fitting(expr: Any, found: Type, wanted: Type, op: str) -> Any:
     """The expression, as a literal of the wanted kind where it is text beside a time, or a float beside a decimal."""
     if isinstance(expr, e.Lit) and isinstance(expr.value, float) and wanted.kind is Kind.DECIMAL:
         return e.Lit(Decimal(str(expr.value))) if math.isfinite(expr.value) else expr
+    if (
+        wanted.kind is Kind.DECIMAL
+        and isinstance(expr, e.Lit)
+        and isinstance(expr.value, float)
+        and isfinite(expr.value)
+    ):
+        return e.Lit(Decimal(str(expr.value)))  # 0.1 beside a decimal is a tenth, not its nearest double
     if Kind.NULL in (found.kind, wanted.kind) or any(found.kind in g and wanted.kind in g for g in _GROUPS):
         return expr
     if isinstance(expr, e.Lit) and isinstance(expr.value, str) and wanted.kind in (TIMES | {Kind.TIME}):
@@ -156,8 +164,9 @@ def _fitting(expr: Any, found: Type, wanted: Type, op: str) -> Any:
 
 
 _LITERALS: tuple[tuple[type, Kind], ...] = (
-    (bool, Kind.BOOL), (int, Kind.INT64), (float, Kind.DOUBLE), (Decimal, Kind.DECIMAL), (str, Kind.STRING), (bytes, Kind.BINARY),
-    (datetime, Kind.TIMESTAMP), (date, Kind.DATE), (time, Kind.TIME), (timedelta, Kind.DURATION), (type(None), Kind.NULL),
+    (bool, Kind.BOOL), (int, Kind.INT64), (float, Kind.DOUBLE), (Decimal, Kind.DECIMAL), (str, Kind.STRING),
+    (bytes, Kind.BINARY), (datetime, Kind.TIMESTAMP), (date, Kind.DATE), (time, Kind.TIME), (timedelta, Kind.DURATION),
+    (type(None), Kind.NULL),
 )  # fmt: skip
 
 

@@ -3,6 +3,7 @@ so that partitions profiled at different times add up."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -20,7 +21,7 @@ from dq.ir.aggregate import (
     TopValues,
 )
 from dq.ir.data import FLOATS, NUMBERS, TEXTS, TIMES, Kind, Schema, Type, format_path
-from dq.ir.expr import And, Bucket, Call, Col, Compare, Expr, In, IsInf, IsNan, IsNull, Lit, Matches, Not
+from dq.ir.expr import Bucket, Call, Col, Compare, Expr, In, IsInf, IsNan, IsNull, Lit, Matches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -66,13 +67,18 @@ def _is(value: Expr, wanted: int | str) -> Expr:
     return Compare("=", value, Lit(wanted))
 
 
+def _any_case(word: str) -> str:
+    return "".join(f"[{c}{c.upper()}]" if c.isalpha() else re.escape(c) for c in word)
+
+
 def _empty(s: Subject) -> Aggregate:
     return Count(_is(s.value, "") if s.type.kind in TEXTS else _is(s.length, 0))
 
 
-def _blank(s: Subject) -> Aggregate:
-    """Classes of blanks differ between the flavours of patterns, so the four are spelt out."""
-    return Count(And((Compare("!=", s.value, Lit("")), Not(Matches(s.value, r"[^ \t\r\n]")))))
+# Spelt out so that all flavours of patterns agree: no \s, no folding of case, and a last line break is a blank.
+_BLANKS = r"[ \t\r\n]"
+BLANK = f"^{_BLANKS}+$"
+NULL_WORD = f"^{_BLANKS}*({'|'.join(map(_any_case, NULL_LIKE))}){_BLANKS}*$"
 
 
 def _future(s: Subject) -> Aggregate:
@@ -90,9 +96,9 @@ STATISTICS: dict[str, Statistic] = {
     "negatives": Statistic(NUMBERS, lambda s: Count(Compare("<", s.value, Lit(0)))),
     "trues": Statistic(frozenset({Kind.BOOL}), lambda s: Count(s.value)),
     "empty": Statistic(TEXTS | COUNTABLE, _empty),
-    "blank": Statistic(TEXTS, _blank),
+    "blank": Statistic(TEXTS, lambda s: Count(Matches(s.value, BLANK))),
     "padded": Statistic(TEXTS, lambda s: Count(Compare("!=", s.value, Call("trim", (s.value,))))),
-    "null_like": Statistic(TEXTS, lambda s: Count(In(Call("lower", (Call("trim", (s.value,)),)), NULL_LIKE))),
+    "null_like": Statistic(TEXTS, lambda s: Count(Matches(s.value, NULL_WORD))),
     "future": Statistic(TIMES, _future),
     "placeholders": Statistic(TIMES, lambda s: Count(In(Call("date", (s.value,)), PLACEHOLDERS))),
     "min": Statistic(ORDERED, lambda s: Min(s.value), reveals=True),

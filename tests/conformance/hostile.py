@@ -112,7 +112,9 @@ def datasets(table: pa.Table, folder: Path) -> Iterator[Dataset]:
 
 
 def same(left: Any, right: Any, relative: float = 1e-9) -> bool:
-    """Exact, but for floats: NaN is NaN and -0.0 is 0.0 there."""
+    """Exact, but for floats: NaN is NaN and -0.0 is 0.0 there. Decimals that need over 38 digits may become floats."""
+    if {type(left), type(right)} == {float, Decimal}:
+        left, right = float(left), float(right)
     if isinstance(left, float) and isinstance(right, float):
         return math.isclose(left, right, rel_tol=relative, abs_tol=1e-12) or (math.isnan(left) and math.isnan(right))
     if hasattr(left, "__dataclass_fields__"):

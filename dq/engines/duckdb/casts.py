@@ -1,7 +1,7 @@
 """Text to values, strictly: what a type cannot hold exactly is NULL, where DuckDB's own casts round, cut and guess.
 
 DuckDB reads '1.7' as the integer 2, drops the offset of '10:00+02:00' and takes '20' for the year 20. A text must first
-have the shape of its type. Blanks around it are allowed.
+have the shape of its type. Blanks around it are allowed, but for those around the values of an enum.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from dq.ir.data import Declared
 
+BLANKS = "[ \t]*"
 YEAR = r"(?:[1-9]\d{3}|0[1-9]\d\d|00[1-9]\d|000[1-9])"
 DAY = YEAR + r"-\d\d-\d\d"
 CLOCK = r"(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d{fraction})?"
@@ -60,27 +61,37 @@ def cast(text: str, declared: Declared) -> str:
     Raises SuiteError for a format that cannot be checked before it is read.
     """
     found = landing_type(declared)
-    trimmed = f"trim({text}, ' \t')"
     if found.kind in INTEGERS:
-        return shaped(trimmed, _INTEGER, f"TRY_CAST({trimmed} AS {type_name(found)})")
-    if found.kind is Kind.TIMESTAMP:
-        return _timestamp(trimmed, declared, found)
+        return numeric(text, _INTEGER, f"TRY_CAST({text} AS {type_name(found)})")
     if found.kind in FLOATS:
-        return _float(trimmed, str(type_name(found)))
+        return _float(text, str(type_name(found)))
+    if found.kind is Kind.TIMESTAMP:
+        return _timestamp(text, declared, found)
     if found.kind in NESTED:
-        return _nested(trimmed, found)
-    return _CASTS[found.kind](trimmed, found, declared.formats)
+        return _nested(text, found)
+    return _CASTS[found.kind](text, found, declared.formats)
 
 
-def shaped(text: str, shape: str, value: str) -> str:
-    return f"CASE WHEN regexp_full_match({text}, {literal(shape)}) THEN {value} END"
+def numeric(text: str, shape: str, value: str) -> str:
+    """The value, where the text has the shape but for blanks around it."""
+    return f"CASE WHEN regexp_full_match({text}, {literal(f'{BLANKS}(?:{shape}){BLANKS}')}) THEN {value} END"
+
+
+def shaped(text: str, shape: str, value: Callable[[str], str]) -> str:
+    """The same for values that do not cast with blanks. Trimming costs more than matching, so it comes last."""
+    trimmed = f"trim({text}, ' \t')"
+    return (
+        f"CASE WHEN regexp_full_match({text}, {literal(shape)}) THEN {value(text)}"
+        f" WHEN regexp_full_match({trimmed}, {literal(shape)}) THEN {value(trimmed)} END"
+    )
 
 
 def _float(text: str, name: str) -> str:
     value = f"TRY_CAST({text} AS {name})"
+    finite = numeric(text, _FLOAT, f"CASE WHEN isfinite({value}) THEN {value} END")
     return (
-        f"CASE WHEN regexp_full_match({text}, {literal(_FLOAT)}) THEN CASE WHEN isfinite({value}) THEN {value} END"
-        f" WHEN regexp_full_match({text}, {literal(_NOT_FINITE)}) THEN {value} END"
+        finite.removesuffix("END")
+        + f"WHEN regexp_full_match(trim({text}, ' \t'), {literal(_NOT_FINITE)}) THEN {value} END"
     )
 
 
@@ -88,11 +99,11 @@ def _decimal(text: str, found: Type, _: tuple[str, ...]) -> str:
     scale = found.scale or 0
     fraction = rf"(?:\.\d{{0,{scale}}}0*)?" if scale else r"(?:\.0*)?"
     shape = rf"[+-]?(?:\d+{fraction}" + (rf"|\.\d{{1,{scale}}}0*)" if scale else ")")
-    return shaped(text, shape, f"TRY_CAST({text} AS {type_name(found)})")
+    return numeric(text, shape, f"TRY_CAST({text} AS {type_name(found)})")
 
 
 def _bool(text: str, _: Type, __: tuple[str, ...]) -> str:
-    word = f"lower({text})"
+    word = f"lower(trim({text}, ' \t'))"
     return (
         f"CASE WHEN {word} IN ('true', 't', 'yes', 'y', '1') THEN TRUE"
         f" WHEN {word} IN ('false', 'f', 'no', 'n', '0') THEN FALSE END"
@@ -101,13 +112,16 @@ def _bool(text: str, _: Type, __: tuple[str, ...]) -> str:
 
 def _date(text: str, _: Type, formats: tuple[str, ...]) -> str:
     midnight = r"(?:[T ]00:00(?::00(?:\.0+)?)?)?"
-    iso = shaped(text, DAY + midnight, f"TRY_CAST(left({text}, 10) AS DATE)")
-    return _first([f"CAST({f} AS DATE)" for f in _formatted(text, formats)], iso if keeps_iso(formats) else None)
+    values = [shaped(text, format_shape(f), lambda t, f=f: f"CAST({_parsed(t, f)} AS DATE)") for f in formats]  # type: ignore[misc]
+    if keeps_iso(formats):
+        values.append(shaped(text, DAY + midnight, lambda t: f"TRY_CAST({t} AS DATE)"))
+    return _first(values)
 
 
 def _time(text: str, _: Type, formats: tuple[str, ...]) -> str:
-    iso = shaped(text, CLOCK.format(fraction=_fraction("us")), f"TRY_CAST({text} AS TIME)")
-    return _first([f"CAST({f} AS TIME)" for f in _formatted(text, formats)], iso)
+    values = [shaped(text, format_shape(f), lambda t, f=f: f"CAST({_parsed(t, f)} AS TIME)") for f in formats]  # type: ignore[misc]
+    clock = CLOCK.format(fraction=_fraction("us"))
+    return _first([*values, shaped(text, clock, lambda t: f"TRY_CAST({t} AS TIME)")])
 
 
 def _timestamp(text: str, declared: Declared, found: Type) -> str:
@@ -122,13 +136,21 @@ def _timestamp(text: str, declared: Declared, found: Type) -> str:
     def wall(value: str) -> str:
         return f"timezone({literal(zone)}, {value})" if zone else value
 
-    formats = [
-        instant(value) if "%z" in spec else wall(f"CAST({value} AS TIMESTAMP{nano})")
-        for spec, value in zip(declared.formats, _formatted(text, declared.formats), strict=True)
-    ]
-    naive = shaped(text, f"{DAY}(?:[T ]{clock})?", wall(f"TRY_CAST({text} AS TIMESTAMP{nano})"))
-    aware = shaped(text, f"{DAY}[T ]{clock} ?{OFFSET}", instant(f"TRY_CAST({_compact(text)} AS TIMESTAMPTZ{nano})"))
-    return _first(formats, *((naive, aware) if keeps_iso(declared.formats) else ()))
+    def read(spec: str) -> Callable[[str], str]:
+        if "%z" in spec:
+            return lambda t: instant(_parsed(t, spec))
+        return lambda t: wall(f"CAST({_parsed(t, spec)} AS TIMESTAMP{nano})")
+
+    values = [shaped(text, format_shape(f), read(f)) for f in declared.formats]
+    if keeps_iso(declared.formats):
+        values.append(shaped(text, f"{DAY}(?:[T ]{clock})?", lambda t: wall(f"TRY_CAST({t} AS TIMESTAMP{nano})")))
+        aware = f"{DAY}[T ]{clock} ?{OFFSET}"
+        values.append(shaped(text, aware, lambda t: instant(f"TRY_CAST({_compact(t)} AS TIMESTAMPTZ{nano})")))
+    return _first(values)
+
+
+def _parsed(text: str, spec: str) -> str:
+    return f"try_strptime({text}, {literal(spec)})"
 
 
 def _compact(text: str) -> str:
@@ -179,19 +201,15 @@ _CASTS: dict[Kind, Callable[[str, Type, tuple[str, ...]], str]] = {
     Kind.DATE: _date,
     Kind.TIME: _time,
     Kind.ENUM: _enum,
-    Kind.DURATION: lambda t, _, __: shaped(t, _DURATION, f"TRY_CAST({t} AS INTERVAL)"),
-    Kind.UUID: lambda t, _, __: shaped(t, _UUID, f"lower({t})"),
-    Kind.BINARY: lambda t, _, __: shaped(t, _BASE64, f"from_base64({t})"),
+    Kind.DURATION: lambda t, _, __: numeric(t, _DURATION, f"TRY_CAST({t} AS INTERVAL)"),
+    Kind.UUID: lambda t, _, __: shaped(t, _UUID, lambda u: f"lower({u})"),
+    Kind.BINARY: lambda t, _, __: shaped(t, _BASE64, lambda b: f"from_base64({b})"),
     Kind.JSON: lambda t, _, __: f"CASE WHEN json_valid({t}) THEN {t} END",
 }
 
 
-def _first(values: list[str], *more: str | None) -> str:
-    return f"coalesce({', '.join([*values, *(m for m in more if m)])})"
-
-
-def _formatted(text: str, formats: tuple[str, ...]) -> list[str]:
-    return [shaped(text, format_shape(f), f"try_strptime({text}, {literal(f)})") for f in formats]
+def _first(values: list[str]) -> str:
+    return f"coalesce({', '.join(values)})"
 
 
 _NUMBER = r"\d{1,2}"

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dq.engines.duckdb.casts import CLOCK, DAY, OFFSET, shaped
+from dq.engines.duckdb.casts import BLANKS, CLOCK, DAY, OFFSET
 from dq.engines.duckdb.connect import identifier, literal
 from dq.engines.duckdb.sql import type_name
 from dq.ir.data import Kind, Type
@@ -33,8 +33,8 @@ class Candidate:
     def value(self, text: str) -> str:
         cast = f"TRY_CAST({text} AS {type_name(self.type)})"
         if self.type.kind is Kind.DOUBLE:  # 1e400 is no infinity
-            cast = f"CASE WHEN isfinite({cast}) OR {text} SIMILAR TO '-?[A-Za-z]+' THEN {cast} END"
-        return shaped(text, self.shape, cast)
+            cast = f"CASE WHEN isfinite({cast}) OR regexp_full_match({text}, {literal(_NOT_FINITE)}) THEN {cast} END"
+        return f"CASE WHEN regexp_full_match({text}, {literal(self.shape)}) THEN {cast} END"
 
 
 _TIMES = (
@@ -44,8 +44,11 @@ _TIMES = (
 )
 TEXT: tuple[Candidate, ...] = (
     Candidate(Type(Kind.BOOL), "(?i:true|false)"),
-    Candidate(Type(Kind.INT64), f"-?{_WHOLE}"),
-    Candidate(Type(Kind.DOUBLE), rf"-?(?:{_WHOLE}(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{{1,3}})?|{_NOT_FINITE}"),
+    Candidate(Type(Kind.INT64), f"{BLANKS}-?{_WHOLE}{BLANKS}"),
+    Candidate(
+        Type(Kind.DOUBLE),
+        rf"{BLANKS}-?(?:{_WHOLE}(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{{1,3}})?{BLANKS}|{_NOT_FINITE}",
+    ),
     *_TIMES,
 )
 # Of JSON the kind of a value is known: a number may be long, and text is never a number.
@@ -68,49 +71,51 @@ def infer(
     if not columns:
         return {}
     absent = set(null_values)
-    rows = connection.execute(f"SELECT {', '.join(map(identifier, columns))} FROM {table} LIMIT {_SAMPLE}").fetchall()
-    open_: dict[str, list[Candidate]] = {}
+    left: dict[str, list[Candidate]] = {}
     found: dict[str, tuple[Type, str]] = {}
-    for i, (name, candidates) in enumerate(columns.items()):
-        texts = [r[i] for r in rows if r[i] is not None] or _texts(connection, table, name)
-        if not texts:
-            found[name] = Type(Kind.NULL), identifier(name)
-            continue
+    samples = _samples(connection, table, list(columns))
+    for name, candidates in columns.items():
+        texts = samples[name]
         present = [t for t in texts if t.strip(" \t") not in absent]
-        open_[name] = [c for c in candidates if all(re.fullmatch(c.shape, t.strip(" \t"), re.ASCII) for t in present)]
-        found[name] = Type(Kind.STRING), identifier(name)
-    found.update(_confirm(connection, table, open_, null_values))
-    return {name: found[name] for name in columns}
+        left[name] = [c for c in candidates if present and all(re.fullmatch(c.shape, t, re.ASCII) for t in present)]
+        found[name] = Type(Kind.STRING if texts else Kind.NULL), identifier(name)
+    while left := {n: c for n, c in left.items() if c}:
+        asked = {n: c.pop(0) for n, c in left.items()}
+        confirmed = _confirm(connection, table, asked, null_values)
+        found.update(confirmed)
+        left = {n: c for n, c in left.items() if n not in confirmed}
+    return found
 
 
-def _texts(connection: duckdb.DuckDBPyConnection, table: str, name: str) -> list[str]:
-    column = identifier(name)
-    query = f"SELECT {column} FROM {table} WHERE {column} IS NOT NULL LIMIT {_SAMPLE}"
-    return [r[0] for r in connection.execute(query).fetchall()]
+def _samples(connection: duckdb.DuckDBPyConnection, table: str, names: list[str]) -> dict[str, list[str]]:
+    """Some values of each column, from its first rows or, where those are NULL, from wherever there are any."""
+    rows = connection.execute(f"SELECT {', '.join(map(identifier, names))} FROM {table} LIMIT {_SAMPLE}").fetchall()
+    found = {name: [r[i] for r in rows if r[i] is not None] for i, name in enumerate(names)}
+    for name in [n for n, texts in found.items() if not texts and len(rows) == _SAMPLE]:
+        column = identifier(name)
+        query = f"SELECT {column} FROM {table} WHERE {column} IS NOT NULL LIMIT {_SAMPLE}"
+        found[name] = [r[0] for r in connection.execute(query).fetchall()]
+    return found
 
 
 def _confirm(
-    connection: duckdb.DuckDBPyConnection,
-    table: str,
-    columns: Mapping[str, Sequence[Candidate]],
-    null_values: Sequence[str],
+    connection: duckdb.DuckDBPyConnection, table: str, asked: Mapping[str, Candidate], null_values: Sequence[str]
 ) -> dict[str, tuple[Type, str]]:
-    """The first candidate of each column that every row confirms."""
-    asked: list[tuple[str, Candidate, str]] = []
-    counts: list[str] = []
-    nulls = ", ".join(map(literal, null_values)) or "NULL"
-    for name, candidates in columns.items():
-        text = f"trim({identifier(name)}, ' \t')"
-        present = f"CASE WHEN {text} NOT IN ({nulls}) THEN {text} END" if null_values else text
-        for candidate in candidates:
-            value = candidate.value(present)
-            asked.append((name, candidate, value))
-            counts.append(f"count({present}) > 0 AND count({present}) = count({value})")
-    if not asked:
-        return {}
-    answers: Any = connection.execute(f"SELECT {', '.join(counts)} FROM {table}").fetchone()
-    found: dict[str, tuple[Type, str]] = {}
-    for (name, candidate, value), holds in zip(asked, answers, strict=True):
-        if holds and name not in found:
-            found[name] = candidate.type, value
-    return found
+    """The columns of which every present text has a value of the candidate type."""
+    nulls = ", ".join(map(literal, null_values))
+    values: list[str] = []
+    wrong: list[str] = []
+    for i, (name, candidate) in enumerate(asked.items()):
+        column = identifier(name)
+        trimmed = f"trim({column}, ' \t')"
+        value = candidate.value(column)
+        if any(re.fullmatch(candidate.shape, n, re.ASCII) for n in null_values):
+            value = f"CASE WHEN {trimmed} NOT IN ({nulls}) THEN {value} END"
+        values.append(value)
+        # CASE is lazy where AND is not.
+        wrong.append(f"bool_or(CASE WHEN v{i} IS NULL AND {column} IS NOT NULL THEN {trimmed} NOT IN ({nulls}) END)")
+    inner = ", ".join(f"{v} AS v{i}" for i, v in enumerate(values))
+    query = f"SELECT {', '.join(wrong)} FROM (SELECT *, {inner} FROM {table})"
+    answers: Any = connection.execute(query).fetchone()
+    found = zip(asked.items(), values, answers, strict=True)
+    return {name: (candidate.type, value) for (name, candidate), value, is_wrong in found if not is_wrong}

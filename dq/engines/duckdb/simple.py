@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Context, Decimal
 from typing import TYPE_CHECKING, Any
 
-from dq.engines.duckdb.sql import Sql, stored, translate
+from dq.engines.duckdb.sql import Sql, digits_of, stored, translate
 from dq.engines.duckdb.values import output, plain
 from dq.ir import aggregate as a
 from dq.ir import expr as e
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 STAMP = "duckdb-2.0-hll10"
 _HALF = 2**64  # sums of 128-bit values are added up in two halves, each of which fits
-_SAFE_DIGITS = 27  # of a decimal of which 10**11 rows fit into a sum
+_SAFE_DIGITS = 27  # of a number of which 10**11 rows fit into a sum
 _EXACT = Context(prec=100)
 
 
@@ -66,9 +66,7 @@ def _sum(value: Sql, scope: str) -> Question:
     if value.kind in FLOATS or value.kind is Kind.NULL:
         value = Sql(f"CAST({value.text} AS DOUBLE)", Type(Kind.DOUBLE))
         return Question((f"sum({value.text}){_filter(f'NOT isnan({value.text})', scope)}",), lambda v: v[0])
-    if value.kind in INTEGERS and not value.wide:
-        return Question((f"sum({value.text}){_filter(scope)}",), lambda v: v[0])
-    if value.kind is Kind.DECIMAL and (value.type.precision or 38) <= _SAFE_DIGITS:
+    if sum(digits_of(value)) <= _SAFE_DIGITS:
         return Question((f"sum({value.text}){_filter(scope)}",), lambda v: v[0])
     digits = value.text if value.kind in INTEGERS else f"replace(CAST({value.text} AS VARCHAR), '.', '')"
     whole = f"CAST({digits} AS HUGEINT)"

@@ -21,17 +21,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _DIGITS = 38  # of a DECIMAL
+_LONG_DIGITS, _FLOAT_DIGITS = 18, 15  # that a BIGINT holds, and a DOUBLE exactly
 _LARGEST = 2**127 - 1  # of a HUGEINT
 _BOOL, _LONG, _DOUBLE, _TEXT = Type(Kind.BOOL), Type(Kind.INT64), Type(Kind.DOUBLE), Type(Kind.STRING)
 
 
 @dataclass(frozen=True, slots=True)
 class Sql:
-    """Text and type. `wide` integers may need all of 128 bits; `value` is set where the text is a literal."""
+    """Text and type. `digits` bounds an integer that was computed; `value` is set where the text is a literal."""
 
     text: str
     type: Type
-    wide: bool = False
+    digits: int | None = None
     value: Any = None
 
     @property
@@ -160,7 +161,7 @@ def constant(value: Any) -> Sql:
 
 def _number(value: int | Decimal) -> Sql:
     if isinstance(value, int) and abs(value) <= _LARGEST:
-        return Sql(f"({value})", _LONG, wide=not -(2**63) <= value < 2**63, value=value)
+        return Sql(f"({value})", _LONG, digits=len(str(abs(value))), value=value)
     if isinstance(value, Decimal) and value.is_finite():
         scale = max(0, -int(value.as_tuple().exponent))
         digits = max(len(f"{value.copy_abs():f}".replace(".", "").lstrip("0")), scale, 1)
@@ -212,7 +213,8 @@ def _compare_numbers(op: e.Comparison, left: Sql, right: Sql) -> str:
     if left.kind is Kind.DECIMAL and right.kind is Kind.DECIMAL:
         if _common(left, right):
             return f"({left.text} {op} {right.text})"
-        return f"({_halves(left)} {op} {_halves(right)})"
+        both = f"{left.text} IS NOT NULL AND {right.text} IS NOT NULL"  # a row of NULLs is not NULL
+        return f"(CASE WHEN {both} THEN {_halves(left)} {op} {_halves(right)} END)"
     if left.kind in FLOATS or right.kind in FLOATS:
         return f"(CAST({left.text} AS DOUBLE) {op} CAST({right.text} AS DOUBLE))"
     return f"({left.text} {op} {right.text})"
@@ -232,7 +234,7 @@ def _compare_whole(op: e.Comparison, left: Sql, value: float | Decimal) -> str:
 def _compare_rounded(op: e.Comparison, left: Sql, right: Sql) -> str:
     """An integer against a float. Rounding keeps the order, so only where both round alike the integers decide."""
     rounded = f"CAST({left.text} AS DOUBLE)"
-    if not left.wide and (integer_range(left.kind)[1] <= 2**53 or _exactly_float(left.value)):
+    if sum(digits_of(left)) <= _FLOAT_DIGITS or _exactly_float(left.value):
         return f"({rounded} {op} {right.text})"
     exact = f"(CAST({left.text} AS HUGEINT) {op} TRY_CAST({right.text} AS HUGEINT))"
     return f"(CASE WHEN {rounded} = {right.text} THEN {exact} ELSE {rounded} {op} {right.text} END)"
@@ -268,19 +270,17 @@ def _same_integers(arg: Sql, value: Any) -> bool:
     return arg.kind in INTEGERS and type(value) is int and abs(value) <= _LARGEST
 
 
-def _digits(arg: Sql) -> tuple[int, int]:
+def digits_of(arg: Sql) -> tuple[int, int]:
     """Digits before and behind the point."""
     if arg.kind is Kind.DECIMAL:
         scale = arg.type.scale or 0
         return (arg.type.precision or _DIGITS) - scale, scale
-    if isinstance(arg.value, int):
-        return len(str(abs(arg.value))), 0
-    return (39 if arg.wide else len(str(integer_range(arg.kind)[1]))), 0
+    return arg.digits or len(str(integer_range(arg.kind)[1])), 0
 
 
 def _common(left: Sql, right: Sql, more: int = 0) -> Type | None:
     """The decimal type that holds both operands and `more` digits; None where 38 digits do not."""
-    (whole, scale), (wholes, scales) = _digits(left), _digits(right)
+    (whole, scale), (wholes, scales) = digits_of(left), digits_of(right)
     whole, scale = max(whole, wholes) + more, max(scale, scales)
     return Type(Kind.DECIMAL, precision=whole + scale, scale=scale) if whole + scale <= _DIGITS else None
 
@@ -288,12 +288,20 @@ def _common(left: Sql, right: Sql, more: int = 0) -> Type | None:
 def _arithmetic(op: e.Operator, left: Sql, right: Sql) -> Sql:
     if Kind.NULL in (left.kind, right.kind):
         return Sql("CAST(NULL AS DOUBLE)", _DOUBLE)
-    if op != "/":
-        if left.kind in INTEGERS and right.kind in INTEGERS:
-            return Sql(_applied(op, left, right, "HUGEINT"), _LONG, wide=True)
-        if {left.kind, right.kind} <= INTEGERS | {Kind.DECIMAL} and (exact := _decimal(op, left, right)):
-            return exact
+    kinds = {left.kind, right.kind}
+    if op != "/" and kinds <= INTEGERS:
+        return _integer(op, left, right)
+    if op != "/" and kinds <= INTEGERS | {Kind.DECIMAL} and (exact := _decimal(op, left, right)):
+        return exact
     return Sql(_applied(op, left, right, "DOUBLE"), _DOUBLE)
+
+
+def _integer(op: e.Operator, left: Sql, right: Sql) -> Sql:
+    """In 64 bits where they are enough for every value, else in 128: DuckDB fails where 128 are not."""
+    sides = (digits_of(left)[0], digits_of(right)[0])
+    digits = sum(sides) if op == "*" else max(sides) + (op != "%")
+    name = "BIGINT" if max(digits, *sides) <= _LONG_DIGITS else "HUGEINT"
+    return Sql(_applied(op, left, right, name), _LONG, digits=digits)
 
 
 def _decimal(op: e.Operator, left: Sql, right: Sql) -> Sql | None:
@@ -301,11 +309,11 @@ def _decimal(op: e.Operator, left: Sql, right: Sql) -> Sql | None:
     if op != "*":
         found = _common(left, right, more=0 if op == "%" else 1)
         return Sql(_applied(op, left, right, str(type_name(found))), found) if found else None
-    (whole, scale), (wholes, scales) = _digits(left), _digits(right)
+    (whole, scale), (wholes, scales) = digits_of(left), digits_of(right)
     if whole + wholes + scale + scales > _DIGITS:
         return None
     found = Type(Kind.DECIMAL, precision=whole + wholes + scale + scales, scale=scale + scales)
-    sides = (f"CAST({a.text} AS DECIMAL({max(sum(_digits(a)), 1)},{_digits(a)[1]}))" for a in (left, right))
+    sides = (f"CAST({a.text} AS DECIMAL({max(sum(digits_of(a)), 1)},{digits_of(a)[1]}))" for a in (left, right))
     return Sql(f"({' * '.join(sides)})", found)
 
 
@@ -327,7 +335,8 @@ def _bucket(arg: Sql) -> Sql:
 def _call(name: e.Function, args: list[Sql]) -> Sql:
     if name == "coalesce":
         found = next((a.type for a in args if a.kind is not Kind.NULL), args[0].type)
-        return Sql(f"coalesce({', '.join(a.text for a in args)})", found, wide=any(a.wide for a in args))
+        digits = max(digits_of(a)[0] for a in args) if {a.kind for a in args} <= INTEGERS else None
+        return Sql(f"coalesce({', '.join(a.text for a in args)})", found, digits=digits)
     arg = args[0]
     if arg.kind is Kind.NULL:
         return Sql("NULL", arg.type)
@@ -347,7 +356,7 @@ def _rounding(name: str) -> Callable[[Sql], Sql]:
 
 def _absolute(arg: Sql) -> Sql:
     if arg.kind in INTEGERS:
-        return Sql(f"abs(CAST({arg.text} AS HUGEINT))", arg.type, wide=True)
+        return Sql(f"abs(CAST({arg.text} AS HUGEINT))", arg.type, digits=digits_of(arg)[0])
     return Sql(f"abs({arg.text})", arg.type)
 
 

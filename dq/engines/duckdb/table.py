@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 PART = "⟨part⟩"  # index of the file
 LINE = "⟨line⟩"  # stored where it does not follow from the row's place
-_MANY = 100_000  # rows from which on an empty column is worth dropping
+_MANY = 100_000  # rows
 _serial = itertools.count(1)
 
 
@@ -111,11 +111,15 @@ class Table:
 
     def insert(self, part: Part, texts: Mapping[str, str], source: str, line: str = "") -> None:
         """Append the rows of `source`; `texts` are SQL expressions over it, by canonical name."""
-        values = [self._value(c, texts.get(c.name)) for c in self.columns]
-        raws = [self._raw(c, texts.get(c.name)) for c in self.columns if c.typed]
+        typed = [c for c in self.columns if c.typed]
+        values = {c.name: self._value(c, texts.get(c.name)) for c in self.columns}
+        inner = ", ".join(f"{values[c.name]} AS v{i}" for i, c in enumerate(typed))
+        source = f"(SELECT *, {inner} FROM {source})" if typed else source
+        values |= {c.name: f"v{i}" for i, c in enumerate(typed)}
+        raws = [self._raw(f"v{i}", texts.get(c.name)) for i, c in enumerate(typed)]
         part.start = sum(p.rows for p in self.parts)
         extra = [str(len(self.parts)), *([line] if self.lined else [])]
-        query = f"INSERT INTO {self.name} SELECT {', '.join([*values, *raws, *extra])} FROM {source}"
+        query = f"INSERT INTO {self.name} SELECT {', '.join([*values.values(), *raws, *extra])} FROM {source}"
         done = self.connection.execute(query).fetchone()
         part.rows = int(done[0]) if done else 0
         self.parts.append(part)
@@ -129,17 +133,18 @@ class Table:
             return "NULL"
         if column.typed and column.declared:
             value = cast(text, column.declared)
-            return value if self._nulls == ("",) else f"CASE WHEN {self._present(text)} THEN {value} END"
+            return value if len(self._nulls) == 1 else f"CASE WHEN {self._present(text)} THEN {value} END"
         nulls = ", ".join(literal(n) for n in self.reading.null_values if n)
         return f"CASE WHEN {text} NOT IN ({nulls}) THEN {text} END" if nulls else text
 
     def _present(self, text: str) -> str:
         return f"trim({text}, ' \t') NOT IN ({', '.join(map(literal, self._nulls))})"
 
-    def _raw(self, column: Column, text: str | None) -> str:
+    def _raw(self, value: str, text: str | None) -> str:
         if text is None:
             return "NULL"
-        return f"CASE WHEN ({self._value(column, text)}) IS NULL AND {self._present(text)} THEN {text} END"
+        left = f"CASE WHEN {self._present(text)} THEN {text} END"  # CASE is lazy where AND is not
+        return f"CASE WHEN {value} IS NULL AND {text} IS NOT NULL THEN {left} END"
 
     def breaks(self, start: int, newline: str, end: int | None = None) -> int:
         """Ends of lines within the values of the rows from `start` on, before `end`."""
@@ -173,17 +178,15 @@ class Table:
             stored = True
         elif any(t.kind not in (Kind.STRING, Kind.NULL) for t, _ in guessed.values()):
             self._rebuild(guessed, spare, "")
-        elif sum(p.rows for p in self.parts) > _MANY:
+        else:
             for name in spare:
                 self.connection.execute(f"ALTER TABLE {self.name} DROP COLUMN {identifier(raw(name))}")
-        else:
-            spare = frozenset()
         return self._dataset(guessed, spare, stored, findings, dialect)
 
     def _spare(self) -> frozenset[str]:
-        """Typed columns of which every text could be read."""
+        """Typed columns of a large table of which every text could be read: the empty text column is worth dropping."""
         typed = [c.name for c in self.columns if c.typed]
-        if not typed:
+        if not typed or sum(p.rows for p in self.parts) < _MANY:
             return frozenset()
         query = f"SELECT {', '.join(f'count({identifier(raw(n))})' for n in typed)} FROM {self.name}"
         counts: Any = self.connection.execute(query).fetchone()

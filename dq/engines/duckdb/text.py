@@ -219,12 +219,14 @@ def _load(table: Table, sheet: _Sheet, reading: Reading, temp: str) -> list[Find
         _drop(table, rejects)
         return [Finding("unreadable", f"{text.file.path}: {type(error).__name__} while parsing", text.file.path)]
     part.offset = sheet.before + 1 - part.start
-    gravest = "CASE error_type WHEN 'INVALID ENCODING' THEN 0 WHEN 'UNQUOTED VALUE' THEN 1 ELSE 2 END"
-    query = (
-        f"SELECT line, arg_min(error_type, {gravest}), any_value(csv_line), min(line_byte_position)"
-        f" FROM {rejects} GROUP BY line ORDER BY line"
-    )
-    rejected = table.connection.execute(query).fetchall()
+    rejected: list[tuple[Any, ...]] = []
+    if text.lines != sheet.before + part.rows:
+        gravest = "CASE error_type WHEN 'INVALID ENCODING' THEN 0 WHEN 'UNQUOTED VALUE' THEN 1 ELSE 2 END"
+        query = (
+            f"SELECT line, arg_min(error_type, {gravest}), any_value(csv_line), min(line_byte_position)"
+            f" FROM {rejects} GROUP BY line ORDER BY line"
+        )
+        rejected = table.connection.execute(query).fetchall()
     _drop(table, rejects)
     return _account(table, part, sheet, rejected, reading)
 

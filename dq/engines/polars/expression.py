@@ -154,9 +154,9 @@ _COMPARE: dict[str, Callable[[pl.Expr, Any], pl.Expr]] = {
 def _compare(op: e.Comparison, left: Node, right: Node) -> pl.Expr:
     if Kind.NULL in (left.kind, right.kind):
         return _nothing(left, right)
+    if left.value is not None:  # NOTE: with a boolean literal on the left Polars 2.1 loses rows
+        return _compare(_MIRROR[op], right, left)
     if left.kind in NUMBERS and right.kind in NUMBERS:
-        if left.value is not None and right.value is None:
-            return _compare_number(_MIRROR[op], right, left.value)
         if right.value is not None:
             return _compare_number(op, left, right.value)
         return _compare_numbers(op, left, right)

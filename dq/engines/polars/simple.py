@@ -186,9 +186,9 @@ def output(expr: pl.Expr, found: Type) -> pl.Expr:
 
 
 def plain(value: Any, found: Type) -> Any:
-    """The plain Python value: zoned times in UTC, one NaN."""
+    """The plain Python value: zoned times in UTC, one NaN, one zero."""
     if isinstance(value, float):
-        return math.nan if math.isnan(value) else value
+        return math.nan if math.isnan(value) else value + 0.0
     if isinstance(value, datetime):
         return value.replace(tzinfo=UTC if found.zone else None)
     if isinstance(value, list):
@@ -204,8 +204,8 @@ def _text(value: Any) -> str:
 
 
 def plain_key(value: Any, found: Type) -> Any:
-    """A key that hashes and sorts: nested values as their JSON text, 0.0 for -0.0."""
+    """A key that hashes and sorts: nested values as their JSON text."""
     value = plain(value, found)
     if found.kind in NESTED:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_text)
-    return value + 0.0 if isinstance(value, float) else value
+    return value
