@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import time
 import uuid
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from dq import config as configuration
 from dq import standing
@@ -20,7 +21,7 @@ from dq.ir.check import Suite
 from dq.ir.data import Partition, Reading
 from dq.ir.result import CheckResult, Judgement, Verdict
 from dq.judge import Asking, Background, held, judge, prepare, run, shape_of
-from dq.opening import format_of, open_data, open_files, partition_of, said, store
+from dq.opening import Engines, format_of, open_data, open_files, partition_of, said, store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,10 +87,11 @@ def validate(
     limits = limits or configuration.Limits()
     partition = partition_of(data, contract)
     held_to = contract.suite_at(dict(partition.values))
-    asking = _asking(now, engine, None, limits)
-    judgement, _ = judge(
-        partition, held_to, lambda: open_data(data, partition, held_to.reading, limits), Background(), asking
-    )
+    engines, asking = _asking(now, engine, None, limits)
+    with closing(engines):
+        judgement, _ = judge(
+            partition, held_to, lambda: open_data(data, partition, held_to.reading, limits), Background(), asking
+        )
     body = document.result(judgement, landing=said(data), decided_at=asking.now.isoformat(), run_id=new_run_id())
     return Result(judgement, body)
 
@@ -118,9 +120,8 @@ def _profiled(
     limits = limits or configuration.Limits()
     partition = partition_of(data, contract)
     held_to = contract.suite_at(dict(partition.values)) if contract else Suite(partition.source, reading=_GUESS)
-    asking = _asking(now, engine, depth, limits)
-    dataset = open_data(data, partition, held_to.reading, limits)
-    try:
+    engines, asking = _asking(now, engine, depth, limits)
+    with closing(engines), closing(open_data(data, partition, held_to.reading, limits)) as dataset:
         rows = _readable(dataset, told=contract is None)
         answers = _answers(questions(dataset.schema, asking.now, depth, held_to.pii), dataset, asking)
         found = collect(
@@ -130,8 +131,6 @@ def _profiled(
         if depth == "full":
             found = deepen(found, _answers(second_questions(found), dataset, asking))
         return found, dataset.dialect
-    finally:
-        dataset.close()
 
 
 def _readable(dataset: Dataset, *, told: bool) -> int:
@@ -179,7 +178,7 @@ def explain(
     partition = partition_of(data, contract)
     held_to = contract.suite_at(dict(partition.values))
     return _planned(
-        open_data(data, partition, held_to.reading, limits), held_to, _asking(None, engine, None, limits)
+        open_data(data, partition, held_to.reading, limits), held_to, _asking(None, engine, None, limits)[1]
     )  # fmt: skip
 
 
@@ -192,20 +191,23 @@ def explain_landed(source: str, name: str, *, config: Config) -> Plan:
 
 
 def _planned(dataset: Dataset, suite: Suite, asking: Asking) -> Plan:
-    try:
+    with closing(dataset):
         _readable(dataset, told=False)
         return prepare(dataset, suite, asking)[2]
-    finally:
-        dataset.close()
 
 
 def gate(
     source: str, *, config: Config | None = None, wanted: Wanted | None = None, now: datetime | None = None
 ) -> Iterator[dict[str, Any]]:
     """Judge every ready, undecided partition of the source and promote or quarantine it; yields `dq.result/1`."""
+    return _gated(gate_run(source, config or configuration.load(), wanted or Wanted(), now))
+
+
+def _gated(one: Run) -> Iterator[dict[str, Any]]:
     from dq.gate import gate as judge_source
 
-    return judge_source(gate_run(source, config or configuration.load(), wanted or Wanted(), now))
+    with closing(cast("Engines", one.asking.engines)):
+        yield from judge_source(one)
 
 
 def gate_named(source: str, name: str, *, config: Config, wanted: Wanted, wait_seconds: float = 0.0) -> dict[str, Any]:
@@ -271,7 +273,7 @@ def gate_run(source: str, config: Config, wanted: Wanted | None = None, now: dat
     zones = zones_of(source, config)
     if not _landing(zones).is_dir():
         raise UsageError(f"{_landing(zones)}: no landing folder for source {source}")
-    asking = _asking(now, config.engine.name, "core", config.limits)
+    _, asking = _asking(now, config.engine.name, "core", config.limits)
 
     def opened(partition: Partition, suite: Suite) -> Dataset:
         return open_files(partition.files, replace(suite.reading, keys=partition.values), config.limits)
@@ -344,24 +346,9 @@ def new_run_id() -> str:
     return uuid.uuid4().hex[:12]
 
 
-class _Engines(dict[str, Any]):
-    """Engines by name, made when first asked for."""
-
-    def __init__(self, limits: configuration.Limits) -> None:
-        super().__init__()
-        self.limits = {"threads": limits.threads, "memory_bytes": limits.memory_bytes, "temp": limits.temp}
-
-    def __missing__(self, name: str) -> Any:
-        from dq.engines import engine
-
-        self[name] = engine(name, **self.limits)
-        return self[name]
-
-
-def _asking(now: datetime | None, engine: str, depth: Depth | None, limits: configuration.Limits) -> Asking:
-    if engine != "auto":
-        from dq.engines import ENGINES
-
-        if engine not in ENGINES:
-            raise UsageError(f'no engine "{engine}"{nearest(engine, ENGINES)}; there are auto, {", ".join(ENGINES)}')
-    return Asking(_Engines(limits), now or datetime.now(UTC), engine, depth)
+def _asking(
+    now: datetime | None, engine: EngineName, depth: Depth | None, limits: configuration.Limits
+) -> tuple[Engines, Asking]:
+    """Engines to be closed in the end, and how to judge with them."""
+    engines = Engines(engine, limits)
+    return engines, Asking(engines, now or datetime.now(UTC), engine, depth)

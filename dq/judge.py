@@ -120,7 +120,8 @@ def _judge(
         except Unreadable as error:
             facts = replace(facts, findings=(*facts.findings, error.finding))
         results = evaluate.evaluate(checks, folded, states, facts, background.previous, suite.pii)
-        results = _with_evidence(checks, results, shape, dataset, asking, suite.pii, passes)
+        judged = tuple(c for c in checks if c.id not in folded.unjudged)
+        results = _with_evidence(judged, results, shape, dataset, asking, suite.pii, passes)
         answers = {a: states[b] for a, b in folded.bound.items() if b in states}
         if asking.depth and len(answers) == len(folded.bound):
             found = profile(

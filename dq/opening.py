@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dq.engines.base import Dataset
-from dq.errors import ConfigError, StoreError, UsageError
+from dq.errors import ConfigError, StoreError, UsageError, nearest
 from dq.inventory import identity, is_data
 from dq.ir.data import DataFile, Finding, Partition, Reading, Schema
 from dq.ir.layout import parse_layout
@@ -49,6 +49,29 @@ def attribute(name: str) -> Any:
     """What `module:attribute` names."""
     module, _, inner = name.partition(":")
     return getattr(import_module(module), inner)
+
+
+class Engines(dict[str, Any]):
+    """Engines by name, made when first asked for. Raises UsageError at once where `wanted` is none."""
+
+    def __init__(self, wanted: str, limits: Limits) -> None:
+        from dq.engines import ENGINES
+
+        super().__init__()
+        if wanted not in ("auto", *ENGINES):
+            raise UsageError(f'no engine "{wanted}"{nearest(wanted, ENGINES)}; there are auto, {", ".join(ENGINES)}')
+        self.limits = {"threads": limits.threads, "memory_bytes": limits.memory_bytes, "temp": limits.temp}
+
+    def __missing__(self, name: str) -> Any:
+        from dq.engines import engine
+
+        self[name] = engine(name, **self.limits)
+        return self[name]
+
+    def close(self) -> None:
+        for one in self.values():
+            getattr(one, "close", lambda: None)()
+        self.clear()
 
 
 def is_path(data: Any) -> bool:
@@ -152,12 +175,29 @@ def open_files(files: tuple[DataFile, ...], reading: Reading, limits: Limits) ->
         from dq.engines.parquet import open_parquet
 
         return open_parquet(files, reading)
+    return _open_text(files, replace(reading, format=kinds.pop()), limits)
+
+
+def _open_text(files: tuple[DataFile, ...], reading: Reading, limits: Limits) -> Dataset:
+    """With a folder of its own to spill to, removed when the data is closed."""
     from dq.engines.duckdb.text import open_text
 
-    return open_text(
-        files, replace(reading, format=kinds.pop()), threads=limits.threads, memory_bytes=limits.memory_bytes,
-        temp=limits.temp or tempfile.gettempdir(),
-    )  # fmt: skip
+    folder = tempfile.TemporaryDirectory(prefix="dq-", dir=limits.temp)
+    try:
+        dataset = open_text(
+            files, reading, threads=limits.threads, memory_bytes=limits.memory_bytes, temp=folder.name
+        )  # fmt: skip
+    except BaseException:
+        folder.cleanup()
+        raise
+    inner = dataset.close
+
+    def close() -> None:
+        inner()
+        folder.cleanup()
+
+    dataset.close = close
+    return dataset
 
 
 def _unlike(formats: dict[DataFile, str | None]) -> Finding:

@@ -50,7 +50,8 @@ def look(run: Run) -> list[Standing]:
         last = list(decisions.values())[-1]
         partition = _absent(run, last)
         found.append(_decided(run, partition, last, commits.get(key, []), gone=True))
-    return sorted(found, key=lambda s: inventory.order(s.partition))
+    strays = run.contract.layout is not None
+    return sorted(found, key=lambda s: (strays and not s.partition.values, inventory.order(s.partition)))
 
 
 def _landed(run: Run) -> list[Landed]:
@@ -171,13 +172,14 @@ def status(run: Run) -> dict[str, Any]:
     """`dq.status/1` of one source."""
     standings = look(run)
     decided = [s for s in standings if s.decision is not None]
+    timed = [s for s in decided if s.partition.values] or decided
     return {
         "schema": "dq.status/1",
         "source": run.contract.source,
         "partitions": len(standings),
         "counts": {state: sum(s.state == state for s in standings) for state in STATES},
         "gone": sum(s.gone for s in standings),
-        "last": _told(decided[-1]) if decided else None,
+        "last": _told(timed[-1]) if timed else None,
         "open": [_told(s) for s in standings if s.state == "quarantined"],
         "held": [
             {"partition": s.partition.key, "why": s.why, "attempts": s.attempts} for s in standings if s.state == "held"

@@ -89,6 +89,7 @@ def _internal(error: Exception) -> int:
         last = last.tb_next
     where = ""
     if last is not None:
-        where = f" at {'/'.join(Path(last.tb_frame.f_code.co_filename).parts[-3:])}:{last.tb_lineno}"
+        file, house = Path(last.tb_frame.f_code.co_filename), Path(__file__).parents[2]
+        where = f" at {file.relative_to(house) if file.is_relative_to(house) else file.name}:{last.tb_lineno}"
     complain(f"internal error: {type(error).__name__}{where}; nothing is decided (DQ_DEBUG=1 shows the traceback)")
     return HELD

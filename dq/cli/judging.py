@@ -72,7 +72,7 @@ def _gate_all(names: list[str], settings: Config, wanted: Wanted, as_json: bool)
     table = Table(as_json, with_source=len(names) > 1)
     held = 0
     for name, documents in runs.items():
-        with progress(name) as done:
+        with table, progress(name) as done:
             try:
                 for document in documents:
                     table.add(document)

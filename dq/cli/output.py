@@ -90,6 +90,14 @@ class Table:
     def _row(self, document: dict[str, Any]) -> str:
         return text.row(document, width=self._width, with_source=self.with_source)
 
+    def __enter__(self) -> Table:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        """A first result that waits for a second is told even if there will be none."""
+        if kind is not None and not self.as_json and len(self.documents) == 1:
+            say(text.render(self.documents[0]))
+
     def end(self) -> int:
         """Exit code of all."""
         if not self.as_json and len(self.documents) == 1:

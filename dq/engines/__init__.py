@@ -17,10 +17,13 @@ ENGINES: dict[str, str] = {
 }
 
 
-def engine(name: str, **options: Any) -> Engine:
-    """A new engine. Raises UsageError for a name that is none."""
+def engine(name: str, **limits: Any) -> Engine:
+    """A new engine. `limits` (threads, memory_bytes, temp) reach the one that has such: DuckDB.
+
+    Raises UsageError for a name that is none.
+    """
     if name not in ENGINES:
         raise UsageError(f'no engine "{name}"{nearest(name, ENGINES)}; engines are {", ".join(ENGINES)}')
     module, attribute = ENGINES[name].split(":")
-    made: Engine = getattr(import_module(module), attribute)(**options)
+    made: Engine = getattr(import_module(module), attribute)(**(limits if name == "duckdb" else {}))
     return made

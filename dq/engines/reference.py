@@ -214,7 +214,7 @@ def _tables(dataset: Dataset) -> Iterator[tuple[str, int, pa.Table]]:
         yield "", 1, dataset.frame
     elif dataset.table:
         quoted = '"' + dataset.table.replace('"', '""') + '"'
-        yield "", 1, dataset.connection.execute(f"SELECT * FROM {quoted}").to_arrow_table()
+        yield "", 1, dataset.connection.sql(f"SELECT * FROM {quoted}").to_arrow_table()
     for part in dataset.parts:
         names = {landed: canonical for canonical, landed, _ in part.columns if landed is not None}
         for file in part.files:

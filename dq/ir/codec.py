@@ -74,6 +74,8 @@ def encode(value: Any) -> Any:
         body = {f.name: encode(getattr(value, f.name)) for f in fields(value) if f.init}
         return {"$type": type(value).__name__, **body}
     if isinstance(value, (tuple, list)):
+        if all(type(v) is int and -_EXACT <= v <= _EXACT for v in value):
+            return list(value)  # registers of a sketch come by the thousand
         return [encode(v) for v in value]
     if isinstance(value, frozenset):
         return {"$set": sorted((encode(v) for v in value), key=str)}

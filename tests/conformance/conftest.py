@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
 from dq.engines import ENGINES, engine
-from dq.engines.base import Engine
 from dq.engines.reference import Reference
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dq.engines.base import Engine
 
 
 @pytest.fixture(scope="session", params=[name for name in ENGINES if name != "reference"])

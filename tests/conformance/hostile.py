@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,6 +13,10 @@ import pyarrow.parquet as pq
 from dq.engines.base import Dataset, ParquetPart
 from dq.engines.parquet.types import to_type
 from dq.ir.data import DataFile, Field, Schema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 NAN, INF = math.nan, math.inf
 LARGE = 2**63 - 1
@@ -29,26 +31,97 @@ NUMBERS = pa.table(
         "f64": pa.array([NAN, 0.0, -0.0, None, INF, -INF, 1.5, 9007199254740992.0], pa.float64()),
         "calm": pa.array([0.1, 0.2, 0.30000000000000004, None, -2.5, 1e-9, 1e9, 0.1], pa.float64()),
         "f32": pa.array([NAN, 0.1, -0.0, None, INF, -1.5, 1.5, 0.1], pa.float32()),
-        "dec": pa.array([Decimal(v) if v else None for v in ("0.10", "-5.55", "12.00", "", "0.10", "99.99", "0.00", "-0.01")], pa.decimal128(10, 2)),
-        "wide": pa.array([Decimal("9" * 28 + "." + "9" * 10)] * 3 + [None, Decimal("-0.0000000001"), Decimal("5"), Decimal("0.5"), Decimal("2.5")], pa.decimal128(38, 10)),
-        "tiny": pa.array([Decimal("0." + "9" * 38), Decimal("-0." + "9" * 38), None, None, Decimal("0.1"), Decimal("0.1"), Decimal("0." + "0" * 37 + "1"), Decimal(0)], pa.decimal128(38, 38)),
+        "dec": pa.array(
+            [Decimal(v) if v else None for v in ("0.10", "-5.55", "12.00", "", "0.10", "99.99", "0.00", "-0.01")],
+            pa.decimal128(10, 2),
+        ),
+        "wide": pa.array(
+            [Decimal("9" * 28 + "." + "9" * 10)] * 3
+            + [None, Decimal("-0.0000000001"), Decimal("5"), Decimal("0.5"), Decimal("2.5")],
+            pa.decimal128(38, 10),
+        ),
+        "tiny": pa.array(
+            [
+                Decimal("0." + "9" * 38),
+                Decimal("-0." + "9" * 38),
+                None,
+                None,
+                Decimal("0.1"),
+                Decimal("0.1"),
+                Decimal("0." + "0" * 37 + "1"),
+                Decimal(0),
+            ],
+            pa.decimal128(38, 38),
+        ),
         "flag": pa.array([True, False, None, None, True, True, False, False]),
     }
-)  # fmt: skip
+)
 
 TEXTS = pa.table(
     {
-        "s": ["", " ", "a", None, "Ärger", "e\u0301", "😀", "אבג", "a\nb", "a\n", "٣", "3", "a\x00b", "O'Brien \"x\"", "%_\\", "\ufeff"],
-        "t": ["zebra", "Zebra", "ZEBRA", "zebra", None, "é", "e\u0301", "  padded  ", "tab\t", "12", "-12", "x12", "a.b", "a+b", "(", "[a]"],
+        "s": [
+            "",
+            " ",
+            "a",
+            None,
+            "Ärger",
+            "e\u0301",
+            "😀",
+            "אבג",
+            "a\nb",
+            "a\n",
+            "٣",
+            "3",
+            "a\x00b",
+            'O\'Brien "x"',
+            "%_\\",
+            "\ufeff",
+        ],
+        "t": [
+            "zebra",
+            "Zebra",
+            "ZEBRA",
+            "zebra",
+            None,
+            "é",
+            "e\u0301",
+            "  padded  ",
+            "tab\t",
+            "12",
+            "-12",
+            "x12",
+            "a.b",
+            "a+b",
+            "(",
+            "[a]",
+        ],
         "cat": pa.array(["b", "a", "b", None, "c", "a", "a", "b"] * 2).dictionary_encode(),
         "bin": pa.array([b"", b"\x00", b"\xff\xfe", None, b"'", b"a", b"a", b"\\x41"] * 2, pa.binary()),
         "lb": pa.array([b"x"] * 16, pa.large_binary()),
         "ls": pa.array(["same"] * 15 + [None], pa.large_string()),
     }
-)  # fmt: skip
+)
 
-_DAYS = [date(1970, 1, 1), date(1969, 12, 31), date(1, 1, 1), date(9999, 12, 31), None, date(2020, 2, 29), date(1582, 10, 4), date(2020, 2, 29)]
-_TIMES = [datetime(1970, 1, 1), datetime(1969, 12, 31, 23, 59, 59), datetime(1900, 1, 1, 12), datetime(2199, 12, 31), None, datetime(2020, 2, 29, 1, 2, 3), datetime(2020, 2, 29), datetime(2020, 2, 29)]  # fmt: skip
+_DAYS = [
+    date(1970, 1, 1),
+    date(1969, 12, 31),
+    date(1, 1, 1),
+    date(9999, 12, 31),
+    None,
+    date(2020, 2, 29),
+    date(1582, 10, 4),
+    date(2020, 2, 29),
+]
+_TIMES = [
+    datetime(1970, 1, 1),
+    datetime(1969, 12, 31, 23, 59, 59),
+    datetime(1900, 1, 1, 12),
+    datetime(2199, 12, 31),
+    None,
+    datetime(2020, 2, 29, 1, 2, 3),
+    datetime(2020, 2, 29),
+    datetime(2020, 2, 29),
+]
 _NANOS = [-1, 0, 1_582_934_400_000_000_001, 1_582_934_400_000_000_002, None, -315619199876543211, 999, 1000]
 
 TIMES = pa.table(
@@ -60,27 +133,81 @@ TIMES = pa.table(
         "z_ns": pa.array(_NANOS, pa.timestamp("ns", "America/New_York")),
         "far": pa.array([2**55, -(2**60), 0, None, 1, 2, 3, 4], pa.timestamp("us")),
         "clock": pa.array([0, 1, 86_399_999_999, None, 3_600_000_000, 5, 5, 7], pa.time64("us")),
-        "took": pa.array([timedelta(days=40), timedelta(microseconds=-1), timedelta(0), None, timedelta(hours=1), timedelta(hours=1), timedelta(1), timedelta(2)], pa.duration("us")),
+        "took": pa.array(
+            [
+                timedelta(days=40),
+                timedelta(microseconds=-1),
+                timedelta(0),
+                None,
+                timedelta(hours=1),
+                timedelta(hours=1),
+                timedelta(1),
+                timedelta(2),
+            ],
+            pa.duration("us"),
+        ),
     }
-)  # fmt: skip
+)
 
 NESTED = pa.table(
     {
-        "st": pa.array([{"a": 1, "b.c": "x", "in": {"d": 1.5}}, {"a": None, "b.c": None, "in": None}, None, {"a": 1, "b.c": "x", "in": {"d": 1.5}}], pa.struct([("a", pa.int32()), ("b.c", pa.string()), ("in", pa.struct([("d", pa.float64())]))])),
+        "st": pa.array(
+            [
+                {"a": 1, "b.c": "x", "in": {"d": 1.5}},
+                {"a": None, "b.c": None, "in": None},
+                None,
+                {"a": 1, "b.c": "x", "in": {"d": 1.5}},
+            ],
+            pa.struct([("a", pa.int32()), ("b.c", pa.string()), ("in", pa.struct([("d", pa.float64())]))]),
+        ),
         "li": pa.array([[1, 2], [], None, [1, None]], pa.list_(pa.int64())),
         "ma": pa.array([[("k", 1)], [], None, [("k", 1), ("j", None)]], pa.map_(pa.string(), pa.int64())),
-        "zoned": pa.array([[datetime(2020, 1, 1)], [], None, [datetime(2021, 1, 1), None]], pa.list_(pa.timestamp("us", "Europe/Berlin"))),
+        "zoned": pa.array(
+            [[datetime(2020, 1, 1)], [], None, [datetime(2021, 1, 1), None]],
+            pa.list_(pa.timestamp("us", "Europe/Berlin")),
+        ),
     }
-)  # fmt: skip
+)
 
-HOSTILE_NAMES = ('quo"te', "quo'te", "dot.ted", "a b", "*", "[x]?", "back`tick", "😀", "select", "ROWID", "c0", "p1", "%s{}", "Case", "case")
+HOSTILE_NAMES = (
+    'quo"te',
+    "quo'te",
+    "dot.ted",
+    "a b",
+    "*",
+    "[x]?",
+    "back`tick",
+    "😀",
+    "select",
+    "ROWID",
+    "c0",
+    "p1",
+    "%s{}",
+    "Case",
+    "case",
+)
 NAMES = pa.table([pa.array([i, None, i + 1], pa.int64()) for i in range(len(HOSTILE_NAMES))], names=list(HOSTILE_NAMES))
 EMPTY = NUMBERS.slice(0, 0)
-NULLS = pa.table({"n": pa.nulls(3), "i64": pa.nulls(3, pa.int64()), "f64": pa.nulls(3, pa.float64()), "s": pa.nulls(3, pa.string()), "d": pa.nulls(3, pa.date32()), "dec": pa.nulls(3, pa.decimal128(10, 2))})  # fmt: skip
+NULLS = pa.table(
+    {
+        "n": pa.nulls(3),
+        "i64": pa.nulls(3, pa.int64()),
+        "f64": pa.nulls(3, pa.float64()),
+        "s": pa.nulls(3, pa.string()),
+        "d": pa.nulls(3, pa.date32()),
+        "dec": pa.nulls(3, pa.decimal128(10, 2)),
+    }
+)
 
 FRAMES: dict[str, pa.Table] = {
-    "numbers": NUMBERS, "texts": TEXTS, "times": TIMES, "nested": NESTED, "names": NAMES, "empty": EMPTY, "nulls": NULLS,
-}  # fmt: skip
+    "numbers": NUMBERS,
+    "texts": TEXTS,
+    "times": TIMES,
+    "nested": NESTED,
+    "names": NAMES,
+    "empty": EMPTY,
+    "nulls": NULLS,
+}
 
 
 def schema_of(table: pa.Table) -> Schema:
@@ -118,7 +245,9 @@ def same(left: Any, right: Any, relative: float = 1e-9) -> bool:
     if isinstance(left, float) and isinstance(right, float):
         return math.isclose(left, right, rel_tol=relative, abs_tol=1e-12) or (math.isnan(left) and math.isnan(right))
     if hasattr(left, "__dataclass_fields__"):
-        return type(left) is type(right) and all(same(getattr(left, f), getattr(right, f), relative) for f in left.__dataclass_fields__)  # fmt: skip
+        return type(left) is type(right) and all(
+            same(getattr(left, f), getattr(right, f), relative) for f in left.__dataclass_fields__
+        )
     if isinstance(left, (tuple, list)):
         return type(left) is type(right) and len(left) == len(right) and all(map(same, left, right))
     if isinstance(left, dict):

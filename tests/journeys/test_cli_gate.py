@@ -91,7 +91,7 @@ def test_a_later_source_is_judged_once(place: Path, dq: Dq) -> None:
     land(place, "04-03-2020")
     ran = dq("gate", "jhu", at=place)
     assert ran.code == 0
-    assert ran.out.startswith("PROMOTE jhu 04-03-2020.csv.gz rev 1: 2,661 rows, ")
+    assert ran.out.startswith("PROMOTE jhu 04-03-2020.csv.gz rev 1: 2,625 rows, ")
     assert ran.out.rstrip().endswith("curated/jhu/04-03-2020.csv.gz")
 
 
@@ -100,7 +100,7 @@ def test_a_named_partition_answers_with_its_standing_decision(gated: tuple[Path,
     ran = dq("gate", "jhu", "--partition", name, "--json", at=gated[0])
     (document,) = ran.documents
     assert (ran.code, document["partition"], document["adopted"]) == (1, "04-01-2020.csv.gz", True)
-    assert document["reasons"][0]["message"] == "256, 89 % below the previous 2,434; expected >= 60% of previous"
+    assert document["reasons"][0]["message"] == "256 rows, 89 % below the previous 2,434; expected >= 60% of previous"
 
 
 def test_a_promoted_partition_exits_0_again_and_again(gated: tuple[Path, object], dq: Dq) -> None:
@@ -187,7 +187,7 @@ def test_show_tells_reasons_and_who_decided(place: Path, dq: Dq) -> None:
     lines = ran.out.splitlines()
     assert ran.code == 0
     assert lines[0] == "QUARANTINE jhu 04-01-2020.csv.gz"
-    assert lines[1].startswith("  table.row_count  256, 89 % below the previous 2,434")
+    assert lines[1].startswith("  table.row_count  256 rows, 89 % below the previous 2,434")
     assert any(line.startswith("decided 20") and "(run " in line for line in lines)
     assert dq("show", "jhu", "2020-04-01", "--json").documents[0]["rows"] == 256
 

@@ -1,7 +1,7 @@
 """Random tables, and random row expressions over them that pass the type check.
 
-Numbers in arithmetic stay small enough for 128 bits and floats are eighths, so that sums are exact in any order; letters
-have one lower and one upper case.
+Numbers in arithmetic stay small enough for 128 bits and floats are eighths, so that sums are exact in any order;
+letters have one lower and one upper case.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ FLOATS = EIGHTHS | st.sampled_from([math.nan, math.inf, -math.inf, -0.0, 2.0**53
 CENTS = st.integers(-10_000, 10_000).map(lambda n: Decimal(n).scaleb(-2))
 TEXT = st.text("aAbB1 é😀\n.", max_size=4)
 DAYS = st.dates(date(1960, 1, 1), date(1980, 1, 1))
-MOMENTS = st.datetimes(datetime(1960, 1, 1), datetime(1980, 1, 1)) | DAYS.map(lambda d: datetime(d.year, d.month, d.day))
+MOMENTS = st.datetimes(datetime(1960, 1, 1), datetime(1980, 1, 1)) | DAYS.map(
+    lambda d: datetime(d.year, d.month, d.day)
+)
 SPANS = st.integers(-(10**9), 10**9).map(lambda n: timedelta(microseconds=n))
 
 COLUMNS: dict[str, tuple[pa.DataType, st.SearchStrategy[Any]]] = {
@@ -71,22 +73,31 @@ def _arithmetic(inner: st.SearchStrategy[e.Expr]) -> st.SearchStrategy[e.Expr]:
     )
 
 
-NUMBERS = st.recursive(
-    columns("i", "n", "g", "m", "f") | literals(SMALL | EIGHTHS | CENTS), _arithmetic, max_leaves=3
-)
+NUMBERS = st.recursive(columns("i", "n", "g", "m", "f") | literals(SMALL | EIGHTHS | CENTS), _arithmetic, max_leaves=3)
 COMPARED = NUMBERS | columns("big", "u", "w") | literals(LARGE | FLOATS)
 STRINGS = st.recursive(
     columns("s") | literals(TEXT),
-    lambda inner: st.builds(
-        lambda name, arg: e.Call(name, (arg,)), st.sampled_from(["lower", "upper", "trim"]), inner
-    ),
+    lambda inner: st.builds(lambda name, arg: e.Call(name, (arg,)), st.sampled_from(["lower", "upper", "trim"]), inner),
     max_leaves=2,
-)  # fmt: skip
+)
 TIMES = columns("d", "t", "z") | literals(DAYS | MOMENTS | MOMENTS.map(lambda m: m.replace(tzinfo=UTC)))
-PARTS = st.builds(lambda name, arg: e.Call(name, (arg,)), st.sampled_from(["year", "month", "day"]), columns("d", "t", "z"))
-WHOLE = columns("i") | PARTS | STRINGS.map(lambda s: e.Call("length", (s,))) | st.just(e.Call("length", (e.Col(("y",)),)))
-PATTERNS = st.sampled_from([r"a", r"^a", r"\d", r"^$", r"a$", r"[aA]b?", r"\s", r"^.$", r"é|1", r"[^a$]", r"\.", r"(?i)B"])
-GROUPS = (COMPARED, STRINGS, TIMES, columns("b"), columns("p") | literals(SPANS), columns("y") | literals(st.binary(max_size=2)))
+PARTS = st.builds(
+    lambda name, arg: e.Call(name, (arg,)), st.sampled_from(["year", "month", "day"]), columns("d", "t", "z")
+)
+WHOLE = (
+    columns("i") | PARTS | STRINGS.map(lambda s: e.Call("length", (s,))) | st.just(e.Call("length", (e.Col(("y",)),)))
+)
+PATTERNS = st.sampled_from(
+    [r"a", r"^a", r"\d", r"^$", r"a$", r"[aA]b?", r"\s", r"^.$", r"é|1", r"[^a$]", r"\.", r"(?i)B"]
+)
+GROUPS = (
+    COMPARED,
+    STRINGS,
+    TIMES,
+    columns("b"),
+    columns("p") | literals(SPANS),
+    columns("y") | literals(st.binary(max_size=2)),
+)
 
 
 def _pairs(group: st.SearchStrategy[e.Expr]) -> st.SearchStrategy[e.Expr]:
@@ -101,16 +112,24 @@ CONDITIONS = st.recursive(
         _pairs(WHOLE),
         columns("b"),
         st.builds(lambda test, arg: test(arg), _TESTS, NUMBERS | STRINGS | TIMES),
-        st.builds(lambda arg, values: e.In(arg, tuple(values)), columns("i", "big", "f", "m", "u"), st.lists(SMALL | FLOATS | CENTS | LARGE, max_size=4)),
+        st.builds(
+            lambda arg, values: e.In(arg, tuple(values)),
+            columns("i", "big", "f", "m", "u"),
+            st.lists(SMALL | FLOATS | CENTS | LARGE, max_size=4),
+        ),
         st.builds(lambda arg, values: e.In(arg, tuple(values)), columns("s"), st.lists(TEXT, max_size=3)),
-        st.builds(lambda arg, values: e.In(arg, tuple(values)), columns("d", "t", "z"), st.lists(DAYS | MOMENTS, max_size=3)),
+        st.builds(
+            lambda arg, values: e.In(arg, tuple(values)), columns("d", "t", "z"), st.lists(DAYS | MOMENTS, max_size=3)
+        ),
         st.builds(e.Matches, STRINGS, PATTERNS),
     ),
-    lambda inner: st.builds(e.Not, inner)
-    | st.lists(inner, min_size=1, max_size=3).map(lambda args: e.And(tuple(args)))
-    | st.lists(inner, min_size=1, max_size=3).map(lambda args: e.Or(tuple(args))),
+    lambda inner: (
+        st.builds(e.Not, inner)
+        | st.lists(inner, min_size=1, max_size=3).map(lambda args: e.And(tuple(args)))
+        | st.lists(inner, min_size=1, max_size=3).map(lambda args: e.Or(tuple(args)))
+    ),
     max_leaves=4,
-)  # fmt: skip
+)
 KEYS = st.one_of(
     columns("i", "u", "f", "m", "s", "b", "d", "t", "z", "y"),
     NUMBERS.map(e.Bucket),

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 Shape: TypeAlias = "str | list[Any] | dict[str, Any]"  # as json_group_structure tells it
 _EVIDENCE = 5
 _SHOWN = 200
+_KEYED = 20_000  # records looked at for keys that stand twice
 _LARGEST = 16_000_000  # bytes of a record
 _serial = itertools.count(1)
 _LEAVES = {"BOOLEAN": Kind.BOOL, "BIGINT": Kind.INT64, "UBIGINT": Kind.INT64, "DOUBLE": Kind.DOUBLE}
@@ -164,20 +165,21 @@ def _judge(connection: duckdb.DuckDBPyConnection, records: _Records) -> list[Fin
     ).fetchall()
     found: list[Finding] = []
     for kind, count, shown in rows:
-        said = "are malformed JSON" if kind == "INVALID" else "are no objects"
-        message = f"{path}: {count} {records.unit}s {said}, first {records.unit} {shown[0]['n']}"
+        said = "malformed JSON" if kind == "INVALID" else "no JSON object"
+        plural = "s" * (count != 1)
+        message = f"{path}: {count:,} {records.unit}{plural} of {said}, first {records.unit} {shown[0]['n']}"
         evidence = tuple((path, s["n"], s["j"]) for s in shown)
         found.append(Finding("bad_json", message, path, count, evidence))
     twice = "len(json_keys(j)) <> len(list_distinct(json_keys(j)))"
     row: Any = connection.execute(
-        f"SELECT json_group_structure(j::JSON), count(*) FILTER ({twice}), min(rowid + 1) FILTER ({twice})"
-        f" FROM {table} WHERE kind = 'OBJECT'"
+        f"SELECT json_group_structure(j::JSON), count(*) FILTER (CASE WHEN rowid < {_KEYED} THEN {twice} END),"
+        f" min(rowid + 1) FILTER (CASE WHEN rowid < {_KEYED} THEN {twice} END) FROM {table} WHERE kind = 'OBJECT'"
     ).fetchone()
     shapes = json.loads(row[0]) if row[0] else {}
     records.shapes = shapes if isinstance(shapes, dict) else {}
     if row[1]:
         message = (
-            f"{path}: {row[1]} {records.unit}s hold a key twice, first {records.unit} {row[2]}; the first value is read"
+            f"{path}: a key stands twice in {records.unit} {row[2]} ({row[1]:,} such in all); its first value is read"
         )
         found.append(Finding("duplicate_keys", message, path, row[1]))
     return found

@@ -166,7 +166,13 @@ class Table:
         candidates: Mapping[str, Sequence[Candidate]] | None = None,
         fixed: Mapping[str, tuple[Type, str]] | None = None,
     ) -> Dataset:
-        """Infer what nobody declared (`fixed` says it for some), settle the lines, and show it as a view."""
+        """Infer what nobody declared (`fixed` says it for some), settle the lines, and show it as a view.
+
+        Where no file could be opened there is none.
+        """
+        if not self.parts:
+            self.connection.execute(f"DROP TABLE {self.name}")
+            return Dataset(Schema(), findings=tuple(findings), rows=0, dialect=dialect, keys=self.reading.keys)
         fixed, candidates = fixed or {}, candidates or {}
         names = [c.name for c in self.columns if not (c.declared and c.declared.type) and c.name not in fixed]
         asked = {n: candidates.get(n, TEXT) for n in names}
@@ -271,11 +277,11 @@ class Table:
             file_schemas=tuple(own),
             findings=tuple(findings),
             rows=sum(p.rows for p in self.parts),
-            bytes=sum(p.file.bytes for p in self.parts),
             dialect=dialect,
             keys=self.reading.keys,
             connection=self.connection,
             table=view,
+            raw_columns=frozenset(raw(n) for n in raws),
             close=closed,
         )
 

@@ -7,6 +7,8 @@ or there is a finding.
 from __future__ import annotations
 
 import json
+import tempfile
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -33,10 +35,10 @@ _KINDS = {
     "LINE SIZE OVER MAXIMUM": "line_too_long", "INVALID ENCODING": "encoding", "INVALID STATE": "quote",
 }  # fmt: skip
 _SAID = {
-    "quote": "{n} records have a quote that is not closed or not escaped",
-    "line_too_long": "{n} records are longer than a line may be",
-    "encoding": "{n} records are not {encoding}",
-    "unreadable": "{n} records cannot be read",
+    "quote": "with a quote that is not closed or not escaped",
+    "line_too_long": "longer than a line may be",
+    "encoding": "not {encoding}",
+    "unreadable": "unreadable",
 }
 
 
@@ -51,31 +53,23 @@ def open_text(
 ) -> Dataset:
     """Parse CSV (`reading.format` csv or None) or JSON (json, ndjson) files, which are local.
 
-    `temp` is a private directory; a `connection` that is handed in must be allowed to read the files and `temp`, and
-    stays open. A delimiter of None is guessed from the first file. Raises SuiteError for an encoding, format or zone
-    that does not exist, StoreError where a file cannot be opened; every fault of the data is a finding.
+    Copies and spilled tables go below `temp`. A `connection` that is handed in must be allowed to read the files and
+    `temp`, and stays open. A delimiter of None is guessed from the first file. Raises SuiteError for an encoding,
+    format or zone that does not exist, StoreError where a file cannot be opened; a fault of the data is a finding.
     """
-    own = connection is None
-    if connection is None:
-        connection = connect((f.location for f in files), threads=threads, memory_bytes=memory_bytes, temp=temp)
-    close = connection.close if own else lambda: None
-    try:
+    with ExitStack() as stack:
+        if connection is None:
+            temp = stack.enter_context(tempfile.TemporaryDirectory(prefix="dq-", dir=temp, ignore_cleanup_errors=True))
+            locations = [f.location for f in files]
+            connection = connect(locations, threads=threads, memory_bytes=memory_bytes, temp=temp)
+            stack.callback(connection.close)
         _check_zones(connection, reading)
-        if reading.format in ("json", "ndjson"):
-            dataset = ndjson.open_json(connection, files, reading, temp)
-        else:
-            dataset = _open_csv(connection, files, reading, temp)
-    except BaseException:
-        close()
-        raise
-    drop = dataset.close
-
-    def closed() -> None:
-        drop()
-        close()
-
-    dataset.close = closed
-    return dataset
+        opener = ndjson.open_json if reading.format in ("json", "ndjson") else _open_csv
+        dataset = opener(connection, files, reading, temp)
+        stack.callback(dataset.close)
+        dataset.bytes = sum(f.bytes for f in files)
+        dataset.close = stack.pop_all().close
+        return dataset
 
 
 def _check_zones(connection: duckdb.DuckDBPyConnection, reading: Reading) -> None:
@@ -277,7 +271,7 @@ def _account(
     found = _findings(table, part, sheet, rejected, places)
     if missing > 0 and "line_too_long" not in {f.kind for f in found}:
         kind = "quote" if any(f.kind == "quote" for f in found) else "unreadable"
-        message = f"{text.file.path}: {missing} of {text.lines} lines are in no record"
+        message = f"{text.file.path}: {_count(missing, 'line')} of {text.lines:,} in no record"
         found.append(Finding(kind, message, text.file.path, rows=missing))
     return found
 
@@ -309,14 +303,20 @@ def _findings(
         shown = [(path, _line(table, part, sheet, r[0], places), r[2].strip("\r\n")[:_SHOWN]) for r in rows[:_EVIDENCE]]
         if kind == "ragged":
             few = sum(r[1] == "MISSING COLUMNS" for r in rows)
-            said = f"{len(rows)} records do not have {len(sheet.names)} fields ({few} fewer, {len(rows) - few} more)"
+            said = f"without {len(sheet.names)} fields ({few} with fewer, {len(rows) - few} with more)"
         else:
-            said = _SAID[kind].format(n=len(rows), encoding=sheet.text.encoding)
+            said = _SAID[kind].format(encoding=sheet.text.encoding)
         where = f"first in line {shown[0][1]}"
         if kind == "encoding" and sheet.text.landed:
             where += f", offset {_offset(sheet.text, rows[0][3])}"
-        found.append(Finding(kind, f"{path}: {said}, {where}", path, len(rows), tuple(shown)))
+        found.append(
+            Finding(kind, f"{path}: {_count(len(rows), 'record')} {said}, {where}", path, len(rows), tuple(shown))
+        )
     return found
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + "s" * (number != 1)
 
 
 def _line(table: Table, part: Part, sheet: _Sheet, number: int, places: dict[int, int]) -> int:

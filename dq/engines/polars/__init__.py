@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dq.engines.base import FILE, ROW, Unreadable
-from dq.engines.polars.expression import Node, column, translate
-from dq.engines.polars.simple import Question, codes, finite, key, output, plain, plain_key, registers, scoped, simple
+from dq.engines.polars.expression import translate
+from dq.engines.polars.node import Node, column
+from dq.engines.polars.simple import Question, codes, finite, key, largest_codes, output, plain, plain_key, registers, scoped, simple
 from dq.engines.polars.source import frame
 from dq.errors import EngineError
 from dq.ir import aggregate as a
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from dq.ir.data import Schema
     from dq.ir.expr import Expr, Path
 
-_TIES = 1_000  # values fetched beyond the wanted: the language ranks equal counts in an order of its own
 _HELD_ROWS = 250_000  # above, one streamed query per key beats one query for all
 
 
@@ -66,8 +66,8 @@ class _Run:
         self.held = dataset.rows is not None and dataset.rows <= _HELD_ROWS
 
     def states(self, aggregates: Sequence[Aggregate]) -> dict[Aggregate, Any]:
-        keyed = (a.Tally, a.ApproxDistinct)
-        fused = [x for x in aggregates if x.family == "simple" or isinstance(x, a.Tally)]
+        keyed = (a.Tally, a.TopValues, a.ApproxDistinct)
+        fused = [x for x in aggregates if x.family == "simple" or isinstance(x, keyed)]
         states = self.fused([x for x in fused if self.held or not isinstance(x, keyed)])
         for aggregate in aggregates:
             if aggregate not in states:
@@ -91,13 +91,18 @@ class _Run:
 
     def question(self, asked: Aggregate) -> Question:
         if isinstance(asked, a.ApproxDistinct):
-            return Question((codes(asked, self.schema).drop_nulls().unique().implode(),), lambda v: registers(v[0]))
+            return Question((largest_codes(codes(asked, self.schema)).implode(),), lambda v: registers(v[0]))
         if isinstance(asked, a.Tally):
             node = scoped(asked.key, asked.where, self.schema)
             counted = output(node.expr, node.type).alias("k").drop_nulls().value_counts(name="n")
             if asked.cap is not None:
                 counted = counted.head(asked.cap + 1)
             return Question((counted.implode(),), lambda v: _tallied(asked, [tuple(c.values()) for c in v[0]], node))
+        if isinstance(asked, a.TopValues):
+            node = scoped(asked.arg, asked.where, self.schema)
+            counted = output(node.expr, node.type).alias("k").drop_nulls().value_counts(name="n")
+            ranked = counted.sort_by(counted.struct.field("n"), descending=True).head(asked.limit + 1)
+            return Question((ranked.implode(),), lambda v: _topped(asked, [tuple(c.values()) for c in v[0]], node))
         return simple(asked, self.schema)
 
     def collect(self, lazy: pl.LazyFrame) -> pl.DataFrame:
@@ -107,7 +112,8 @@ class _Run:
         match asked:
             case a.ApproxDistinct():
                 lazy = self.lazy(asked.arg, asked.where).select(codes(asked, self.schema).alias("k"))
-                return registers(self.collect(lazy.drop_nulls().unique())["k"].to_list())
+                found = self.collect(lazy.drop_nulls().unique())
+                return registers(found.select(largest_codes(pl.col("k")))["k"].to_list())
             case a.Tally():
                 counted, node = self.counted(asked.key, asked.where)
                 found = counted if asked.cap is None else counted.head(asked.cap + 1)
@@ -138,8 +144,8 @@ class _Run:
     def top(self, asked: a.TopValues) -> a.TopState:
         counted, node = self.counted(asked.arg, asked.where)
         by = ["n"] if node.kind in NESTED else ["n", "k"]
-        found = counted.top_k(asked.limit + 1 + _TIES, by=by, reverse=[False, True][: len(by)])
-        return asked.state({plain_key(k, node.type): n for k, n in self.collect(found).rows()})
+        found = counted.top_k(asked.limit + 1, by=by, reverse=[False, True][: len(by)])
+        return _topped(asked, self.collect(found).rows(), node)
 
     def distinctness(self, asked: a.Distinctness) -> a.DistinctnessState:
         lazy = _within(self.lazy(asked.where, *asked.keys), asked.where, self.schema)
@@ -187,6 +193,10 @@ def _grouped(lazy: pl.LazyFrame, keys: Sequence[Expr], schema: Schema) -> Any:
     named = _keys(keys, schema)
     present = pl.any_horizontal(*(k.is_not_null() for k in named))
     return lazy.filter(present).group_by(*named)
+
+
+def _topped(asked: a.TopValues, counts: Sequence[tuple[Any, int]], node: Node) -> a.TopState:
+    return asked.state({plain_key(k, node.type): n for k, n in counts})
 
 
 def _tallied(asked: a.Tally, counts: Sequence[tuple[Any, int]], node: Node) -> a.TallyState:

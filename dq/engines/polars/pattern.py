@@ -19,6 +19,13 @@ _ASCII: dict[str, tuple[str, str]] = {
     r"\S": (r"[^\t\n\f\r ]", r"[^\t\n\f\r ]"),
     r"\b": (r"\b", r"(?-u:\b)"),
 }
+# Python's words have no combining marks, and its blanks have separators of old.
+_PYTHON: dict[str, tuple[str, str]] = {
+    r"\w": (r"\p{L}\p{N}_", r"[\p{L}\p{N}_]"),
+    r"\W": (r"[^\p{L}\p{N}_]", r"[^\p{L}\p{N}_]"),
+    r"\s": (r"\s\x1C-\x1F", r"[\s\x1C-\x1F]"),
+    r"\S": (r"[^\s\x1C-\x1F]", r"[^\s\x1C-\x1F]"),
+}
 _OPERATORS = frozenset("&~[-")  # doubled, or nested, they mean something inside brackets to Rust only
 
 
@@ -29,11 +36,12 @@ def pattern(text: str, flavour: Flavour) -> str:
     """
     if flavour == "rust":
         return text
+    classes = _ASCII if flavour == "re2" else _PYTHON
     result: list[str] = []
     inside = False
     for sign in _SIGN.findall(text):
-        if flavour == "re2" and sign in _ASCII:
-            result.append(_ASCII[sign][0 if inside else 1])
+        if sign in classes:
+            result.append(classes[sign][0 if inside else 1])
         elif inside:
             inside = sign != "]"
             result.append(_literally(sign, result[-1]))

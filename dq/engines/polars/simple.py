@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from dq.engines.polars.expression import Node, translate
+from dq.engines.polars.expression import translate
+from dq.engines.polars.node import Node
 from dq.engines.polars.source import name_of
 from dq.ir import aggregate as a
 from dq.ir import expr as e
@@ -168,13 +169,20 @@ def codes(asked: a.ApproxDistinct, schema: Schema) -> pl.Expr:
     return pl.when(present).then(code)
 
 
+def largest_codes(found: pl.Expr) -> pl.Expr:
+    """The code with the largest rank of each register."""
+    ordered = found.drop_nulls().unique().sort()
+    register = ordered // 64
+    return ordered.filter((register != register.shift(-1)).fill_null(True))
+
+
 def registers(found: Sequence[int]) -> a.RegistersState:
+    """State of one code per register."""
     if not found:
         return a.RegistersState()
     largest = [0] * _REGISTERS
     for code in found:
-        register, rank = divmod(code, 64)
-        largest[register] = max(largest[register], rank)
+        largest[code // 64] = code % 64
     return a.RegistersState(STAMP, tuple(largest))
 
 

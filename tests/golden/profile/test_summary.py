@@ -10,7 +10,18 @@ from typing import Any
 
 import pytest
 
-from dq.ir.aggregate import Distinctness, Min, Moments, MomentsState, TallyState, TopState, TopValues
+from dq.ir.aggregate import (
+    ApproxDistinct,
+    Distinctness,
+    Min,
+    Moments,
+    MomentsState,
+    RegistersState,
+    TallyState,
+    TopState,
+    TopValues,
+    distinct_estimate,
+)
 from dq.ir.data import Type
 from dq.ir.expr import Col
 from dq.profile import (
@@ -26,7 +37,7 @@ from dq.profile import (
     summary,
     zero,
 )
-from tests.golden.profile.answers import NOW, profile_of, schema_of
+from tests.golden.profile.answers import ENGINE, NOW, profile_of, schema_of
 
 CASES = tomllib.loads((Path(__file__).parent / "summary.toml").read_text())["case"]
 
@@ -218,3 +229,13 @@ def test_state_versions_that_are_not_known_are_not_comparable() -> None:
     written = encode(profile_of({"x": "int64"}, [{"x": 1}]))
     with pytest.raises(ValueError, match="not comparable"):
         decode({**written, "state_version": 2})
+
+
+@pytest.mark.parametrize("distinct", [0, 1, 10, 300, 3_000, 30_000])
+def test_distinct_estimate_keeps_its_error(distinct: int) -> None:
+    state = ENGINE.state(ApproxDistinct(Col(("x",))), [{"x": i} for i in range(distinct)])
+    assert distinct_estimate(state) == pytest.approx(distinct, rel=3 * 0.0325, abs=0.1)
+
+
+def test_distinct_estimate_of_saturated_registers_is_finite() -> None:
+    assert math.isfinite(distinct_estimate(RegistersState("x", (55,) * 1023 + (54,))))
