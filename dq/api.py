@@ -122,7 +122,7 @@ def _profiled(
     held_to = contract.suite_at(dict(partition.values)) if contract else Suite(partition.source, reading=_GUESS)
     engines, asking = _asking(now, engine, depth, limits)
     with closing(engines), closing(open_data(data, partition, held_to.reading, limits)) as dataset:
-        rows = _readable(dataset, told=contract is None)
+        rows = _readable(dataset, told=contract is None and not source)
         answers = _answers(questions(dataset.schema, asking.now, depth, held_to.pii), dataset, asking)
         found = collect(
             source or partition.source, partition.key, dataset.schema, answers, rows, asking.now, depth,

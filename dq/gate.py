@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -74,7 +75,7 @@ def gate(run: Run) -> Iterator[dict[str, Any]]:
 
     A partition that is not ready is passed over; a person who names it gets a hold that says why.
     """
-    with run.history.lock(run.contract.source):
+    with nullcontext() if run.wanted.dry else run.history.lock(run.contract.source):
         known = run.history.decisions(run.contract.source)
         published = run.history.publications(run.contract.source)
         accepted = run.history.acceptances(run.contract.source)

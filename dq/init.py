@@ -71,7 +71,10 @@ def find(zone: Store, name: str, recognised: Callable[[str], bool]) -> list[Draf
             depth = next((i for i, p in enumerate(parts[:-1]) if _is_key(p)), len(parts) - 1)
             folders["/".join(parts[:depth])].append("/".join(parts[depth:]))
     taken: set[str] = set()
-    return [_draft(zone, folder, _named(folder or name, taken), paths) for folder, paths in sorted(folders.items())]
+    return [
+        _draft(zone, folder, _named(folder or name, taken), paths, recognised)
+        for folder, paths in sorted(folders.items())
+    ]
 
 
 def _is_key(part: str) -> bool:
@@ -87,10 +90,10 @@ def _named(folder: str, taken: set[str]) -> str:
     return name
 
 
-def _draft(zone: Store, folder: str, source: str, paths: list[str]) -> Draft:
+def _draft(zone: Store, folder: str, source: str, paths: list[str], recognised: Callable[[str], bool]) -> Draft:
     layout = layout_of(paths)
     landed: list[Landed] = inventory.scan(zone, folder, Contract(source, Suite(source), layout), 0.0)
-    sound = [one.partition for one in landed if not one.fault]
+    sound = [o.partition for o in landed if not o.fault and all(recognised(f.location) for f in o.partition.files)]
     return Draft(source, folder, layout, len(sound), tuple(sound[-NEWEST:]), len(landed) - len(sound))
 
 
@@ -145,7 +148,10 @@ def _file_keys(name: str) -> list[str]:
 
 
 def contract(draft: Draft, look: Look) -> str:
-    """A first contract in YAML, from the newest partitions that have the newest one's columns."""
+    """A first contract in YAML, from the newest partitions that have the newest one's columns.
+
+    Raises UsageError where one of them cannot be read.
+    """
     looked = [look([f.location for f in p.files], draft.source) for p in draft.newest]
     newest, reading = looked[-1]
     alike = [p for p, _ in looked if _layout(p) == _layout(newest)]

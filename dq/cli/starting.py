@@ -12,6 +12,7 @@ import typer
 
 from dq.cli.output import complain, first_of, progress, say
 from dq.errors import StoreError, UsageError
+from dq.reports.base import counted, printable
 
 SETTINGS = 'suites = "suites"\n\n[zones]\nlanding = "landing"\ncurated = "curated"\n'
 SETTINGS += 'quarantine = "quarantine"\nhistory = "_dq"\n'
@@ -94,19 +95,31 @@ def init(path: Annotated[str, typer.Argument(metavar="PATH", help="A folder in w
     targets = [Path("dq.toml"), *(Path("suites") / f"{d.source}.yaml" for d in drafts)]
     if existing := [str(t) for t in targets if os.path.lexists(t)]:
         raise UsageError(f"{', '.join(existing)}: already there and not overwritten; nothing is written")
+    contracts = {}
     for draft in drafts:
         complain(
-            f"{draft.source}: {draft.partitions} partitions, layout {draft.layout or 'one per file'};"
+            f"{draft.source}: {counted(draft.partitions, 'partition')}, layout {draft.layout or 'one file each'};"
             f" reading the newest {len(draft.newest)} ({draft.bytes:,} bytes)"
         )
-    texts = [first.settings(drafts, landing), *(first.contract(d, api.look) for d in drafts)]
-    try:
-        Path("suites").mkdir(exist_ok=True)
-        for target, body in zip(targets, texts, strict=True):
-            with open(target, "x", encoding="utf-8") as file:
-                file.write(body)
-            say(f"wrote {target}")
-    except OSError as error:
-        raise UsageError(f"{error.filename}: {error.strerror}") from None
+        try:
+            contracts[draft.source] = first.contract(draft, api.look)
+        except UsageError as error:
+            complain(f"{draft.source}: no contract: {error}")
+    if not contracts:
+        raise UsageError(f"{path}: nothing could be read; nothing is written")
+    _write(Path("dq.toml"), first.settings(drafts, landing))
+    for source, text in contracts.items():
+        _write(Path("suites") / f"{source}.yaml", text)
     say("next: read the contracts, then  dq gate --dry-run")
     return 0
+
+
+def _write(target: Path, text: str) -> None:
+    """Never over something that is there."""
+    try:
+        target.parent.mkdir(exist_ok=True)
+        with open(target, "x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise UsageError(f"{target}: {error.strerror}") from None
+    say(printable(f"wrote {target}"))

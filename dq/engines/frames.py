@@ -46,6 +46,9 @@ def _dataset(table: pa.Table, reading: Reading) -> Dataset:
             fields.append(Field(name, to_type(column.type), column.nullable))
         except Unsupported as error:
             findings.append(Finding("unsupported_type", f'"{name}" is of a type nobody reads: {error}'))
+    if not fields:
+        empty = Finding("no_columns", "the frame has no column that can be read")
+        return Dataset(Schema(), findings=(*findings, empty), bytes=table.nbytes)
     readable = table.select([f.name for f in fields])
     keys = tuple((n, v) for n, v in reading.keys if n not in readable.column_names)
     schema = Schema((*fields, *(Field(n, type_of_value(v)) for n, v in keys)))

@@ -9,7 +9,7 @@ from dq.reports.base import counted, number, printable, share
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-_WIDEST_CELL = 48
+_WIDEST_CELL = 32
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]], right: str = "") -> str:

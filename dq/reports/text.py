@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from dq.reports.base import counted, printable
+from dq.reports.base import counted, number, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -85,8 +85,9 @@ def _warns(check: Mapping[str, Any]) -> bool:
 
 def _aligned(pairs: list[tuple[str, str]]) -> list[str]:
     """Ids in one column; one that is too long pushes its own line only."""
-    width = max((len(i) for i, _ in pairs if len(i) <= _WIDEST_ID), default=0)
-    return [f"  {printable(i):<{width}}  {printable(m)}" for i, m in pairs]
+    safe = [(printable(i), printable(m)) for i, m in pairs]
+    width = max((len(i) for i, _ in safe if len(i) <= _WIDEST_ID), default=0)
+    return [f"  {i:<{width}}  {m}" for i, m in safe]
 
 
 def _example(check: Mapping[str, Any] | None) -> str:
@@ -101,7 +102,7 @@ def _example(check: Mapping[str, Any] | None) -> str:
 
 
 def _shown(value: object) -> str:
-    text = "null" if value is None else f'"{value}"' if isinstance(value, str) else str(value)
+    text = "null" if value is None else f'"{value}"' if isinstance(value, str) else number(value)
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
 
 

@@ -37,15 +37,14 @@ FRAMES: dict[str, Callable[[], Any]] = {
     "arrow": lambda: pa.table(ROWS),
     "arrow batch": lambda: pa.table(ROWS).to_batches()[0],
     "arrow reader": lambda: pa.table(ROWS).to_reader(),
-    "pandas": lambda: pd.DataFrame(ROWS).astype({"day": pd.ArrowDtype(pa.date32())}),
-    "pandas with an index": lambda: pd.DataFrame(ROWS, index=["a", "b", "c"]).astype({"day": pd.ArrowDtype(pa.date32())}),
-    "duckdb": lambda: _relation(),
+    "pandas": lambda: _pandas(None),
+    "pandas with an index": lambda: _pandas(["a", "b", "c"]),
+    "duckdb": lambda: duckdb.from_arrow(pa.table(ROWS)),
 }  # fmt: skip
 
 
-def _relation() -> Any:
-    table = pa.table(ROWS)  # noqa: F841  found by name
-    return duckdb.sql("SELECT * FROM table")
+def _pandas(index: list[str] | None) -> Any:
+    return pd.DataFrame(ROWS, index=index).astype({"day": pd.ArrowDtype(pa.date32())})
 
 
 @pytest.fixture
@@ -89,17 +88,17 @@ def test_an_alias_is_renamed_unless_the_column_is_there() -> None:
         (pd.DataFrame({"x": [1, "a"]}), "unsupported_type"),
         (pd.DataFrame([[1, 2]], columns=["x", "x"]), "duplicate_columns"),
         (pl.DataFrame({"x": [1], "X": [2]}), "duplicate_columns"),
-        (pa.table({"x": pa.array([1], pa.month_day_nano_interval().id and pa.int64())}), None),
+        (pl.DataFrame(), "no_columns"),
+        (pa.table({"x": pa.array([(1, 2, 3)], pa.month_day_nano_interval())}), "unsupported_type"),
     ],
-    ids=["Python objects", "mixed objects", "one name twice", "one name but for case", "sound"],
+    ids=["Python objects", "mixed objects", "one name twice", "one name but for case", "no columns", "interval"],
 )
-def test_what_no_engine_reads_is_a_finding(frame: Any, kind: str | None, contract: Path) -> None:
+def test_what_no_engine_reads_is_a_finding(frame: Any, kind: str, contract: Path) -> None:
     opened = open_frame(frame, Reading())
-    assert [f.kind for f in opened.findings] == ([kind] if kind else [])
+    assert opened.findings[0].kind == kind
     result = dq.validate(frame, contract, engine="duckdb")
     assert result.verdict == "quarantine"
-    if kind:
-        assert result.judgement.reasons[0].id == f"table.{kind}"
+    assert result.judgement.reasons[0].id == f"table.{kind}"
 
 
 def test_an_empty_frame_is_no_pass(contract: Path) -> None:

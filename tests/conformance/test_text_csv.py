@@ -37,7 +37,8 @@ def zstd(data: bytes) -> bytes:
         PLAIN, PLAIN[:-1], PLAIN.replace(b"\n", b"\r\n"), PLAIN.replace(b"\n", b"\r"), codecs.BOM_UTF8 + PLAIN,
         gzip.compress(PLAIN), zstd(PLAIN), gzip.compress(PLAIN[:6]) + gzip.compress(PLAIN[6:]) + b"\0" * 512,
         codecs.BOM_UTF16_LE + PLAIN.decode().encode("utf-16-le"),
-        codecs.BOM_UTF16_BE + PLAIN.decode().encode("utf-16-be"), PLAIN.replace(b"1,x\n", b"1,x\r\n"), gzip.compress(codecs.BOM_UTF8 + PLAIN),
+        codecs.BOM_UTF16_BE + PLAIN.decode().encode("utf-16-be"), PLAIN.replace(b"1,x\n", b"1,x\r\n"),
+        gzip.compress(codecs.BOM_UTF8 + PLAIN),
     ],
     ids=["plain", "no end", "crlf", "cr", "mark", "gzip", "zstd", "gzip members", "utf-16-le",
          "utf-16-be", "mixed", "gz mark"],
@@ -291,8 +292,9 @@ def test_the_connection_reads_nothing_else(tmp_path: Path) -> None:
     with connect([str(tmp_path / "in")], temp=str(tmp_path / "in")) as connection:
         for query in (
             f"FROM read_csv('{tmp_path}/secret.csv')", f"FROM read_csv('{tmp_path}/in/link.csv')",
-            f"FROM read_csv('{tmp_path}/in/../secret.csv')", f"COPY (SELECT 1) TO '{tmp_path}/out.csv'", "INSTALL httpfs",
-            "SET enable_external_access = true", "SET threads = 8", f"ATTACH '{tmp_path}/x.db'", "FROM tmp_path",
+            f"FROM read_csv('{tmp_path}/in/../secret.csv')", f"COPY (SELECT 1) TO '{tmp_path}/out.csv'",
+            "INSTALL httpfs", "SET enable_external_access = true", "SET threads = 8", "FROM tmp_path",
+            f"ATTACH '{tmp_path}/x.db'",
         ):  # fmt: skip
             with pytest.raises(duckdb.Error):
                 connection.execute(query)

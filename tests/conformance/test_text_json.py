@@ -82,6 +82,16 @@ def test_numbers_keep_their_digits(tmp_path: Path) -> None:
         )  # fmt: skip
 
 
+def test_integers_of_both_signs_are_integers(tmp_path: Path) -> None:
+    with opened(tmp_path, '{"a":-1,"s":{"x":-1},"l":[-1]}\n{"a":1,"s":{"x":1},"l":[1]}\n', format="json") as dataset:
+        assert types(dataset) == {"a": "int64", "s": "struct(x: int64)", "l": "list(int64)"}
+
+
+def test_a_cut_array_is_no_shorter_array(tmp_path: Path) -> None:
+    with opened(tmp_path, '[{"a":1},', format="json") as dataset:
+        assert kinds(dataset) == ["not_json"]
+
+
 def test_declared_columns(tmp_path: Path) -> None:
     content = (
         '{"i":"1","d":12345678901234567.89,"t":"2020-01-02","b":true,"s":5}\n'

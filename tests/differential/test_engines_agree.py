@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,15 +12,15 @@ from tests.journeys.real import NOW, SOURCES, prepare
 ENGINES = ("duckdb", "polars", "auto")
 
 
-def judged(root: Path, source: str, engine: str) -> list[dict[str, Any]]:
+def judged(root: Path, source: str, engine: str) -> list[str]:
     """Documents of every landing without what may differ: how it was scanned, and the run's own name."""
     prepare(root, source)
     settings = config.load(root / "dq.toml", environment={}, engine=engine)
     documents = list(api.gate(source, config=settings, wanted=Wanted(), now=NOW))
     for document in documents:
-        for key in ("scan", "run_id", "published", "landing"):
+        for key in ("scan", "run_id"):
             document.pop(key)
-    return documents
+    return [json.dumps(d, sort_keys=True).replace(str(root), "") for d in documents]
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -30,4 +29,4 @@ def test_the_same_documents_on_every_engine(tmp_path: Path, source: str) -> None
     assert len(found["auto"]) == SOURCES[source]
     for engine in ("duckdb", "polars"):
         for mine, auto in zip(found[engine], found["auto"], strict=True):
-            assert json.dumps(mine, sort_keys=True) == json.dumps(auto, sort_keys=True), (engine, mine["partition"])
+            assert mine == auto, engine

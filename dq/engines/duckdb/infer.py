@@ -52,11 +52,14 @@ TEXT: tuple[Candidate, ...] = (
     *_TIMES,
 )
 # Of JSON the kind of a value is known: a number may be long, and text is never a number.
+_INTEGERS = (Candidate(Type(Kind.INT64), r"-?\d+"), Candidate(Type(Kind.UINT64), r"\d+"))
+_DOUBLE = Candidate(Type(Kind.DOUBLE), rf"-?\d{{1,15}}(?:\.\d+)?(?:[eE][+-]?\d+)?|{_NOT_FINITE}")
 JSON: dict[str, tuple[Candidate, ...]] = {
     "BOOLEAN": (Candidate(Type(Kind.BOOL), "true|false"),),
-    "BIGINT": (Candidate(Type(Kind.INT64), r"-?\d+"),),
-    "UBIGINT": (Candidate(Type(Kind.INT64), r"\d+"), Candidate(Type(Kind.UINT64), r"\d+")),
-    "DOUBLE": (Candidate(Type(Kind.DOUBLE), rf"-?\d{{1,15}}(?:\.\d+)?(?:[eE][+-]?\d+)?|{_NOT_FINITE}"),),
+    "BIGINT": _INTEGERS,
+    "UBIGINT": _INTEGERS,
+    "HUGEINT": _INTEGERS,
+    "DOUBLE": (*_INTEGERS, _DOUBLE),
     "VARCHAR": _TIMES,
 }
 

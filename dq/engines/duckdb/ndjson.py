@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -28,11 +29,14 @@ if TYPE_CHECKING:
 Shape: TypeAlias = "str | list[Any] | dict[str, Any]"  # as json_group_structure tells it
 _EVIDENCE = 5
 _SHOWN = 200
+_PIECE = 4_000_000  # bytes of JSON told the shape of at a time
 _KEYED = 20_000  # records looked at for keys that stand twice
 _LARGEST = 16_000_000  # bytes of a record
 _serial = itertools.count(1)
-_LEAVES = {"BOOLEAN": Kind.BOOL, "BIGINT": Kind.INT64, "UBIGINT": Kind.INT64, "DOUBLE": Kind.DOUBLE}
-_WIDER = ("BIGINT", "UBIGINT", "DOUBLE")
+_LEAVES = {
+    "BOOLEAN": Kind.BOOL, "BIGINT": Kind.INT64, "UBIGINT": Kind.INT64, "HUGEINT": Kind.INT64, "DOUBLE": Kind.DOUBLE,
+}  # fmt: skip
+_WIDER = ("BIGINT", "UBIGINT", "HUGEINT", "DOUBLE")  # HUGEINT: as soon as some are negative and some are not
 
 
 @dataclass(slots=True)
@@ -79,6 +83,9 @@ def _records(
         findings.append(Finding("not_json" if start else "empty_file", f"{path} {found}", path))
         return None
     lines = start[0] == "{" and (reading.format == "ndjson" or any(map(_is_record, start.split("\n", 20)[:20])))
+    if start[0] == "[" and not _closed(text.path):
+        findings.append(Finding("not_json", f"{path} is malformed JSON: the array is not closed", path))
+        return None
     table = f"dq_json_{next(_serial)}"
     form = "array" if start[0] == "[" else "unstructured"
     try:
@@ -95,6 +102,13 @@ def _records(
         findings.append(Finding("not_json", message, path))
         return None
     return _Records(text.file, table, "line" if lines else "record", {})
+
+
+def _closed(path: str) -> bool:
+    """Whether an array has its end: DuckDB takes one that is cut behind a comma."""
+    with open(path, "rb") as stream:
+        stream.seek(max(os.path.getsize(path) - 65536, 0))
+        return stream.read().rstrip().endswith(b"]")
 
 
 def _is_record(line: str) -> bool:
@@ -170,19 +184,34 @@ def _judge(connection: duckdb.DuckDBPyConnection, records: _Records) -> list[Fin
         message = f"{path}: {count:,} {records.unit}{plural} of {said}, first {records.unit} {shown[0]['n']}"
         evidence = tuple((path, s["n"], s["j"]) for s in shown)
         found.append(Finding("bad_json", message, path, count, evidence))
-    twice = "len(json_keys(j)) <> len(list_distinct(json_keys(j)))"
+    records.shapes = _shapes(connection, table)
+    return [*found, *_twice(connection, records)]
+
+
+def _shapes(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, Shape]:
+    """Keys and kinds of all objects. DuckDB needs twenty times their size to tell, so it is asked piece by piece."""
+    row: Any = connection.execute(f"SELECT count(*), sum(strlen(j)) FROM {table}").fetchone()
+    step = max(row[0] * _PIECE // max(int(row[1] or 0), 1), 1)
+    found: Shape = {}
+    for start in range(0, row[0], step):
+        rows = f"rowid >= {start} AND rowid < {start + step} AND kind = 'OBJECT'"
+        query = f"SELECT json_group_structure(j::JSON) FROM {table} WHERE {rows}"
+        piece: Any = connection.execute(query).fetchone()
+        found = _merge(found, json.loads(piece[0])) if piece[0] else found
+    return found if isinstance(found, dict) else {}
+
+
+def _twice(connection: duckdb.DuckDBPyConnection, records: _Records) -> list[Finding]:
+    """Keys that stand twice in an object, among the first records: every reader makes something else of those."""
     row: Any = connection.execute(
-        f"SELECT json_group_structure(j::JSON), count(*) FILTER (CASE WHEN rowid < {_KEYED} THEN {twice} END),"
-        f" min(rowid + 1) FILTER (CASE WHEN rowid < {_KEYED} THEN {twice} END) FROM {table} WHERE kind = 'OBJECT'"
+        "SELECT count(*), min(row) FROM (SELECT json_keys(j) AS keys, rowid + 1 AS row"
+        f" FROM {records.table} WHERE rowid < {_KEYED} AND kind = 'OBJECT') WHERE len(keys) <> len(list_distinct(keys))"
     ).fetchone()
-    shapes = json.loads(row[0]) if row[0] else {}
-    records.shapes = shapes if isinstance(shapes, dict) else {}
-    if row[1]:
-        message = (
-            f"{path}: a key stands twice in {records.unit} {row[2]} ({row[1]:,} such in all); its first value is read"
-        )
-        found.append(Finding("duplicate_keys", message, path, row[1]))
-    return found
+    if not row[0]:
+        return []
+    path, unit = records.file.path, records.unit
+    message = f"{path}: a key stands twice in {unit} {row[1]} ({row[0]:,} such); its first value is read"
+    return [Finding("duplicate_keys", message, path, row[0])]
 
 
 def _read(

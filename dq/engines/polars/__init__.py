@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -12,7 +14,20 @@ import pyarrow.parquet as pq
 from dq.engines.base import FILE, ROW, Unreadable
 from dq.engines.polars.expression import translate
 from dq.engines.polars.node import Node, column
-from dq.engines.polars.simple import Question, codes, finite, key, largest_codes, output, plain, plain_key, registers, scoped, simple
+from dq.engines.polars.simple import (
+    SEED,
+    Question,
+    codes,
+    finite,
+    key,
+    largest_codes,
+    output,
+    plain,
+    plain_key,
+    registers,
+    scoped,
+    simple,
+)
 from dq.engines.polars.source import frame
 from dq.errors import EngineError
 from dq.ir import aggregate as a
@@ -27,6 +42,8 @@ if TYPE_CHECKING:
     from dq.ir.data import Schema
     from dq.ir.expr import Expr, Path
 
+_SLOTS = 2**18  # hash slots of many keys, of which the fullest are counted key by key
+_FULLEST = 1_024
 _HELD_ROWS = 250_000  # above, one streamed query per key beats one query for all
 
 
@@ -79,7 +96,7 @@ class _Run:
         if not aggregates:
             return {}
         lazy = frame(self.dataset, {p for x in aggregates for p in x.columns()})
-        questions = [self.question(x) for x in aggregates]
+        questions = _questions(tuple(aggregates), self.schema)
         named = [s.alias(f"{i}.{j}") for i, q in enumerate(questions) for j, s in enumerate(q.select)]
         row = self.collect((lazy.collect().lazy() if self.held else lazy).select(*named)).row(0)
         states: dict[Aggregate, Any] = {}
@@ -88,22 +105,6 @@ class _Run:
             states[aggregate] = question.read(row[start : start + len(question.select)])
             start += len(question.select)
         return states
-
-    def question(self, asked: Aggregate) -> Question:
-        if isinstance(asked, a.ApproxDistinct):
-            return Question((largest_codes(codes(asked, self.schema)).implode(),), lambda v: registers(v[0]))
-        if isinstance(asked, a.Tally):
-            node = scoped(asked.key, asked.where, self.schema)
-            counted = output(node.expr, node.type).alias("k").drop_nulls().value_counts(name="n")
-            if asked.cap is not None:
-                counted = counted.head(asked.cap + 1)
-            return Question((counted.implode(),), lambda v: _tallied(asked, [tuple(c.values()) for c in v[0]], node))
-        if isinstance(asked, a.TopValues):
-            node = scoped(asked.arg, asked.where, self.schema)
-            counted = output(node.expr, node.type).alias("k").drop_nulls().value_counts(name="n")
-            ranked = counted.sort_by(counted.struct.field("n"), descending=True).head(asked.limit + 1)
-            return Question((ranked.implode(),), lambda v: _topped(asked, [tuple(c.values()) for c in v[0]], node))
-        return simple(asked, self.schema)
 
     def collect(self, lazy: pl.LazyFrame) -> pl.DataFrame:
         return lazy.collect(engine="in-memory" if self.held else "streaming")
@@ -115,9 +116,7 @@ class _Run:
                 found = self.collect(lazy.drop_nulls().unique())
                 return registers(found.select(largest_codes(pl.col("k")))["k"].to_list())
             case a.Tally():
-                counted, node = self.counted(asked.key, asked.where)
-                found = counted if asked.cap is None else counted.head(asked.cap + 1)
-                return _tallied(asked, self.collect(found).rows(), node)
+                return self.tally(asked)
             case a.TopValues():
                 return self.top(asked)
             case a.Distinctness():
@@ -135,17 +134,26 @@ class _Run:
         paths = {p for part in parts for p in columns(part)} | set(show)
         return frame(self.dataset, paths, positions=positions)
 
-    def counted(self, arg: Expr, where: Expr | None) -> tuple[pl.LazyFrame, Node]:
-        """Columns k and n: values but NULL with their rows."""
-        node = scoped(arg, where, self.schema)
-        values = self.lazy(arg, where).select(output(node.expr, node.type).alias("k")).drop_nulls()
-        return values.group_by("k").agg(pl.len().alias("n")), node
+    def tally(self, asked: a.Tally) -> Any:
+        node = scoped(asked.key, asked.where, self.schema)
+        values = self.lazy(asked.key, asked.where).select(output(node.expr, node.type).alias("k")).drop_nulls()
+        counted = values.group_by("k").agg(pl.len().alias("n"))
+        return _state(asked, self.collect(counted if asked.cap is None else counted.head(asked.cap + 1)).rows(), node)
 
-    def top(self, asked: a.TopValues) -> a.TopState:
-        counted, node = self.counted(asked.arg, asked.where)
-        by = ["n"] if node.kind in NESTED else ["n", "k"]
-        found = counted.top_k(asked.limit + 1, by=by, reverse=[False, True][: len(by)])
-        return _topped(asked, self.collect(found).rows(), node)
+    def top(self, asked: a.TopValues) -> Any:
+        """Of many keys only those in the fullest hash slots are counted: no other occurs more often than its slot."""
+        node = scoped(asked.arg, asked.where, self.schema)
+        values = self.lazy(asked.arg, asked.where).select(output(node.expr, node.type).alias("k")).drop_nulls()
+        slot = (pl.col("k").hash(SEED) % _SLOTS).cast(pl.UInt32).alias("slot")
+        slots = self.collect(values.group_by(slot).agg(pl.len().alias("n"))).sort("n", "slot", descending=True)
+        missed = 0
+        if len(slots) > _SLOTS // 2:
+            missed = slots["n"][_FULLEST]
+            values = values.filter(slot.is_in(slots["slot"].head(_FULLEST).implode()))
+        by, reverse = (["n"], False) if node.kind in NESTED else (["n", "k"], [False, True])
+        ranked = values.group_by("k").agg(pl.len().alias("n")).top_k(asked.limit + 1, by=by, reverse=reverse)
+        found = _state(asked, self.collect(ranked).rows(), node)
+        return replace(found, error=max(found.error, missed))
 
     def distinctness(self, asked: a.Distinctness) -> a.DistinctnessState:
         lazy = _within(self.lazy(asked.where, *asked.keys), asked.where, self.schema)
@@ -180,6 +188,34 @@ class _Run:
         )
 
 
+@lru_cache(maxsize=16)
+def _questions(aggregates: tuple[Aggregate, ...], schema: Schema) -> tuple[Question, ...]:
+    """Partition after partition asks the same."""
+    return tuple(_question(x, schema) for x in aggregates)
+
+
+def _question(asked: Aggregate, schema: Schema) -> Question:
+    if isinstance(asked, a.ApproxDistinct):
+        return Question((largest_codes(codes(asked, schema)).implode(),), lambda v: registers(v[0]))
+    if isinstance(asked, (a.Tally, a.TopValues)):
+        return _counts(asked, schema)
+    return simple(asked, schema)
+
+
+def _counts(asked: a.Tally | a.TopValues, schema: Schema) -> Question:
+    node = scoped(asked.key if isinstance(asked, a.Tally) else asked.arg, asked.where, schema)
+    counted = output(node.expr, node.type).alias("k").drop_nulls().value_counts(name="n")
+    if isinstance(asked, a.TopValues):
+        counted = counted.sort_by(counted.struct.field("n"), descending=True).head(asked.limit + 1)
+    elif asked.cap is not None:
+        counted = counted.head(asked.cap + 1)
+    return Question((counted.implode(),), lambda v: _state(asked, (c.values() for c in v[0]), node))
+
+
+def _state(asked: a.Tally | a.TopValues, counts: Iterable[Iterable[Any]], node: Node) -> Any:
+    return asked.state({plain_key(k, node.type): n for k, n in counts})
+
+
 def _within(lazy: pl.LazyFrame, where: Expr | None, schema: Schema) -> pl.LazyFrame:
     return lazy if where is None else lazy.filter(translate(where, schema).expr)
 
@@ -193,14 +229,6 @@ def _grouped(lazy: pl.LazyFrame, keys: Sequence[Expr], schema: Schema) -> Any:
     named = _keys(keys, schema)
     present = pl.any_horizontal(*(k.is_not_null() for k in named))
     return lazy.filter(present).group_by(*named)
-
-
-def _topped(asked: a.TopValues, counts: Sequence[tuple[Any, int]], node: Node) -> a.TopState:
-    return asked.state({plain_key(k, node.type): n for k, n in counts})
-
-
-def _tallied(asked: a.Tally, counts: Sequence[tuple[Any, int]], node: Node) -> a.TallyState:
-    return asked.state({plain_key(k, node.type): n for k, n in counts})
 
 
 def _interpolate(ordered: pl.Series, at: float) -> float:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from dq.ir.aggregate import Aggregate
 
 STAMP = "polars-2.1-hll10"
-_SEED = 0x6471
+SEED = 0x6471
 _REGISTERS = 1024
 _HALF = 2**62
 _SAFE_DIGITS = 27  # of a decimal of which 10**11 rows fit into a sum
@@ -160,7 +160,7 @@ def codes(asked: a.ApproxDistinct, schema: Schema) -> pl.Expr:
     value = node.expr
     if node.kind in INTEGERS and node.kind is not Kind.UINT64 and not node.wide:
         value = value.cast(pl.Int64)
-    hashed = value.hash(_SEED)
+    hashed = value.hash(SEED)
     rank = (hashed // _REGISTERS).bitwise_trailing_zeros().clip(0, _LONGEST) + 1
     code = ((hashed % _REGISTERS) * 64 + rank.cast(pl.UInt64)).cast(pl.UInt16)
     present = value.is_not_null()

@@ -87,7 +87,7 @@ def _in_memory(dataset: Dataset, wanted: Sequence[Path], positions: bool) -> pl.
         name = _identifier(dataset.table)
         landed = [row[0] for row in dataset.connection.execute(f"DESCRIBE {name}").fetchall()]
         listed = ", ".join(_identifier(n) for n in asked if n in landed) or '0 AS "0"'
-        table = dataset.connection.execute(f"SELECT {listed} FROM {name}").to_arrow_table()
+        table = dataset.connection.sql(f"SELECT {listed} FROM {name}").to_arrow_table()
     found = pl.from_arrow(table)
     assert isinstance(found, pl.DataFrame)
     return found
