@@ -276,7 +276,7 @@ def _adopted(run: Run, past: Past, partition: Partition, decision: Decision) -> 
 
 
 def _situated(run: Run, past: Past, partition: Partition, decision: Decision, body: dict[str, Any]) -> dict[str, Any]:
-    """The document with what became of the partition: success only once it is published, where there is a zone for it."""
+    """The document with what became of the partition: success only once published, where there is a zone for it."""
     commit = past.is_published(partition)
     done = decision.verdict is Verdict.PROMOTE and (commit is not None or run.zones.curated is None)
     place = f"{run.zones.curated.url}/{commit.path}" if commit and run.zones.curated else None

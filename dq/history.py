@@ -38,10 +38,10 @@ class History:
         return {p: dict(sorted(by.items(), key=lambda d: d[1].decided_at)) for p, by in found.items()}
 
     def record(self, decision: Decision, document: dict[str, Any], profile: Any) -> Decision:
-        """Write the decision as the next on its digest; returns the one that stands, somebody else's if they were first."""
+        """Write the decision as the next on its digest; returns the one that stands: another's if they were first."""
         name = f"{_folder(decision.source, decision.partition)}/{decision.digest}"
         full = json.dumps({"document": document, "profile": encode(profile)}).encode()
-        self.store.put_if_absent(f"documents/{name}/{decision.n}-{decision.run_id}.json", full)
+        self.store.put_if_absent(_document(decision), full)
         if self.store.put_if_absent(f"decisions/{name}/{decision.n}.json", _dump(decision)):
             return decision
         return self._load(f"decisions/{name}/{decision.n}.json")  # type: ignore[no-any-return]
@@ -54,8 +54,7 @@ class History:
         return decode(self._full(decision).get("profile"))
 
     def _full(self, decision: Decision) -> dict[str, Any]:
-        name = f"{_folder(decision.source, decision.partition)}/{decision.digest}"
-        content = self.store.read(f"documents/{name}/{decision.n}-{decision.run_id}.json")
+        content = self.store.read(_document(decision))
         return json.loads(content) if content else {}
 
     def publications(self, source: str) -> dict[str, list[Publication]]:
@@ -118,8 +117,14 @@ def _dump(record: Any) -> bytes:
     return json.dumps(encode(record), separators=(",", ":"), ensure_ascii=False).encode()
 
 
+def _document(decision: Decision) -> str:
+    """Named after the run too: a decision that lost the race keeps its document beside the winner's."""
+    name = f"{decision.digest}-{decision.n}-{decision.run_id}.json"
+    return f"documents/{_folder(decision.source, decision.partition)}/{name}"
+
+
 def _folder(source: str, partition: str) -> str:
-    """Where records of a partition lie: every path segment quoted, so that no key names a folder of its own choosing."""
+    """Where records of a partition lie: every path segment quoted, so that no key chooses a folder of its own."""
     return "/".join(_segment(p) for p in (source, *partition.split("/")))
 
 

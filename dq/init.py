@@ -183,17 +183,17 @@ def _format(reading: Reading) -> list[str]:
     if reading.format != "csv":
         return [f"format: {reading.format}"] if reading.format else []
     said: dict[str, Any] = {"delimiter": reading.delimiter, "quote": reading.quote, "encoding": reading.encoding}
-    said |= {"escape": reading.escape} if reading.escape else {}
+    said |= {"escape": reading.escape} if reading.escape not in (None, reading.quote) else {}
     said |= {"header": reading.header} if reading.header else {"header": False, "names": list(reading.names)}
     return ["csv: " + _flow({k: v for k, v in said.items() if v is not None})]
 
 
 def _column(column: ColumnProfile) -> str:
     rules: dict[str, Any] = {} if column.type.kind is Kind.NULL else {"type": str(column.type)}
-    missing = column.states.get("nulls", 0) + column.states.get("nans", 0)
-    if column.rows and not missing:
+    nans = column.states.get("nans", 0)
+    if column.present == column.rows > 0 and not nans:
         rules["required"] = True
-    if column.type.kind in NUMBERS and column.present > missing and column.states.get("negatives") == 0:
+    if column.type.kind in NUMBERS and column.present > nans and column.states.get("negatives") == 0:
         rules["min"] = 0
     rules |= _values(column)
     return f"  {_key(format_path(column.path))}: {_flow(rules)}"

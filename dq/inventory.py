@@ -1,4 +1,4 @@
-"""What lies in landing: partitions with their files, and strays that match no layout. Lists only; opens no data file."""
+"""What lies in landing: partitions with their files, and strays that match no layout. Lists, and opens nothing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 
 @dataclass(frozen=True, slots=True)
 class Landed:
-    """A partition as listed, not hashed yet. `fault`: it can only be quarantined; `waiting`: it is not ready, and why."""
+    """A partition as listed, not hashed yet. `fault`: it can only be quarantined; `waiting`: why it is not ready."""
 
     partition: Partition
     fault: str = ""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from dq.errors import SourceChanged
 from dq.inventory import identity
@@ -28,7 +29,7 @@ def promote(
     """
     target = f"{decision.source}/{decision.partition}"
     if not _holds(curated, target, partition):
-        staged = f".dq/staging/{decision.source}/{decision.partition}/{decision.digest[:16]}-{decision.run_id}"
+        staged = f".dq/staging/{decision.source}/{quote(decision.partition, safe='')}-{decision.digest[:16]}"
         stage(partition, curated, staged)
         curated.commit(staged, target, f".dq/superseded/{decision.source}/{decision.partition}/{revision - 1}-{now}")
     return history.publish(

@@ -136,13 +136,12 @@ class LocalStore:
                 for folder, _, _ in os.walk(source, topdown=False):
                     _sync_folder(Path(folder))
             _make_folder(goal.parent)
-            _make_folder(old.parent)
             self._swap(source, goal)
             _sync_folder(goal.parent)
             if source.exists():
+                _make_folder(old.parent)
                 os.rename(source, old)
                 _sync_folder(old.parent)
-            _sync_folder(source.parent)
         except OSError as error:
             if not source.exists():
                 raise PublishUnknown(

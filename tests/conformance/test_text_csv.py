@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import gc
 import gzip
 import io
 import os
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 
 from dq.engines.duckdb.connect import connect
 from dq.engines.duckdb.text import open_text
-from dq.errors import StoreError, SuiteError
+from dq.errors import EngineError, StoreError, SuiteError
 from dq.ir.data import DataFile, Reading
 from tests.conformance.opened import declare, files, kinds, landed, lines, opened, opened_files, rows, types
 
@@ -311,10 +312,29 @@ def test_faults_of_the_gate_are_raised(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.parametrize("name", ["csv", "ndjson"])
+def test_too_little_memory_is_no_fault_of_the_data(name: str, tmp_path: Path) -> None:
+    (file,) = landed(tmp_path, ('{"a":1}\n' if name == "ndjson" else "1,2\n") * 200_000)
+    with pytest.raises(EngineError, match="OutOfMemory"):
+        open_text(
+            [file], Reading(name, "\t", header=False, quote=""), memory_bytes=1_500_000, threads=1, temp=str(tmp_path)
+        )
+
+
+def test_nothing_is_left_behind_where_nobody_closes(tmp_path: Path) -> None:
+    (file,) = landed(tmp_path, PLAIN)
+    (tmp_path / "temp").mkdir()
+    dataset = open_text([file], Reading(delimiter=","), temp=str(tmp_path / "temp"))
+    assert len(list((tmp_path / "temp").iterdir())) == 1
+    del dataset
+    gc.collect()
+    assert list((tmp_path / "temp").iterdir()) == []
+
+
 CELLS = st.text(st.sampled_from("ab,;\"'\n é1."), max_size=6)
 
 
-@settings(deadline=None, derandomize=True, max_examples=40)
+@settings(deadline=None, derandomize=True, max_examples=25)
 @given(
     table=st.lists(st.tuples(CELLS, CELLS, CELLS), max_size=8),
     delimiter=st.sampled_from(",;\t|"),
@@ -341,7 +361,7 @@ def test_what_python_writes_is_read(
 LINES = st.sampled_from(["1,2", "3", "4,5,6", "", '7,"x\ny"', '8,"\n\n"', '9,"q"z', "a,b,c,d"])
 
 
-@settings(deadline=None, derandomize=True, max_examples=60)
+@settings(deadline=None, derandomize=True, max_examples=40)
 @given(parts=st.lists(LINES, max_size=14))
 def test_every_row_has_its_line_and_every_line_is_accounted_for(
     parts: list[str], tmp_path_factory: pytest.TempPathFactory

@@ -183,7 +183,7 @@ SCALARS = st.one_of(
 )
 
 
-@settings(deadline=None, derandomize=True, max_examples=40)
+@settings(deadline=None, derandomize=True, max_examples=25)
 @given(records=st.lists(st.fixed_dictionaries({}, optional=dict.fromkeys("abc", SCALARS)), min_size=1, max_size=6))
 def test_what_python_writes_is_read(records: list[dict[str, object]], tmp_path_factory: pytest.TempPathFactory) -> None:
     content = "".join(json.dumps(r) + "\n" for r in records)

@@ -155,7 +155,7 @@ NUMBERS = st.one_of(
 )
 
 
-@settings(deadline=None, derandomize=True, max_examples=60)
+@settings(deadline=None, derandomize=True, max_examples=40)
 @given(st.lists(NUMBERS, min_size=1, max_size=30))
 def test_a_number_is_exactly_the_one_that_is_written(texts: list[str]) -> None:
     texts = [t.replace("\0", "") for t in texts]

@@ -96,7 +96,7 @@ def _records(
             )
         else:
             _create_lines(connection, table, text, reading, temp, findings)
-    except duckdb.Error as error:
+    except duckdb.InvalidInputException as error:
         where = re.search(r"at byte \d+ in (?:record/value|line) \d+", str(error))
         message = f"{path} is malformed {'JSON' if not lines else 'text'}" + (f", {where[0]}" if where else "")
         findings.append(Finding("not_json", message, path))

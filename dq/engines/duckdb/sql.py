@@ -208,7 +208,9 @@ def _compare_numbers(op: e.Comparison, left: Sql, right: Sql) -> str:
             bound = f"{'floor' if op in ('<=', '>') else 'ceil'}({right.text})"
             compared = f"(CAST({left.text} AS HUGEINT) {op} CAST({bound} AS HUGEINT))"
             exact = f"({right.text} = {_whole(right)})"
-            return {"=": f"({compared} AND {exact})", "!=": f"({compared} OR NOT {exact})"}.get(op, compared)
+            if op in ("=", "!="):  # known only if both are: NULL AND FALSE would be FALSE
+                return _known(left, f"({compared} AND {exact})" if op == "=" else f"({compared} OR NOT {exact})")
+            return compared
         return _compare_rounded(op, left, right)
     if left.kind is Kind.DECIMAL and right.kind is Kind.DECIMAL:
         if _common(left, right):

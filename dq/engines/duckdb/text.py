@@ -7,7 +7,9 @@ or there is a finding.
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
+import weakref
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -19,7 +21,7 @@ from dq.engines.duckdb.connect import connect, literal, literals
 from dq.engines.duckdb.landed import Text, discard, land, peek
 from dq.engines.duckdb.sniff import DELIMITERS, looks_like_data, propose, record, records
 from dq.engines.duckdb.table import Names, Part, Table
-from dq.errors import SuiteError
+from dq.errors import EngineError, SuiteError
 from dq.ir.data import DataFile, Finding, Reading
 
 if TYPE_CHECKING:
@@ -54,21 +56,31 @@ def open_text(
     """Parse CSV (`reading.format` csv or None) or JSON (json, ndjson) files, which are local.
 
     Copies and spilled tables go below `temp`. A `connection` that is handed in must be allowed to read the files and
-    `temp`, and stays open. A delimiter of None is guessed from the first file. Raises SuiteError for an encoding,
-    format or zone that does not exist, StoreError where a file cannot be opened; a fault of the data is a finding.
+    `temp`, and stays open. A delimiter of None is guessed from the first file. A fault of the data is a finding.
+
+    Raises SuiteError for an encoding, format or zone that does not exist, StoreError where a file cannot be opened,
+    EngineError where memory or disk do not suffice.
     """
+    own = connection is None
     with ExitStack() as stack:
         if connection is None:
-            temp = stack.enter_context(tempfile.TemporaryDirectory(prefix="dq-", dir=temp, ignore_cleanup_errors=True))
+            temp = tempfile.mkdtemp(prefix="dq-", dir=temp)
+            stack.callback(shutil.rmtree, temp, ignore_errors=True)
             locations = [f.location for f in files]
             connection = connect(locations, threads=threads, memory_bytes=memory_bytes, temp=temp)
             stack.callback(connection.close)
         _check_zones(connection, reading)
         opener = ndjson.open_json if reading.format in ("json", "ndjson") else _open_csv
-        dataset = opener(connection, files, reading, temp)
+        try:
+            dataset = opener(connection, files, reading, temp)
+        except (duckdb.Error, OSError) as error:
+            raise EngineError(f"reading text: {type(error).__name__}") from error
         stack.callback(dataset.close)
         dataset.bytes = sum(f.bytes for f in files)
-        dataset.close = stack.pop_all().close
+        kept = stack.pop_all()
+        if own:  # also where nobody closes the dataset
+            weakref.finalize(kept, shutil.rmtree, temp, ignore_errors=True)
+        dataset.close = kept.close
         return dataset
 
 
@@ -209,9 +221,9 @@ def _load(table: Table, sheet: _Sheet, reading: Reading, temp: str) -> list[Find
             part.newline = clean.newline
             _drop(table, rejects)
             table.insert(part, texts, _source(text.path, sheet, reading, rejects))
-    except duckdb.Error as error:
+    except duckdb.InvalidInputException:
         _drop(table, rejects)
-        return [Finding("unreadable", f"{text.file.path}: {type(error).__name__} while parsing", text.file.path)]
+        return [Finding("unreadable", f"{text.file.path}: the parser gave up", text.file.path)]
     part.offset = sheet.before + 1 - part.start
     rejected: list[tuple[Any, ...]] = []
     if text.lines != sheet.before + part.rows:

@@ -6,7 +6,7 @@ Source: parquet.thrift of Apache Parquet; the numbers in comments and lookups ar
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Context, Decimal
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -72,7 +72,7 @@ def row_groups_fit(footer: Struct, end: int) -> bool:
         for chunk in group[1]:
             meta = chunk[3]
             start = min(meta[9], meta.get(11) or meta[9])  # data page, dictionary page
-            if start < 4 or meta[7] < 0 or start + meta[7] > end:
+            if meta[5] and (start < 4 or meta[7] < 0 or start + meta[7] > end):
                 return False
     return bool(sum(group[3] for group in footer[4]) == footer[3])
 
@@ -108,8 +108,9 @@ def merge(
         total = Range()
         for file in files:
             own = file.schema.find(path)
-            total.absorb(file.ranges.get(path, Range(nulls=file.rows)))
-            total.known = total.known and (own is None or _comparable(own, schema.find(path)))
+            here = file.ranges.get(path, Range(nulls=file.rows))
+            comparable = own is None or _comparable(own, schema.find(path))
+            total.absorb(here if comparable else replace(here, low=None, high=None, known=False))
         told = total.known and total.low is not None
         low, high = (total.low, total.high) if told else (None, None)
         found[path] = ColumnFooter(total.nulls, low, high, total.bytes)

@@ -111,10 +111,9 @@ def _number(left: Type, right: Type) -> Type:
     if {left.kind, right.kind} <= INTEGERS:
         (low, high), (lowest, highest) = integer_range(left.kind), integer_range(right.kind)
         low, high = min(low, lowest), max(high, highest)
-        for kind in (k for k in Kind if k in INTEGERS):
-            if integer_range(kind)[0] <= low and high <= integer_range(kind)[1]:
-                return Type(kind)
-        return Type(Kind.DECIMAL, precision=20, scale=0)
+        holding = [k for k in INTEGERS if integer_range(k)[0] <= low and high <= integer_range(k)[1]]
+        narrow = min(holding, key=lambda k: (integer_range(k)[1] - integer_range(k)[0], k), default=None)
+        return Type(narrow) if narrow else Type(Kind.DECIMAL, precision=20, scale=0)
     (whole, scale), (wholes, scales) = _digits(left), _digits(right)
     whole, scale = max(whole, wholes), max(scale, scales)
     return Type(Kind.DECIMAL, precision=whole + scale, scale=scale) if whole + scale <= _DIGITS else Type(Kind.DOUBLE)

@@ -44,19 +44,24 @@ if TYPE_CHECKING:
 
 _SLOTS = 2**18  # hash slots of many keys, of which the fullest are counted key by key
 _FULLEST = 1_024
-_HELD_ROWS = 250_000  # above, one streamed query per key beats one query for all
 
 
 class Polars:
-    """Exact in everything but ApproxDistinct. Keys are held in memory: nothing spills."""
+    """Exact in everything but ApproxDistinct and, of many keys, TopValues. Keys are held in memory: nothing spills.
+
+    Up to `held_rows` the columns are held too, and one query answers for all; above, they are streamed key by key.
+    """
 
     name = "polars"
+
+    def __init__(self, *, held_rows: int = 250_000) -> None:
+        self._held_rows = held_rows
 
     def run(self, dataset: Dataset, aggregates: Sequence[Aggregate]) -> Mapping[Aggregate, Any]:
         if not dataset.readable:
             raise EngineError("polars: there is nothing to read")
         try:
-            return _Run(dataset).states(aggregates)
+            return _Run(dataset, self._held_rows).states(aggregates)
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, pa.ArrowException, OSError) as error:
             # NOTE: the engine's own text may quote data. A panic derives from BaseException.
             raise _fault(dataset, error) from error
@@ -77,10 +82,10 @@ def _fault(dataset: Dataset, error: BaseException) -> Exception:
 
 
 class _Run:
-    def __init__(self, dataset: Dataset) -> None:
+    def __init__(self, dataset: Dataset, held_rows: int) -> None:
         self.dataset = dataset
         self.schema = dataset.schema
-        self.held = dataset.rows is not None and dataset.rows <= _HELD_ROWS
+        self.held = dataset.rows is not None and dataset.rows <= held_rows
 
     def states(self, aggregates: Sequence[Aggregate]) -> dict[Aggregate, Any]:
         keyed = (a.Tally, a.TopValues, a.ApproxDistinct)
@@ -204,11 +209,14 @@ def _question(asked: Aggregate, schema: Schema) -> Question:
 
 def _counts(asked: a.Tally | a.TopValues, schema: Schema) -> Question:
     node = scoped(asked.key if isinstance(asked, a.Tally) else asked.arg, asked.where, schema)
-    counted = output(node.expr, node.type).alias("k").drop_nulls().value_counts(name="n")
-    if isinstance(asked, a.TopValues):
-        counted = counted.sort_by(counted.struct.field("n"), descending=True).head(asked.limit + 1)
-    elif asked.cap is not None:
-        counted = counted.head(asked.cap + 1)
+    values = output(node.expr, node.type).alias("k").drop_nulls()
+    counted = values.value_counts(name="n", sort=isinstance(asked, a.TopValues))
+    if isinstance(asked, a.TopValues) and node.kind not in NESTED:  # ties by value, not by chance
+        runs = values.sort().rle()
+        ordered = runs.sort_by(runs.struct.field("len"), descending=True, maintain_order=True)
+        counted = pl.struct(ordered.struct.field("value"), ordered.struct.field("len"))
+    most = asked.cap if isinstance(asked, a.Tally) else asked.limit
+    counted = counted if most is None else counted.head(most + 1)
     return Question((counted.implode(),), lambda v: _state(asked, (c.values() for c in v[0]), node))
 
 

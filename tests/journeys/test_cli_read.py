@@ -1,0 +1,93 @@
+"""Commands that read and move nothing: validate, profile, diff."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from tests.journeys.conftest import Ran
+
+Dq = Callable[..., Ran]
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    frame = pl.DataFrame({"id": range(1500), "label": ["<=50K", ">50K", "<=50K"] * 500})
+    frame.write_csv("train.csv", separator=";")
+    frame.with_columns(label=pl.col("label") + ".").write_csv("test.csv", separator=";")
+    (tmp_path / "parts").mkdir()
+    frame.head(700).write_parquet("parts/a.parquet")
+    frame.tail(800).write_parquet("parts/b.parquet")
+    Path("good.yaml").write_text('source: adult\ncolumns:\n  id: {unique: true}\nchecks: [{row_count: "= 1500"}]\n')
+    Path("bad.yaml").write_text('source: adult\ncolumns:\n  label: {allowed: ["<=50K"]}\n')
+    return tmp_path
+
+
+def test_several_files_are_one_data_set(place: Path, dq: Dq) -> None:
+    for data in (["parts"], ["parts/*.parquet"], ["parts/a.parquet", "parts/b.parquet"]):
+        ran = dq("validate", *data, "--suite", "good.yaml", "--json")
+        (document,) = ran.documents
+        assert (ran.code, document["rows"], len(document["files"])) == (0, 1500, 2)
+    assert not (place / "_dq").exists()
+
+
+def test_several_suites_are_several_documents(place: Path, dq: Dq) -> None:
+    ran = dq("validate", "train.csv", "--suite", "good.yaml", "--suite", "bad.yaml", "--json")
+    assert ran.code == 1
+    assert [d["success"] for d in ran.documents] == [True, False]
+    assert dq("validate", "train.csv", "--suite", "good.yaml").out.startswith("PROMOTE adult train.csv: 1,500 rows, ")
+
+
+def test_a_warning_does_not_fail(place: Path, dq: Dq) -> None:
+    Path("bad.yaml").write_text('source: adult\ncolumns:\n  label: {allowed: {value: ["<=50K"], severity: warn}}\n')
+    ran = dq("validate", "train.csv", "--suite", "bad.yaml")
+    assert ran.code == 0
+    assert "label.allowed  warning: 500 rows (33 %, allowed 0) not one of" in ran.out
+
+
+def test_a_profile_is_a_table_or_a_document(place: Path, dq: Dq) -> None:
+    ran = dq("profile", "train.csv")
+    assert ran.code == 0
+    assert ran.out.splitlines()[:2] == [
+        "data train.csv: 1,500 rows, 2 columns",
+        "COLUMN  TYPE    COMPLETE  DISTINCT    MIN   MEAN    MAX  MOST FREQUENT",
+    ]
+    assert "keys: id" in ran.out.splitlines()
+    assert ran.err == "dq: read as csv, delimiter ';', quote '\"', utf-8\n"
+    (document,) = dq("profile", "parts", "--json", "--depth", "core").documents
+    assert (document["schema"], document["rows"], document["files"]) == ("dq.profile/1", 1500, 2)
+    assert document["duplicate_rows"] is None
+
+
+def test_a_profile_tells_what_it_could_not_read(place: Path, dq: Dq) -> None:
+    (place / "parts" / "c.parquet").write_bytes(b"PAR1 torn")
+    ran = dq("profile", "parts")
+    assert (ran.code, ran.out.splitlines()[0]) == (0, "data parts: 1,500 rows, 2 columns")
+    assert ran.err.startswith("dq: c.parquet: truncated: ")
+    ran = dq("profile", "parts/c.parquet")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("dq: c.parquet: truncated: ")
+
+
+def test_a_difference_decides_the_exit_code(place: Path, dq: Dq) -> None:
+    ran = dq("diff", "train.csv", "test.csv", "--json")
+    (document,) = ran.documents
+    assert (ran.code, document["success"]) == (1, False)
+    assert (document["differences"][0]["column"], document["differences"][0]["kind"]) == ("label", "relabelled")
+    assert dq("diff", "train.csv", "test.csv").out.splitlines()[1].startswith("  fail  label  ")
+    same = dq("diff", "train.csv", "parts")
+    assert same.code == 0
+    assert same.out == "A train.csv (1,500 rows), B parts (1,500 rows): no difference that matters\n"
+
+
+def test_json_goes_to_stdout_and_everything_else_to_stderr(place: Path, dq: Dq) -> None:
+    (place / "parts" / "c.parquet").write_bytes(b"PAR1 torn")
+    ran = dq("profile", "parts", "--json")
+    assert ran.out.count("\n") == 1
+    assert json.loads(ran.out)["rows"] == 1500
+    assert ran.err

@@ -1,0 +1,195 @@
+"""The first minutes: `dq demo` shows what the gate does, `dq init` writes contracts that hold for the newest data."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from shutil import copy2
+
+import polars as pl
+import pytest
+
+from dq import api
+from dq.dialects.contract import load
+from dq.init import layout_of
+from tests.journeys.conftest import Ran
+from tests.journeys.real import ROOT
+from tests.journeys.test_cli_gate import command
+
+Dq = Callable[..., Ran]
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str], int]:
+    folder = tmp_path_factory.mktemp("demo")
+    ran = command("demo", at=folder)
+    assert ran.stderr == ""
+    return folder / "_demo", ran.stdout.splitlines(), ran.returncode
+
+
+def test_the_demo_tells_what_was_withheld_and_why(shown: tuple[Path, list[str], int]) -> None:
+    root, lines, code = shown
+    assert code == 0
+    assert "QUARANTINE jhu 04-01-2020.csv.gz" in lines
+    assert any("256 rows, 89 % below the previous 2,434" in line for line in lines)
+    assert "101 partitions: 95 promoted, 6 quarantined; 121,614 rows" in lines
+    assert lines[-1].strip().startswith("dq accept jhu ")
+    assert len(list((root / "curated" / "jhu").iterdir())) == 95
+    assert len(list((root / "quarantine").rglob("quarantine.json"))) == 6
+
+
+def test_the_demo_again_does_nothing_new(shown: tuple[Path, list[str], int], dq: Dq) -> None:
+    before = sorted(shown[0].rglob("*"))
+    ran = dq("demo", shown[0])
+    assert (ran.code, ran.out.splitlines()[0]) == (0, "nothing new: every partition is decided")
+    assert sorted(shown[0].rglob("*")) == before
+
+
+def test_what_the_demo_says_comes_next_works(shown: tuple[Path, list[str], int], dq: Dq) -> None:
+    steps = [line.replace("next: cd", "cd").strip() for line in shown[1][-3:]]
+    assert steps[0].endswith("&& dq status")
+    assert dq("status", at=shown[0]).out.splitlines()[1].split()[:4] == ["jhu", "95", "6", "0"]
+    assert dq(*steps[1].split()[1:]).code == 0
+
+
+def test_the_demo_never_mixes_with_other_files(tmp_path: Path, dq: Dq) -> None:
+    (tmp_path / "mine.txt").write_text("x")
+    ran = dq("demo", tmp_path)
+    assert (ran.code, ran.out) == (2, "")
+    assert list(tmp_path.iterdir()) == [tmp_path / "mine.txt"]
+    assert dq("demo", tmp_path / "mine.txt").code == 2
+
+
+@pytest.mark.parametrize(
+    ("paths", "layout"),
+    [
+        (["04-01-2020.csv.gz", "04-13-2020.csv.gz"], "{date:%m-%d-%Y}.csv.gz"),
+        (["01-04-2020.csv", "13-04-2020.csv", "30-04-2020.csv"], "{date:%d-%m-%Y}.csv"),
+        (["01-02-2020.csv"], "{date:%m-%d-%Y}.csv"),
+        (["sales_2020-04-01_v1.json"], "sales_{date:%Y-%m-%d}_v1.json"),
+        (["s20200401.csv", "s20200402.csv"], "s{date:%Y%m%d}.csv"),
+        (["trips_2019-01.csv", "trips_2019-02.csv"], "trips_{month:%Y-%m}.csv"),
+        (["dt=2026-01-01/region=eu/a.parquet"], "dt={date:%Y-%m-%d}/region={str}"),
+        (["dt=20260101/hour=03/a.parquet", "dt=20260101/hour=23/a.parquet"], "dt={date:%Y%m%d}/hour={hour}"),
+        (["year=2026/month=01/day=02/a.parquet"], "year={year}/month={month}/day={day}"),
+        (["batch=17/a.parquet", "batch=9/b.parquet"], "batch={int}"),
+        (["2026/01/02/part-0.json", "2026/01/03/part-0.json"], "{year}/{month}/{day}"),
+        (["2026-01-02/a.csv", "2026-01-03/b.csv"], "{date:%Y-%m-%d}"),
+        (["zones.csv", "rates.csv"], None),
+        (["zones.csv", "rates.csv", "x_2020-01-01.csv"], None),
+        (["123456789.csv", "2020-13-45.csv"], None),
+        (["{2020-01-01}.csv"], None),
+    ],
+)
+def test_layouts_are_seen_in_paths(paths: list[str], layout: str | None) -> None:
+    assert layout_of(paths) == layout
+
+
+@pytest.fixture
+def land(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "land").mkdir()
+    return tmp_path / "land"
+
+
+def trips(folder: Path, day: int, **columns: object) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    frame = pl.DataFrame({
+        "trip id": range(200), "fare": [1.5, None] * 100, "pay": ["cash", "card"] * 100, "yes": [True, False] * 100,
+        "a.b": ["x"] * 200, "mail": [f"u{i}@example.com" for i in range(200)], "none": [None] * 200,
+        "delta": [-1, 1] * 100, "at": [dt.datetime(2026, 3, day)] * 200, "price": [Decimal("1.00")] * 200, **columns,
+    }, schema_overrides={"price": pl.Decimal(9, 2)})  # fmt: skip
+    frame.write_parquet(folder / "part-0.parquet")
+
+
+def test_sources_get_contracts_that_hold_for_the_newest_data(land: Path, dq: Dq) -> None:
+    for day in (1, 2, 3, 4, 5):
+        trips(land / "trips" / f"dt=2026-03-0{day}", day)
+    trips(land / "trips" / "dt=2026-02-28", 1, old=["x"] * 200)
+    (land / "jhu").mkdir()
+    for day in ("04-01-2020", "04-02-2020", "04-03-2020", "04-04-2020"):
+        copy2(ROOT / "dq" / "demo" / "landing" / "jhu" / f"{day}.csv.gz", land / "jhu")
+    (land / "vendor" / "acme data").mkdir(parents=True)
+    (land / "vendor" / "acme data" / "zones.csv").write_text("id;name\n1;Z\u00fcrich\n2;Gen\u00e8ve\n")
+    (land / "README.md").write_text("not data")
+    ran = dq("init", "land")
+    assert ran.code == 0
+    assert ran.out.splitlines()[:-1] == [f"wrote {f}" for f in ("dq.toml", *WRITTEN)]
+    assert "trips: 6 partitions, layout dt={date:%Y-%m-%d}; reading the newest 3 (" in ran.err
+    assert Path("suites/trips.yaml").read_text().split("columns:\n")[1] == TRIPS
+    assert 'csv: {delimiter: ";", quote: "\\"", encoding: "utf-8", header: true}' in Path(WRITTEN[2]).read_text()
+    for file in WRITTEN:
+        load(Path(file).read_text(), file)
+    verdicts = {(d["source"], d["partition"]): d for d in dq("gate", "--json").documents}
+    newest = [("trips", "dt=2026-03-05"), ("jhu", "04-04-2020.csv.gz"), ("acme_data", "zones.csv")]
+    assert {k: verdicts[k]["reasons"] for k in newest} == {k: [] for k in newest}
+    assert len(verdicts) == 11
+
+
+WRITTEN = ("suites/jhu.yaml", "suites/trips.yaml", "suites/acme_data.yaml")
+TRIPS = """\
+  "trip id": {type: int64, required: true, min: 0}
+  fare: {type: double, min: 0}
+  pay: {type: string, required: true, allowed: {value: [card, cash], severity: warn}}
+  "yes": {type: bool, required: true}
+  "`a.b`": {type: string, required: true, allowed: {value: [x], severity: warn}}
+  mail: {type: string, required: true, pii: true}
+  none: {}
+  delta: {type: int64, required: true}
+  at: {type: "timestamp(us)", required: true}
+  price: {type: "decimal(9,2)", required: true, min: 0}
+checks:
+  - {row_count: ">= 50% of previous"}
+"""
+
+
+def test_a_folder_can_be_the_source_itself(land: Path, dq: Dq) -> None:
+    for day in (1, 2):
+        trips(land / f"dt=2026-03-0{day}", day, id=range(day, 200 + day))
+    assert dq("init", land).code == 0
+    assert dq("gate", "land", "--json").code == 0
+    assert len(dq("ls", "land").out.splitlines()) == 2
+
+
+def test_nothing_is_ever_overwritten(land: Path, dq: Dq) -> None:
+    trips(land / "trips" / "dt=2026-03-01", 1)
+    Path("suites").mkdir()
+    Path("suites/trips.yaml").write_text("source: trips\n")
+    ran = dq("init", "land")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == "dq: suites/trips.yaml: already there and not overwritten; nothing is written\n"
+    assert Path("suites/trips.yaml").read_text() == "source: trips\n"
+    assert not Path("dq.toml").exists()
+
+
+def test_nothing_is_written_where_data_lands(land: Path, dq: Dq) -> None:
+    trips(land / "trips" / "dt=2026-03-01", 1)
+    ran = dq("init", ".", at=land / "trips")
+    assert ran.code == 2
+    assert "is where trips lands; run dq init in another folder" in ran.err
+    assert [p.name for p in (land / "trips").iterdir()] == ["dt=2026-03-01"]
+
+
+def test_what_cannot_be_read_gets_no_contract(land: Path, dq: Dq) -> None:
+    trips(land / "trips" / "dt=2026-03-01", 1)
+    (land / "torn").mkdir()
+    (land / "torn" / "2026-03-01.parquet").write_bytes(b"PAR1 torn")
+    ran = dq("init", "land")
+    assert ran.code == 0
+    assert "dq: torn: no contract: 2026-03-01.parquet: truncated" in ran.err
+    assert [p.name for p in Path("suites").iterdir()] == ["trips.yaml"]
+
+
+def test_folders_without_data_are_usage(land: Path, dq: Dq) -> None:
+    (land / "README.md").write_text("not data")
+    assert dq("init", "land").err == "dq: land: no data files in a known format below it\n"
+    assert dq("init", "nowhere") == Ran(2, "", "dq: nowhere: no such folder\n")
+
+
+def test_names_of_sources_are_distinct_and_plain(land: Path) -> None:
+    for folder in ("a/x", "b/x", "b/.hidden", "caf\u00e9"):
+        trips(land / folder / "dt=2026-03-01", 1)
+    found, landing = api.drafts("land")
+    assert ({d.source: d.folder for d in found}, landing) == ({"x": "a/x", "b_x": "b/x", "caf_": "caf\u00e9"}, "land")
