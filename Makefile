@@ -1,6 +1,7 @@
 # Everything from nothing: Python 3.11+, make and a package index.
 PYTHON ?= python3
 VENV   ?= .venv
+DEMO   ?= _demo
 BIN    := $(VENV)/bin
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -8,7 +9,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .PHONY: demo test lint bench soak clean
 
 demo: $(VENV)/.core       ## gate a hundred real landings
-	$(BIN)/dq demo _demo
+	$(BIN)/dq demo $(DEMO)
 
 test: $(VENV)/.test       ## all tests, under 8 minutes on 2 cores
 	$(BIN)/pytest -q -n 2 --dist loadfile

@@ -52,19 +52,40 @@ def agree(dataset: Dataset, aggregates: list[a.Aggregate]) -> dict[a.Aggregate, 
 
 
 TYPES = [
-    (pa.bool_(), True, "bool"), (pa.int8(), -1, "int8"), (pa.uint64(), 2**64 - 1, "uint64"), (pa.float16(), 1.5, "float"),
-    (pa.float32(), 1.5, "float"), (pa.float64(), 1.5, "double"), (pa.decimal128(10, 2), Decimal("1.50"), "decimal(10,2)"),
-    (pa.decimal256(38, 4), Decimal("1.5000"), "decimal(38,4)"), (pa.string(), "a", "string"), (pa.large_string(), "a", "string"),
-    (pa.string_view(), "a", "string"), (pa.dictionary(pa.int8(), pa.string()), "a", "string"), (pa.binary(), b"a", "binary"),
-    (pa.binary(2), b"ab", "binary"), (pa.uuid(), b"\x00" * 15 + b"\x05", "uuid"), (pa.json_(), "{}", "json"),
-    (pa.date32(), date(2020, 1, 2), "date"), (pa.time64("us"), time(1, 2, 3), "time"), (pa.time32("ms"), time(1, 2, 3), "time"),
-    (pa.timestamp("ms"), datetime(2020, 1, 2), "timestamp(ms)"), (pa.timestamp("ns"), datetime(2020, 1, 2), "timestamp(ns)"),
+    (pa.bool_(), True, "bool"),
+    (pa.int8(), -1, "int8"),
+    (pa.uint64(), 2**64 - 1, "uint64"),
+    (pa.float16(), 1.5, "float"),
+    (pa.float32(), 1.5, "float"),
+    (pa.float64(), 1.5, "double"),
+    (pa.decimal128(10, 2), Decimal("1.50"), "decimal(10,2)"),
+    (pa.decimal256(38, 4), Decimal("1.5000"), "decimal(38,4)"),
+    (pa.string(), "a", "string"),
+    (pa.large_string(), "a", "string"),
+    (pa.string_view(), "a", "string"),
+    (pa.dictionary(pa.int8(), pa.string()), "a", "string"),
+    (pa.binary(), b"a", "binary"),
+    (pa.binary(2), b"ab", "binary"),
+    (pa.uuid(), b"\x00" * 15 + b"\x05", "uuid"),
+    (pa.json_(), "{}", "json"),
+    (pa.date32(), date(2020, 1, 2), "date"),
+    (pa.time64("us"), time(1, 2, 3), "time"),
+    (pa.time32("ms"), time(1, 2, 3), "time"),
+    (pa.timestamp("ms"), datetime(2020, 1, 2), "timestamp(ms)"),
+    (pa.timestamp("ns"), datetime(2020, 1, 2), "timestamp(ns)"),
     (pa.timestamp("us", "UTC"), datetime(2020, 1, 2, tzinfo=UTC), "timestamp(us, UTC)"),
-    (pa.duration("us"), timedelta(hours=1), "duration"), (pa.list_(pa.int64()), [1], "list(int64)"),
-    (pa.large_list(pa.string()), ["a"], "list(string)"), (pa.list_(pa.int64(), 2), [1, 2], "list(int64)"),
-    (pa.struct([("a", pa.int64()), ("b", pa.list_(pa.string()))]), {"a": 1, "b": ["x"]}, "struct(a: int64, b: list(string))"),
-    (pa.map_(pa.string(), pa.int64()), [("k", 1)], "map(string, int64)"), (pa.null(), None, "null"),
-]  # fmt: skip
+    (pa.duration("us"), timedelta(hours=1), "duration"),
+    (pa.list_(pa.int64()), [1], "list(int64)"),
+    (pa.large_list(pa.string()), ["a"], "list(string)"),
+    (pa.list_(pa.int64(), 2), [1, 2], "list(int64)"),
+    (
+        pa.struct([("a", pa.int64()), ("b", pa.list_(pa.string()))]),
+        {"a": 1, "b": ["x"]},
+        "struct(a: int64, b: list(string))",
+    ),
+    (pa.map_(pa.string(), pa.int64()), [("k", 1)], "map(string, int64)"),
+    (pa.null(), None, "null"),
+]
 
 
 @pytest.mark.parametrize(("landed", "value", "name"), TYPES, ids=lambda v: str(v) if isinstance(v, pa.DataType) else "")
@@ -84,15 +105,18 @@ def test_a_type_nobody_reads_is_found_and_the_rest_is_read(tmp_path: Path) -> No
     wide = written(tmp_path, "wide.parquet", pa.table({"n": [2], "w": pa.array([Decimal(1)], pa.decimal256(50, 2))}))
     dataset = open_parquet([data_file(path), wide], Reading())
     assert [(f.kind, f.file) for f in dataset.findings] == [
-        ("unsupported_type", "interval.parquet"), ("unsupported_type", "wide.parquet"),
-    ]  # fmt: skip
+        ("unsupported_type", "interval.parquet"),
+        ("unsupported_type", "wide.parquet"),
+    ]
     assert dataset.schema.names == ("n",)
     total = a.Sum(Col(("n",)))
     assert agree(dataset, [total])[total] == 3
 
 
 def broken(folder: Path) -> dict[str, bytes]:
-    good = written(folder, "good.parquet", pa.table({"a": list(range(1000)), "b": ["x" * 9] * 1000}), compression="zstd")
+    good = written(
+        folder, "good.parquet", pa.table({"a": list(range(1000)), "b": ["x" * 9] * 1000}), compression="zstd"
+    )
     whole = Path(good.location).read_bytes()
     size = int.from_bytes(whole[-8:-4], "little")
     twice = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"])
@@ -190,8 +214,11 @@ def test_positions_count_in_each_file_over_row_groups(tmp_path: Path) -> None:
     rows = a.FirstRows(None, (("n",),), 9)
     states = agree(open_parquet(files, Reading()), [rows])
     assert [(r.file, r.row, r.values[0]) for r in states[rows]][5:] == [  # type: ignore[attr-defined]
-        ("0.parquet", 6, 5), ("0.parquet", 7, 6), ("1.parquet", 1, 7), ("1.parquet", 2, 8),
-    ]  # fmt: skip
+        ("0.parquet", 6, 5),
+        ("0.parquet", 7, 6),
+        ("1.parquet", 1, 7),
+        ("1.parquet", 2, 8),
+    ]
 
 
 def test_an_alias_stands_in_for_its_column_and_the_column_wins(tmp_path: Path) -> None:
@@ -205,17 +232,33 @@ def test_an_alias_stands_in_for_its_column_and_the_column_wins(tmp_path: Path) -
 
 
 def test_path_keys_are_columns_unless_the_files_have_them(tmp_path: Path) -> None:
-    keys = (("dt", date(2026, 11, 20)), ("n", 7), ("region", "eu"), ("at", datetime(2026, 1, 1, tzinfo=UTC)), ("none", None))
+    keys = (
+        ("dt", date(2026, 11, 20)),
+        ("n", 7),
+        ("region", "eu"),
+        ("at", datetime(2026, 1, 1, tzinfo=UTC)),
+        ("none", None),
+    )
     dataset = opened(tmp_path, pa.table({"n": [1, 2]}), reading=Reading(keys=keys))
     assert [(f.name, str(f.type)) for f in dataset.schema.fields] == [
-        ("n", "int64"), ("dt", "date"), ("region", "string"), ("at", "timestamp(us, UTC)"), ("none", "null"),
-    ]  # fmt: skip
+        ("n", "int64"),
+        ("dt", "date"),
+        ("region", "string"),
+        ("at", "timestamp(us, UTC)"),
+        ("none", "null"),
+    ]
     assert dataset.keys == keys
     day, region, at = (Col((n,)) for n in ("dt", "region", "at"))
-    states = agree(dataset, [a.Max(day), a.Tally(region), a.Min(at), a.Sum(Col(("n",))), a.Count(IsNull(Col(("none",))))])
+    states = agree(
+        dataset, [a.Max(day), a.Tally(region), a.Min(at), a.Sum(Col(("n",))), a.Count(IsNull(Col(("none",))))]
+    )
     assert list(states.values()) == [
-        date(2026, 11, 20), a.TallyState((("eu", 2),)), datetime(2026, 1, 1, tzinfo=UTC), 3, 2,
-    ]  # fmt: skip
+        date(2026, 11, 20),
+        a.TallyState((("eu", 2),)),
+        datetime(2026, 1, 1, tzinfo=UTC),
+        3,
+        2,
+    ]
 
 
 def test_files_that_differ_are_parts_under_one_schema(tmp_path: Path) -> None:
@@ -224,8 +267,11 @@ def test_files_that_differ_are_parts_under_one_schema(tmp_path: Path) -> None:
     second = pa.table({"x": [True], "n": pa.array([2**40], pa.int64()), "t": ["late"]})
     dataset = opened(tmp_path, first, first, second)
     assert [(f.name, str(f.type)) for f in dataset.schema.fields] == [
-        ("n", "int64"), ("s", "string"), ("t", "string"), ("x", "bool"),
-    ]  # fmt: skip
+        ("n", "int64"),
+        ("s", "string"),
+        ("t", "string"),
+        ("x", "bool"),
+    ]
     assert [len(p.files) for p in dataset.parts] == [2, 1]
     assert str(dict(dataset.file_schemas)["part-2.parquet"].find(("t",))) == "string"
     n, s, t, x = (Col((c,)) for c in "nstx")
@@ -241,12 +287,22 @@ def test_nested_beside_something_else_is_left_out_of_its_file(tmp_path: Path) ->
 
 
 UNIONS = [
-    ("int8", "int64", "int64"), ("int8", "uint8", "int16"), ("int64", "uint64", "decimal(20,0)"), ("uint8", "uint32", "uint32"),
-    ("int64", "float", "double"), ("decimal(10,2)", "int32", "decimal(12,2)"), ("decimal(38,0)", "decimal(38,9)", "double"),
-    ("date", "timestamp(ms)", "timestamp(us)"), ("timestamp(ns)", "timestamp(us)", "timestamp(us)"),
-    ("timestamp(us)", "timestamp(us, Asia/Tokyo)", "timestamp(us, UTC)"), ("bool", "int8", "string"), ("uuid", "string", "string"),
-    ("list(int8)", "list(int64)", "list(int64)"), ("list(int8)", "int8", "None"), ("struct(a: int8)", "struct(a: int16)", "None"),
-]  # fmt: skip
+    ("int8", "int64", "int64"),
+    ("int8", "uint8", "int16"),
+    ("int64", "uint64", "decimal(20,0)"),
+    ("uint8", "uint32", "uint32"),
+    ("int64", "float", "double"),
+    ("decimal(10,2)", "int32", "decimal(12,2)"),
+    ("decimal(38,0)", "decimal(38,9)", "double"),
+    ("date", "timestamp(ms)", "timestamp(us)"),
+    ("timestamp(ns)", "timestamp(us)", "timestamp(us)"),
+    ("timestamp(us)", "timestamp(us, Asia/Tokyo)", "timestamp(us, UTC)"),
+    ("bool", "int8", "string"),
+    ("uuid", "string", "string"),
+    ("list(int8)", "list(int64)", "list(int64)"),
+    ("list(int8)", "int8", "None"),
+    ("struct(a: int8)", "struct(a: int16)", "None"),
+]
 
 
 @pytest.mark.parametrize(("left", "right", "both"), UNIONS)

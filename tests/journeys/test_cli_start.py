@@ -107,7 +107,7 @@ def trips(folder: Path, day: int, **columns: object) -> None:
 def test_sources_get_contracts_that_hold_for_the_newest_data(land: Path, dq: Dq) -> None:
     for day in (1, 2, 3, 4, 5):
         trips(land / "trips" / f"dt=2026-03-0{day}", day)
-    trips(land / "trips" / "dt=2026-02-28", 1, old=["x"] * 200)
+    trips(land / "trips" / "dt=2026-02-28", 1, delta=[3] * 200)
     (land / "jhu").mkdir()
     for day in ("04-01-2020", "04-02-2020", "04-03-2020", "04-04-2020"):
         copy2(ROOT / "dq" / "demo" / "landing" / "jhu" / f"{day}.csv.gz", land / "jhu")
@@ -143,6 +143,15 @@ TRIPS = """\
 checks:
   - {row_count: ">= 50% of previous"}
 """
+
+
+def test_a_change_of_layout_is_the_newest_ones(land: Path, dq: Dq) -> None:
+    trips(land / "trips" / "dt=2026-03-01", 1, old=["x"] * 200, delta=[0] * 200)
+    trips(land / "trips" / "dt=2026-03-02", 2)
+    assert dq("init", "land").code == 0
+    text = Path("suites/trips.yaml").read_text()
+    assert text.startswith("# Written by dq init from 1 partition with 200 rows")
+    assert text.split("columns:\n")[1] == TRIPS
 
 
 def test_a_folder_can_be_the_source_itself(land: Path, dq: Dq) -> None:

@@ -1,0 +1,91 @@
+"""Every command of the README, as written, in a folder like a new user's."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from tests.journeys.real import ROOT
+
+BIN = Path(sys.executable).parent
+TEXT = (ROOT / "README.md").read_text()
+COMMANDS = [
+    line.split("  #")[0].strip()
+    for block in re.findall(r"```\n(.*?)```", TEXT, re.S)
+    for line in block.splitlines()
+    if line.startswith(("make ", "dq ", ".venv/bin/dq ", "pip "))
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Landing, data and a train/test pair, under the names that the README uses."""
+    root = tmp_path_factory.mktemp("readme")
+    trips = pl.DataFrame(
+        {"trip_id": range(2000), "fare": [n % 40 + 2.5 for n in range(2000)], "payment": ["card", "cash"] * 1000}
+    )
+    for n, day in enumerate(("2026-03-01", "2026-03-02")):
+        place = root / "landing" / "trips" / f"dt={day}"
+        place.mkdir(parents=True)
+        trips.with_columns(pl.col("trip_id") + n * 2000).write_parquet(place / "part-0.parquet")
+    (root / "data").mkdir()
+    trips.write_parquet(root / "data" / "part-0.parquet")
+    trips.write_csv(root / "data" / "2026-03-01.csv")
+    trips.write_csv(root / "train.csv")
+    trips.with_columns(pl.col("payment") + ".").write_csv(root / "test.csv")
+    (root / ".venv").mkdir()
+    (root / ".venv" / "bin").symlink_to(BIN)
+    return root
+
+
+def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "COLUMNS": "120"}
+    return subprocess.run(command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+
+
+def test_there_are_commands() -> None:
+    assert COMMANDS[:2] == ["make demo", "make test"]
+    assert len(COMMANDS) >= 10
+
+
+def test_every_command_runs_as_written(folder: Path) -> None:
+    """In order, since later ones stand on earlier ones. `make` uses the environment that runs this test."""
+    printed = {}
+    for command in COMMANDS:
+        if command.startswith("make "):
+            target = command.split()[1]
+            made = f"make -C {ROOT} {target} VENV={BIN.parent} DEMO={folder}/_demo -o {BIN.parent}/.core -o {BIN.parent}/.test"
+            # `make test` is what runs this test: it is asked what it would do, `make demo` does it.
+            done = run(made + (" -n" if target == "test" else ""), folder)
+            assert done.returncode == 0, done.stderr
+        elif command.startswith("pip "):
+            name = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["name"]
+            assert shlex.split(command) == ["pip", "install", name]
+            continue
+        else:
+            done = run(command, folder)
+            wanted = (0, 1) if command.startswith("dq diff") else (0,)
+            assert done.returncode in wanted, (command, done.stdout, done.stderr)
+        printed[command] = done.stdout
+        assert done.stdout.strip() or command == "make test", command
+    assert "pytest" in printed["make test"]
+    assert "every value of `payment`" in printed["dq diff train.csv test.csv"]
+
+
+def test_what_the_demo_prints_is_what_the_readme_shows(folder: Path) -> None:
+    shown = next(b for b in re.findall(r"```\n(.*?)```", TEXT, re.S) if b.startswith("QUARANTINE")).splitlines()
+    printed = run(f"dq demo {folder}/again", folder).stdout.splitlines()
+    assert [line for line in shown if line not in printed] == []
+
+
+def test_the_contract_shown_can_be_read(folder: Path) -> None:
+    from dq.dialects.contract import load
+
+    (text,) = re.findall(r"```yaml\n(.*?)```", TEXT, re.S)
+    assert load(text, "README.md").source == "trips"
