@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 from dq import config as configuration
 from dq import standing
@@ -21,7 +21,7 @@ from dq.ir.check import Suite
 from dq.ir.data import Partition, Reading
 from dq.ir.result import CheckResult, Judgement, Verdict
 from dq.judge import Asking, Background, held, judge, prepare, run, shape_of
-from dq.opening import Engines, format_of, open_data, open_files, partition_of, said, store
+from dq.opening import Engines, TextParser, format_of, open_data, open_files, partition_of, said, store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -184,10 +184,10 @@ def explain(
 
 def explain_landed(source: str, name: str, *, config: Config) -> Plan:
     """The plan that the gate would run for a landed partition, its profile included."""
-    one = gate_run(source, config)
-    partition = standing.landed(one, name)
-    suite = one.contract.suite_at(dict(partition.values))
-    return _planned(one.open_data(partition, suite), suite, one.asking)
+    with closing(gate_run(source, config)) as one:
+        partition = standing.landed(one, name)
+        suite = one.contract.suite_at(dict(partition.values))
+        return _planned(one.open_data(partition, suite), suite, one.asking)
 
 
 def _planned(dataset: Dataset, suite: Suite, asking: Asking) -> Plan:
@@ -206,7 +206,7 @@ def gate(
 def _gated(one: Run) -> Iterator[dict[str, Any]]:
     from dq.gate import gate as judge_source
 
-    with closing(cast("Engines", one.asking.engines)):
+    with closing(one):
         yield from judge_source(one)
 
 
@@ -273,12 +273,18 @@ def gate_run(source: str, config: Config, wanted: Wanted | None = None, now: dat
     zones = zones_of(source, config)
     if not _landing(zones).is_dir():
         raise UsageError(f"{_landing(zones)}: no landing folder for source {source}")
-    _, asking = _asking(now, config.engine.name, "core", config.limits)
+    engines, asking = _asking(now, config.engine.name, "core", config.limits)
+
+    parser = TextParser([str(_landing(zones))], config.limits)
 
     def opened(partition: Partition, suite: Suite) -> Dataset:
-        return open_files(partition.files, replace(suite.reading, keys=partition.values), config.limits)
+        return open_files(partition.files, replace(suite.reading, keys=partition.values), config.limits, parser)
 
-    return Run(contract, zones, History(zones.history), opened, asking, new_run_id(), wanted or Wanted())
+    def close() -> None:
+        parser.close()
+        engines.close()
+
+    return Run(contract, zones, History(zones.history), opened, asking, new_run_id(), wanted or Wanted(), close)
 
 
 def zones_of(source: str, config: Config) -> Zones:

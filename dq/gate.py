@@ -64,6 +64,7 @@ class Run:
     asking: Asking
     run_id: str
     wanted: Wanted = field(default_factory=Wanted)
+    close: Callable[[], None] = lambda: None
 
     @property
     def moment(self) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dq import evaluate
 from dq.decide import decide
 from dq.engines.base import Dataset, Unreadable
-from dq.errors import EngineError
+from dq.errors import EngineError, SuiteError
 from dq.ir.data import RAW, Partition, Schema, parse_path
 from dq.ir.metric import Facts
 from dq.ir.result import Cause, CheckResult, Judgement, Reason, Scan, Status, Verdict
@@ -60,13 +60,16 @@ def judge(
             dataset.close()
     except EngineError as error:
         return held(partition, suite, str(error)), None
+    except SuiteError as error:
+        return held(partition, suite, str(error), Cause.SUITE), None
     seconds = round(time.perf_counter() - started, 6)
     return replace(judgement, scan=replace(judgement.scan, seconds=seconds, peak_memory_bytes=peak_memory())), found
 
 
-def held(partition: Partition, suite: Suite, message: str) -> Judgement:
-    """The judgement of a partition that the gate failed to judge."""
-    reason = Reason(Cause.GATE, "table.judged", message, "run the gate again; the data was not judged")
+def held(partition: Partition, suite: Suite, message: str, cause: Cause = Cause.GATE) -> Judgement:
+    """The judgement of a partition that could not be judged."""
+    step = "mend the contract" if cause is Cause.SUITE else "run the gate again; the data was not judged"
+    reason = Reason(cause, "table.judged", message, step)
     return Judgement(
         partition.source, partition.key, partition.digest, Verdict.HOLD, None, partition.bytes, partition.files,
         (reason,), (), Schema(), suite_digest=suite.digest,

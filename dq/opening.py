@@ -7,6 +7,7 @@ import glob
 import os
 import stat
 import tempfile
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import cache
 from importlib import import_module
@@ -164,8 +165,13 @@ def open_data(data: Any, partition: Partition, reading: Reading, limits: Limits)
     return open_frame(data, reading)
 
 
-def open_files(files: tuple[DataFile, ...], reading: Reading, limits: Limits) -> Dataset:
-    """Open files of one format; what cannot be opened is a finding of the dataset, not an exception."""
+def open_files(
+    files: tuple[DataFile, ...], reading: Reading, limits: Limits, parser: TextParser | None = None
+) -> Dataset:
+    """Open files of one format; what cannot be opened is a finding of the dataset, not an exception.
+
+    Text goes through `parser`, or one of its own that closes with the dataset.
+    """
     formats = {f: reading.format or format_of(f.location) for f in files}
     kinds = set(formats.values())
     if len(kinds) > 1 or None in kinds:
@@ -175,29 +181,67 @@ def open_files(files: tuple[DataFile, ...], reading: Reading, limits: Limits) ->
         from dq.engines.parquet import open_parquet
 
         return open_parquet(files, reading)
-    return _open_text(files, replace(reading, format=kinds.pop()), limits)
-
-
-def _open_text(files: tuple[DataFile, ...], reading: Reading, limits: Limits) -> Dataset:
-    """With a folder of its own to spill to, removed when the data is closed."""
-    from dq.engines.duckdb.text import open_text
-
-    folder = tempfile.TemporaryDirectory(prefix="dq-", dir=limits.temp)
+    reading = replace(reading, format=kinds.pop())
+    if parser is not None:
+        return parser.open(files, reading)
+    own = TextParser([f.location for f in files], limits)
     try:
-        dataset = open_text(
-            files, reading, threads=limits.threads, memory_bytes=limits.memory_bytes, temp=folder.name
-        )  # fmt: skip
+        dataset = own.open(files, reading)
     except BaseException:
-        folder.cleanup()
+        own.close()
         raise
     inner = dataset.close
 
     def close() -> None:
         inner()
-        folder.cleanup()
+        own.close()
 
     dataset.close = close
     return dataset
+
+
+class TextParser:
+    """One locked connection that may read `locations` (files or folders), with a private folder to spill to.
+
+    Made when first needed, and anew after a failure or RECYCLE data sets: a connection does not live for ever.
+    """
+
+    RECYCLE = 500
+
+    def __init__(self, locations: list[str], limits: Limits) -> None:
+        self._locations, self._limits = locations, limits
+        self._kept: ExitStack | None = None
+        self._opened = 0
+
+    def open(self, files: tuple[DataFile, ...], reading: Reading) -> Dataset:
+        from dq.engines.duckdb.text import open_text
+
+        if self._kept is None or self._opened >= self.RECYCLE:
+            self._connect()
+        self._opened += 1
+        try:
+            return open_text(files, reading, temp=self._folder, connection=self._connection)
+        except BaseException:
+            self.close()
+            raise
+
+    def _connect(self) -> None:
+        from dq.engines.duckdb.connect import connect
+
+        self.close()
+        with ExitStack() as stack:
+            self._folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="dq-", dir=self._limits.temp))
+            limits = self._limits
+            self._connection = connect(
+                self._locations, threads=limits.threads, memory_bytes=limits.memory_bytes, temp=self._folder
+            )
+            stack.callback(self._connection.close)
+            self._kept, self._opened = stack.pop_all(), 0
+
+    def close(self) -> None:
+        if self._kept is not None:
+            self._kept.close()
+            self._kept = None
 
 
 def _unlike(formats: dict[DataFile, str | None]) -> Finding:

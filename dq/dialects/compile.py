@@ -141,7 +141,7 @@ class _Compiler:
     def reading(self) -> Reading:
         csv, kind = self.value.get("csv"), self.value.get("format")
         if csv is None:
-            return Reading(format=kind)
+            return Reading(format=kind, delimiter=",")  # nothing is guessed under a contract
         if kind not in (None, "csv"):
             self.fault(("csv",), f"csv: the format is {kind}")
         if "names" in csv and csv.get("header", False):
@@ -151,7 +151,7 @@ class _Compiler:
         except LookupError:
             self.fault(("csv", "encoding"), f'csv.encoding: "{csv["encoding"]}" is no encoding')
         given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in csv.items()}
-        return Reading(format="csv", **{"header": "names" not in csv, **given})
+        return Reading(format="csv", **{"delimiter": ",", "header": "names" not in csv, **given})
 
     def memory(self) -> Memory:
         changes: dict[str, Any] = dict(self.value.get("history", {}))

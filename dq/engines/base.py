@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ParquetPart:
-    """Parquet files of one and the same layout: (canonical name, landed name, landed type), landed None where absent."""
+    """Parquet files of one layout: (canonical name, landed name, landed type), landed None where absent."""
 
     files: tuple[DataFile, ...]
     columns: tuple[tuple[str, str | None, Type], ...]

@@ -37,6 +37,9 @@ class Reference:
 
     name = "reference"
 
+    def __init__(self, **limits: Any) -> None:
+        """Takes the limits other engines keep, and keeps none."""
+
     def run(self, dataset: Dataset, aggregates: Sequence[Aggregate]) -> Mapping[Aggregate, Any]:
         data = list(rows(dataset))
         return {aggregate: self.state(aggregate, data) for aggregate in aggregates}

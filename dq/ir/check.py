@@ -97,7 +97,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """How history is used: `window` teaching partitions; what a change of layout against the last accepted one costs."""
+    """How history is used: `window` teaching partitions; what a change of layout since the last accepted one costs."""
 
     window: int = 28
     added: Severity | None = Severity.WARN

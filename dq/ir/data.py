@@ -62,7 +62,7 @@ NESTED = frozenset({Kind.LIST, Kind.STRUCT, Kind.MAP})
 
 @dataclass(frozen=True, slots=True)
 class Type:
-    """`decimal` has precision and scale, `timestamp` unit and zone, `list` item, `struct` fields, `map` key and item."""
+    """`decimal` has precision and scale, `timestamp` unit, zone; `list` item, `struct` fields, `map` key and item."""
 
     kind: Kind
     precision: int | None = None

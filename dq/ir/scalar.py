@@ -178,7 +178,7 @@ def _whole(rounding: Any, value: float) -> float:
 
 
 def compare(left: Any, right: Any) -> int:
-    """-1, 0 or 1 in the language's total order. A date is its midnight, a naive time is UTC, and beside a float a decimal
+    """-1, 0 or 1 in the language's total order. A date is its midnight, a naive time is UTC; beside a float, a decimal
     is one. Raises TypeError."""
     left, right = _comparable(left, right)
     if _is_nan(left) or _is_nan(right):

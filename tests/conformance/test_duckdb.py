@@ -158,7 +158,7 @@ def test_the_estimate_is_duckdbs_own(engine: DuckDB) -> None:
 
 
 def test_rare_values_among_very_many(engine: DuckDB) -> None:
-    """Above 250,000 distinct values only the fullest hash slots are counted: exactly, and what is missed is said."""
+    """Above 100,000 distinct values only the fullest hash slots are counted: exactly, and what is missed is said."""
     values = [*range(300_000), *([7] * 500), *([8] * 40)]
     state = one(engine, as_frame(pa.table({"x": values})), a.TopValues(X, 10))
     true = dict.fromkeys(range(300_000), 1) | {7: 501, 8: 41}
@@ -173,7 +173,7 @@ def test_a_tally_over_very_many_keys_gives_up_early(engine: DuckDB) -> None:
 
 
 def test_a_late_key_beyond_the_cap_is_seen(engine: DuckDB) -> None:
-    """The look ahead ends after a million rows; the cap does not."""
+    """The look ahead ends after 400,000 rows; the cap does not."""
     table = pa.table({"x": pa.chunked_array([pa.repeat(pa.scalar(1), 1_000_000), pa.array([2, 3])])})
     assert one(engine, as_frame(table), a.Tally(X, cap=2)) == a.TallyState(over=True)
     assert one(engine, as_frame(table), a.Tally(X, cap=3)) == a.TallyState(((1, 1_000_000), (2, 1), (3, 1)))

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from dq.engines import ENGINES, engine
+from dq.errors import UsageError
 from dq.ir import aggregate as a
 from dq.ir import expr as e
 from dq.plan import Shape, bind
@@ -187,3 +188,8 @@ def test_distinct_values_within_their_error(anybody: Engine, distinct: int) -> N
     dataset = as_frame(pa.table({"x": [f"v{i % distinct}" for i in range(max(distinct, 2_000))]}))
     state = anybody.run(dataset, [a.ApproxDistinct(X)])[a.ApproxDistinct(X)]
     assert a.distinct_estimate(state) == pytest.approx(distinct, rel=4 * 0.033)
+
+
+def test_an_engine_nobody_knows() -> None:
+    with pytest.raises(UsageError, match='no engine "duckbd" \\(did you mean "duckdb"'):
+        engine("duckbd")

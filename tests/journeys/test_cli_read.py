@@ -24,7 +24,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     frame.head(700).write_parquet("parts/a.parquet")
     frame.tail(800).write_parquet("parts/b.parquet")
     Path("good.yaml").write_text('source: adult\ncolumns:\n  id: {unique: true}\nchecks: [{row_count: "= 1500"}]\n')
-    Path("bad.yaml").write_text('source: adult\ncolumns:\n  label: {allowed: ["<=50K"]}\n')
+    Path("read.yaml").write_text('source: adult\ncsv: {delimiter: ";"}\ncolumns:\n  id: {unique: true}\n')
+    Path("bad.yaml").write_text('source: adult\ncsv: {delimiter: ";"}\ncolumns:\n  label: {allowed: ["<=50K"]}\n')
     return tmp_path
 
 
@@ -37,14 +38,21 @@ def test_several_files_are_one_data_set(place: Path, dq: Dq) -> None:
 
 
 def test_several_suites_are_several_documents(place: Path, dq: Dq) -> None:
-    ran = dq("validate", "train.csv", "--suite", "good.yaml", "--suite", "bad.yaml", "--json")
+    ran = dq("validate", "train.csv", "--suite", "read.yaml", "--suite", "bad.yaml", "--json")
     assert ran.code == 1
     assert [d["success"] for d in ran.documents] == [True, False]
-    assert dq("validate", "train.csv", "--suite", "good.yaml").out.startswith("PROMOTE adult train.csv: 1,500 rows, ")
+    assert dq("validate", "train.csv", "--suite", "read.yaml").out.startswith("PROMOTE adult train.csv: 1,500 rows, ")
+
+
+def test_a_contract_guesses_no_dialect(place: Path, dq: Dq) -> None:
+    ran = dq("validate", "train.csv", "--suite", "good.yaml")
+    assert ran.code == 1
+    assert "table.delimiter" in ran.out
 
 
 def test_a_warning_does_not_fail(place: Path, dq: Dq) -> None:
-    Path("bad.yaml").write_text('source: adult\ncolumns:\n  label: {allowed: {value: ["<=50K"], severity: warn}}\n')
+    allowed = '{value: ["<=50K"], severity: warn}'
+    Path("bad.yaml").write_text(f'source: adult\ncsv: {{delimiter: ";"}}\ncolumns: {{label: {{allowed: {allowed}}}}}\n')
     ran = dq("validate", "train.csv", "--suite", "bad.yaml")
     assert ran.code == 0
     assert "label.allowed  warning: 500 rows (33 %, allowed 0) not one of" in ran.out

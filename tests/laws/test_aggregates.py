@@ -36,8 +36,8 @@ ASKED: tuple[a.Aggregate, ...] = (
     a.Count(), a.Count(POSITIVE), a.Sum(N), a.Sum(Col(("big",))), a.Sum(Col(("g",))), a.Sum(M),
     a.Sum(Col(("w",)), POSITIVE), a.Min(F), a.Max(F), a.Min(S), a.Max(Z), a.Min(Col(("y",))),
     a.Moments(Col(("g",))), a.Moments(N, POSITIVE), a.Comoments(N, Col(("g",))), a.Tally(F), a.Tally(S, cap=3),
-    a.Tally(Z, cap=None), a.Tally(Bucket(F)), a.Tally(M), a.ApproxDistinct(S), a.ApproxDistinct(F, POSITIVE), a.TopValues(S, 2), a.TopValues(F, 3),
-    a.FirstRows(POSITIVE, (("i",), ("z",)), 3), a.FirstRows(None, (("s",),), 2),
+    a.Tally(Z, cap=None), a.Tally(Bucket(F)), a.Tally(M), a.ApproxDistinct(S), a.ApproxDistinct(F, POSITIVE),
+    a.TopValues(S, 2), a.TopValues(F, 3), a.FirstRows(POSITIVE, (("i",), ("z",)), 3), a.FirstRows(None, (("s",),), 2),
 )  # fmt: skip
 SINGLE: tuple[a.Aggregate, ...] = (a.Distinctness((N,)), a.Quantiles(N, (0.5,)), a.DuplicateKeys((N,), (("i",),)))
 REFERENCE = Reference()

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from dq.ir.expr import Expr, Path
 
 _CHUNK = 200  # expressions in one query: thousands take DuckDB longer to plan than to run
-_PEEK_ROWS = 1_000_000  # looked at to tell whether a key has few values
-_MANY_KEYS = 250_000
-_SLOTS = 2**18  # hash slots of many keys, of which the fullest are counted key by key
-_FULLEST = 1_024
+_PEEK_ROWS = 400_000  # looked at to tell whether a key has few values
+_MANY_KEYS = 100_000
+_SLOTS = 2**16  # hash slots of many keys, of which the fullest are counted key by key
+_FULLEST = 512
 
 # In the text of errors over damaged bytes, beside those that have no class of their own.
 _DAMAGE = ("Failed to read file", "Could not read enough bytes", "Parquet")

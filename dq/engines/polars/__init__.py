@@ -119,7 +119,7 @@ class _Run:
             case a.ApproxDistinct():
                 lazy = self.lazy(asked.arg, asked.where).select(codes(asked, self.schema).alias("k"))
                 found = self.collect(lazy.drop_nulls().unique())
-                return registers(found.select(largest_codes(pl.col("k")))["k"].to_list())
+                return registers(found.select(largest_codes(pl.col("k"))).item().to_list())
             case a.Tally():
                 return self.tally(asked)
             case a.TopValues():
@@ -201,7 +201,7 @@ def _questions(aggregates: tuple[Aggregate, ...], schema: Schema) -> tuple[Quest
 
 def _question(asked: Aggregate, schema: Schema) -> Question:
     if isinstance(asked, a.ApproxDistinct):
-        return Question((largest_codes(codes(asked, schema)).implode(),), lambda v: registers(v[0]))
+        return Question((largest_codes(codes(asked, schema)),), lambda v: registers(v[0]))
     if isinstance(asked, (a.Tally, a.TopValues)):
         return _counts(asked, schema)
     return simple(asked, schema)

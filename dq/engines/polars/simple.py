@@ -29,7 +29,6 @@ _REGISTERS = 1024
 _HALF = 2**62
 _SAFE_DIGITS = 27  # of a decimal of which 10**11 rows fit into a sum
 _EXACT = Context(prec=100)
-_LONGEST = 54  # bits of a hash that are not its register
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +160,8 @@ def codes(asked: a.ApproxDistinct, schema: Schema) -> pl.Expr:
     if node.kind in INTEGERS and node.kind is not Kind.UINT64 and not node.wide:
         value = value.cast(pl.Int64)
     hashed = value.hash(SEED)
-    rank = (hashed // _REGISTERS).bitwise_trailing_zeros().clip(0, _LONGEST) + 1
-    code = ((hashed % _REGISTERS) * 64 + rank.cast(pl.UInt64)).cast(pl.UInt16)
+    rank = (hashed & ~(_REGISTERS - 1) % 2**64).bitwise_trailing_zeros() - 9  # 10 bits are the register
+    code = ((hashed & (_REGISTERS - 1)) * 64 + rank).cast(pl.UInt16)
     present = value.is_not_null()
     if asked.where is not None:
         present = present & translate(asked.where, schema).expr
@@ -170,10 +169,10 @@ def codes(asked: a.ApproxDistinct, schema: Schema) -> pl.Expr:
 
 
 def largest_codes(found: pl.Expr) -> pl.Expr:
-    """The code with the largest rank of each register."""
-    ordered = found.drop_nulls().unique().sort()
-    register = ordered // 64
-    return ordered.filter((register != register.shift(-1)).fill_null(True))
+    """One list: the code with the largest rank of each register. Inside the list, for else it would be made twice."""
+    register = pl.element() // 64
+    ordered = found.drop_nulls().unique().sort(descending=True).implode()
+    return ordered.list.eval(pl.element().filter(register.is_first_distinct()))
 
 
 def registers(found: Sequence[int]) -> a.RegistersState:

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import polars.selectors as cs
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dq.engines.base import FILE, ROW
+from dq.errors import EngineError
 from dq.ir.data import Kind, Type, format_path
 
 if TYPE_CHECKING:
@@ -84,13 +86,21 @@ def _in_memory(dataset: Dataset, wanted: Sequence[Path], positions: bool) -> pl.
         landed = dataset.frame.column_names
         table = dataset.frame.select([n for n in asked if n in landed] or landed[:1])
     else:
-        name = _identifier(dataset.table)
-        landed = [row[0] for row in dataset.connection.execute(f"DESCRIBE {name}").fetchall()]
-        listed = ", ".join(_identifier(n) for n in asked if n in landed) or '0 AS "0"'
-        table = dataset.connection.sql(f"SELECT {listed} FROM {name}").to_arrow_table()
+        table = _selected(dataset, list(asked))
     found = pl.from_arrow(table)
     assert isinstance(found, pl.DataFrame)
     return found
+
+
+def _selected(dataset: Dataset, names: list[str]) -> pa.Table:
+    """Those of the columns that the dataset's DuckDB table has."""
+    table = _identifier(dataset.table)
+    try:
+        landed = {row[0] for row in dataset.connection.execute(f"DESCRIBE {table}").fetchall()}
+        listed = ", ".join(_identifier(n) for n in names if n in landed) or '0 AS "0"'
+        return dataset.connection.sql(f"SELECT {listed} FROM {table}").to_arrow_table()
+    except Exception as error:  # DuckDB's, whose classes cannot be named here
+        raise EngineError(f"polars: the table cannot be read ({type(error).__name__})") from error
 
 
 def _identifier(name: str) -> str:
