@@ -7,6 +7,7 @@ beside times become times, and an expression that does not fit the schema is set
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from dq.ir import footer as footers
@@ -17,7 +18,7 @@ from dq.ir.result import Cause, Status
 from dq.ir.typecheck import Mistyped, Unknown, check
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from dq.ir.check import Check
     from dq.ir.expr import Scalar
@@ -126,6 +127,28 @@ def _pass(family: str, engine: str, aggregates: list[Aggregate], shape: Shape) -
 
 def bind(aggregate: Aggregate, shape: Shape) -> Aggregate:
     """The aggregate as the landed schema answers it. Raises Unknown or Mistyped."""
+    memo = _memo(shape.schema, shape.hidden)
+    if aggregate not in memo:
+        bound = _bound(aggregate, shape)
+        if any(isinstance(e, Key) for part in _parts(aggregate) for e in walk(part)):
+            return bound
+        memo[aggregate] = bound
+    return memo[aggregate]
+
+
+@lru_cache(maxsize=64)
+def _memo(schema: Schema, hidden: frozenset[str]) -> dict[Aggregate, Aggregate]:
+    """What was bound to a layout: partitions of a source ask the same of it again and again."""
+    return {}
+
+
+def _parts(aggregate: Aggregate) -> Iterator[Expr]:
+    for f in fields(aggregate):
+        value = getattr(aggregate, f.name)
+        yield from (v for v in (value if isinstance(value, tuple) else (value,)) if isinstance(v, Expr))
+
+
+def _bound(aggregate: Aggregate, shape: Shape) -> Aggregate:
     changes: dict[str, Any] = {}
     for part in fields(aggregate):
         value = getattr(aggregate, part.name)

@@ -62,26 +62,29 @@ _TAGS: dict[str, tuple[type, Any]] = {
 
 def encode(value: Any) -> Any:
     """JSON-ready form that `decode` reads back to an equal value."""
-    if value is None or isinstance(value, bool) or (isinstance(value, str) and not isinstance(value, Enum)):
+    kind: Any = type(value)
+    if value is None or kind is str or kind is bool:
         return value
-    if isinstance(value, Enum):
-        return {"$enum": type(value).__name__, "value": value.value}
-    if isinstance(value, float) and math.isfinite(value):
+    if kind is int and -_EXACT <= value <= _EXACT:
         return value
-    if isinstance(value, int) and -_EXACT <= value <= _EXACT:
+    if kind is float and math.isfinite(value):
         return value
-    if is_dataclass(value) and not isinstance(value, type):
-        body = {f.name: encode(getattr(value, f.name)) for f in fields(value) if f.init}
-        return {"$type": type(value).__name__, **body}
-    if isinstance(value, (tuple, list)):
-        if all(type(v) is int and -_EXACT <= v <= _EXACT for v in value):
-            return list(value)  # registers of a sketch come by the thousand
+    if kind is tuple or kind is list:
         return [encode(v) for v in value]
-    if isinstance(value, frozenset):
+    if isinstance(value, Enum):
+        return {"$enum": kind.__name__, "value": value.value}
+    if is_dataclass(value):
+        return {"$type": kind.__name__, **{n: encode(getattr(value, n)) for n in _names(kind)}}
+    if kind is frozenset:
         return {"$set": sorted((encode(v) for v in value), key=str)}
-    if isinstance(value, dict):
+    if kind is dict:
         return {"$map": [[encode(k), encode(v)] for k, v in value.items()]}
     return _tagged(value)
+
+
+@cache
+def _names(cls: Any) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(cls) if f.init)
 
 
 def _tagged(value: Any) -> dict[str, str]:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from dq.engines.base import Engine
 
-LAW = settings(deadline=None, derandomize=True, max_examples=40, suppress_health_check=list(HealthCheck))
+LAW = settings(deadline=None, derandomize=True, max_examples=20, suppress_health_check=list(HealthCheck))
 
 N, F, S, M, Z = (Col((n,)) for n in ("i", "f", "s", "m", "z"))
 POSITIVE = Compare(">", N, Lit(0))

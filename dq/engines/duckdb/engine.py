@@ -10,6 +10,7 @@ import duckdb
 
 from dq.engines.base import FILE, ROW, Dataset, Unreadable
 from dq.engines.duckdb.connect import connect
+from dq.engines.duckdb.counted import MANY_ROWS, Counted, few, subject
 from dq.engines.duckdb.simple import Question, simple
 from dq.engines.duckdb.source import FRAME, Source, open_source, readable_paths
 from dq.engines.duckdb.sql import Sql, stored, translate
@@ -43,7 +44,17 @@ class DuckDB:
 
     name = "duckdb"
 
-    def __init__(self, *, threads: int | None = None, memory_bytes: int | None = None, temp: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        threads: int | None = None,
+        memory_bytes: int | None = None,
+        temp: str | None = None,
+        many_rows: int = MANY_ROWS,
+    ) -> None:
+        self._many_rows = many_rows
+        self._counted: dict[str, Counted] = {}
+        self._counted_of: Dataset | None = None
         self._threads = threads
         self._memory_bytes = memory_bytes
         self._own_temp = tempfile.TemporaryDirectory(prefix="dq-duckdb-") if temp is None else None
@@ -64,7 +75,8 @@ class DuckDB:
         connection = dataset.connection if dataset.table else self._connect(readable_paths(dataset))
         try:
             run = _Run(open_source(dataset, connection), dataset.rows)
-            states = run.simple([x for x in aggregates if x.family == "simple"])
+            states = self._from_counts(run, dataset, aggregates)
+            states |= run.simple([x for x in aggregates if x.family == "simple" and x not in states])
             for aggregate in aggregates:
                 if aggregate not in states:
                     states[aggregate] = run.one(aggregate)
@@ -75,6 +87,26 @@ class DuckDB:
         finally:
             if dataset.frame is not None:
                 connection.unregister(FRAME)  # it would keep the data alive
+
+    def _from_counts(self, run: _Run, dataset: Dataset, aggregates: Sequence[Aggregate]) -> dict[Aggregate, Any]:
+        """What counts of columns with few values answer. That they are few, their ApproxDistinct tells."""
+        if not dataset.parts or (dataset.rows or 0) < self._many_rows:
+            return {}
+        if self._counted_of is not dataset:
+            self._counted, self._counted_of = {}, dataset
+        types = run.source.types
+        sketches = [x for x in aggregates if isinstance(x, a.ApproxDistinct) and x.where is None]
+        states = run.simple(sketches)
+        for sketch, registers in states.items():
+            (name,) = {path[0] for path in sketch.columns()}
+            plain_column = isinstance(sketch, a.ApproxDistinct) and sketch.arg == e.Col((name,))
+            if plain_column and subject(sketch, types) and few(a.distinct_estimate(registers), dataset.rows or 0):
+                self._counted.setdefault(name, run.count(name, f"counted_{len(self._counted)}"))
+        for asked in aggregates:
+            counted = self._counted.get(subject(asked, types) or "")
+            if counted is not None and asked not in states:
+                states[asked] = counted.answer(asked)
+        return states
 
     def _connect(self, paths: tuple[str, ...]) -> Any:
         if self._connection is None or paths != self._paths:
@@ -106,6 +138,13 @@ class _Run:
     def fetch(self, sql: str) -> list[tuple[Any, ...]]:
         """All rows: DuckDB refuses the next query while one is left."""
         return self.source.connection.execute(sql).fetchall()  # type: ignore[no-any-return]
+
+    def count(self, name: str, table: str) -> Counted:
+        """The column's values and their rows, in a table that lives as long as the connection, or its next namesake."""
+        relation, columns = self.source.relation({name})
+        counted = f"SELECT {columns[name].text} AS c0, count(*) AS n FROM {relation} GROUP BY c0"
+        self.source.connection.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {counted}")
+        return Counted(name, table, columns[name].type, self.fetch)
 
     def relation(self, *parts: Expr | None, show: Iterable[Path] = ()) -> tuple[str, dict[str, Sql]]:
         names = {path[0] for part in parts for path in e.columns(part)} | {path[0] for path in show}

@@ -1,0 +1,104 @@
+"""A column of few values, counted once: whatever is asked of it alone is answered from the counts.
+
+Ten million rows of three vendors are three rows. Exact, but that sums of floats add up in another order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from dq.engines.duckdb.simple import simple
+from dq.engines.duckdb.sql import Sql, translate
+from dq.engines.duckdb.values import key_output, output, plain
+from dq.ir import aggregate as a
+from dq.ir import expr as e
+from dq.ir.data import FLOATS, NESTED, Kind, Type
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from dq.ir.aggregate import Aggregate
+
+MANY_ROWS = 500_000  # below, counting first is no shorter
+_MOST_VALUES = 1_000_000
+_ROWS_PER_VALUE = 8  # counting costs about as much as two questions; text columns are asked ten
+_ANSWERED = (a.Count, a.Sum, a.Min, a.Max, a.Moments, a.ApproxDistinct, a.Tally, a.TopValues)
+_HEAVY = {Kind.DECIMAL, Kind.UINT64}  # a multiple by the row count might not fit into 128 bits
+
+
+def few(values: float, rows: int) -> bool:
+    """Whether counting so many distinct values first pays."""
+    return values <= _MOST_VALUES and values * _ROWS_PER_VALUE <= max(rows, 100 * _ROWS_PER_VALUE)
+
+
+def subject(asked: Aggregate, types: Mapping[str, Type]) -> str | None:
+    """The one column that is all the aggregate reads, if counts of its values answer it."""
+    names = {path[0] for path in asked.columns()}
+    if len(names) != 1 or not isinstance(asked, _ANSWERED):
+        return None
+    (name,) = names
+    kind = types[name].kind
+    if isinstance(asked, a.Sum) and (kind in _HEAVY or not isinstance(asked.arg, (e.Col, e.Call))):
+        return None
+    return None if kind in NESTED | {Kind.JSON} else name
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A temporary table of the distinct values (`c0`) of one column and the rows that hold them (`n`)."""
+
+    name: str
+    table: str
+    type: Type
+    fetch: Callable[[str], list[tuple[Any, ...]]]
+
+    def answer(self, asked: Aggregate) -> Any:
+        """The aggregate's state, for one whose `subject` the column is."""
+        columns = {self.name: Sql("c0", self.type)}
+        match asked:
+            case a.Count(where):
+                rows = f"SELECT coalesce(sum(n), 0) FROM {self.table} WHERE {self.scope(where, columns)}"
+                return int(self.fetch(rows)[0][0])
+            case a.Sum(arg, where):
+                return self.sum(translate(arg, columns), self.scope(where, columns))
+            case a.Min() | a.Max() | a.ApproxDistinct():
+                question = simple(asked, columns)
+                return question.read(self.fetch(f"SELECT {', '.join(question.select)} FROM {self.table}")[0])
+            case a.Moments(arg, where):
+                return self.moments(translate(arg, columns).text, self.scope(where, columns))
+            case a.Tally(key, where):
+                return asked.state(self.counts(key_output(translate(key, columns)), self.scope(where, columns), None))
+            case a.TopValues(arg, limit, where):
+                found = self.counts(key_output(translate(arg, columns)), self.scope(where, columns), limit + 1)
+                return asked.state(found)
+        raise TypeError(f"counts do not answer {type(asked).__name__}")
+
+    @staticmethod
+    def scope(where: e.Expr | None, columns: Mapping[str, Sql]) -> str:
+        return "TRUE" if where is None else translate(where, columns).text
+
+    def sum(self, value: Sql, scope: str) -> Any:
+        if value.kind in FLOATS:
+            number = f"CAST({value.text} AS DOUBLE)"
+            scope = f"{scope} AND NOT isnan({number})"
+            return self.fetch(f"SELECT sum({number} * n) FROM {self.table} WHERE {scope}")[0][0]
+        total = self.fetch(f"SELECT sum(CAST({value.text} AS HUGEINT) * n) FROM {self.table} WHERE {scope}")[0][0]
+        return None if total is None else int(total)
+
+    def moments(self, value: str, scope: str) -> a.MomentsState:
+        """In two steps over the few values, so that nothing cancels out."""
+        number = f"CAST({value} AS DOUBLE)"
+        rows = f"FROM {self.table} WHERE {scope} AND isfinite({number})"
+        n, mean = self.fetch(f"SELECT sum(n), sum({number} * (n / (SELECT sum(n) {rows}))) {rows}")[0]
+        if not n:
+            return a.MomentsState()
+        powers = ", ".join(f"sum(n * ({number} - {mean!r}) ** {k})" for k in (2, 3, 4))
+        return a.MomentsState(int(n), mean, *self.fetch(f"SELECT {powers} {rows}")[0])
+
+    def counts(self, key: Sql, scope: str, limit: int | None) -> dict[Any, int]:
+        rows = f"FROM {self.table} WHERE {scope} AND {key.text} IS NOT NULL"
+        most = "" if limit is None else f" ORDER BY m DESC, k LIMIT {limit}"
+        grouped = f"SELECT {key.text} AS k, CAST(sum(n) AS BIGINT) AS m {rows} GROUP BY k{most}"
+        found = self.fetch(f"SELECT {output(Sql('k', key.type))}, m FROM ({grouped})")
+        return {plain(k, key.type): m for k, m in found}
