@@ -59,7 +59,7 @@ def _reason(suite: Suite, result: CheckResult) -> Reason:
         step = f"mend {result.origin.file or 'the suite'}, then run the gate again"
     elif cause is Cause.GATE:
         step = "run the gate again; the data was not judged"
-    elif result.metric in ("change", "row_count", "same_content"):
+    elif result.metric in ("change", "same_content") or "of previous" in result.bound:
         step = f'land it again, or  dq accept {suite.source} PARTITION --reason "…"  if this is the new normal'
     else:
         step = "land it again, or change the rule in the contract"

@@ -96,6 +96,9 @@ def _judge(
 ) -> CheckResult:
     if measure is None:
         return _result(check, Status.SKIP, None, None, "nothing in scope")
+    if measure.value is None:
+        words = f"no {check.metric.name}: the rows in scope hold too few values; expected {check.bound}"
+        return _result(check, Status.FAIL, Cause.DATA, measure, words, pii)
     before = (previous or {}).get(check.id)
     held = [c.holds(measure.value, measure.total, before) for c in check.bound.conditions]
     if False in held:

@@ -89,13 +89,18 @@ def said(data: Any) -> str:
     return str(data) if isinstance(data, (str, Path)) else ", ".join(map(str, data))
 
 
-def partition_of(data: Any, contract: Contract | None) -> Partition:
-    """The data as a partition, keyed by the contract's layout where its path fits. `key` is what the person named."""
+def partition_of(data: Any, contract: Contract | None, *, identified: bool = False) -> Partition:
+    """The data as a partition, keyed by the contract's layout where its path fits. `key` is what the person named.
+
+    Only where `identified` are the files read to the end for their digests.
+    """
     source = contract.source if contract else "data"
     if not is_path(data):
         return Partition(source, said(data))
     files = find_files(data)
     values = _path_keys(contract.layout, files) if contract and contract.layout else ()
+    if not identified:
+        return Partition(source, said(data), values, files)
     hashed = tuple(replace(f, digest=_sha256(f.location)) for f in files)
     return Partition(source, said(data), values, hashed, digest=identity(hashed))
 

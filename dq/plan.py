@@ -11,11 +11,11 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from dq.ir import footer as footers
-from dq.ir.aggregate import Aggregate, DuplicateKeys, FirstRows
-from dq.ir.data import RAW, Footer, Kind, Schema, format_path
+from dq.ir.aggregate import Aggregate, Comoments, DuplicateKeys, FirstRows, Max, Min, Moments, Quantiles, Sum
+from dq.ir.data import NESTED, NUMBERS, RAW, Footer, Kind, Schema, format_path
 from dq.ir.expr import Expr, Key, Lit, Path, replace_leaves, walk
 from dq.ir.result import Cause, Status
-from dq.ir.typecheck import Mistyped, Unknown, check
+from dq.ir.typecheck import Mistyped, Unknown, check, describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 
 Storage: TypeAlias = Literal["parquet", "text", "frame"]
 FAMILIES = ("simple", "tally", "exact", "top", "rows")
+_ORDERED = frozenset(Kind) - NESTED
+_TAKES: dict[type[Aggregate], tuple[str, frozenset[Kind]]] = {
+    Sum: ("a sum needs numbers", NUMBERS), Moments: ("a mean or deviation needs numbers", NUMBERS),
+    Comoments: ("a correlation needs numbers", NUMBERS), Quantiles: ("a median needs numbers", NUMBERS),
+    Min: ("a smallest value needs an order", _ORDERED), Max: ("a largest value needs an order", _ORDERED),
+}  # fmt: skip
 SMALL_ROWS = 250_000  # below, Polars answers before DuckDB has planned
 
 
@@ -153,7 +159,9 @@ def _bound(aggregate: Aggregate, shape: Shape) -> Aggregate:
     for part in fields(aggregate):
         value = getattr(aggregate, part.name)
         if isinstance(value, Expr):
-            changes[part.name] = _bind(value, shape, condition=part.name == "where")
+            condition = part.name == "where"
+            takes = None if condition else _TAKES.get(type(aggregate))
+            changes[part.name] = _bind(value, shape, condition=condition, takes=takes)
         elif isinstance(value, tuple) and value and all(isinstance(v, Expr) for v in value):
             changes[part.name] = tuple(_bind(v, shape) for v in value)
     if isinstance(aggregate, (FirstRows, DuplicateKeys)):
@@ -161,7 +169,9 @@ def _bound(aggregate: Aggregate, shape: Shape) -> Aggregate:
     return replace(aggregate, **changes)
 
 
-def _bind(expr: Expr, shape: Shape, *, condition: bool = False) -> Expr:
+def _bind(
+    expr: Expr, shape: Shape, *, condition: bool = False, takes: tuple[str, frozenset[Kind]] | None = None
+) -> Expr:
     keys = dict(shape.keys)
     leaves: dict[Expr, Expr] = {}
     for e in walk(expr):
@@ -172,6 +182,8 @@ def _bind(expr: Expr, shape: Shape, *, condition: bool = False) -> Expr:
     checked, found = check(replace_leaves(expr, leaves), _with_hidden(shape))
     if condition and found.kind not in (Kind.BOOL, Kind.NULL):
         raise Mistyped(f"a condition is needed, not {found}")
+    if takes is not None and found.kind not in takes[1] | {Kind.NULL}:
+        raise Mistyped(f"{takes[0]}, not {describe(checked, found)}")
     return checked
 
 

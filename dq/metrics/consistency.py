@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from dq.ir.aggregate import Count
 from dq.ir.codec import plain
 from dq.ir.expr import Expr, Key, Lit, Value, replace_leaves, walk
 from dq.ir.metric import Dimension, Facts, Measure, Metric, RowMetric, metric
@@ -35,7 +36,7 @@ class Rule(RowMetric):
 @dataclass(frozen=True)
 class TableRule(Metric):
     """A condition over aggregates and partition keys: 1 where it is FALSE, or where its operands do not compare or a
-    key is missing (the note says so). Nothing in scope where it is NULL."""
+    key is missing (the note says so). NULL is no pass either, unless a number had no row in scope."""
 
     name: ClassVar[str] = "rule"
     dimension: ClassVar[Dimension] = Dimension.CONSISTENCY
@@ -45,7 +46,8 @@ class TableRule(Metric):
     text: str = ""
 
     def aggregates(self) -> tuple[Aggregate, ...]:
-        return tuple(e.aggregate for e in walk(self.condition) if isinstance(e, Value))  # type: ignore[misc]
+        asked = [e.aggregate for e in walk(self.condition) if isinstance(e, Value)]
+        return (*asked, *map(_rows, asked))  # type: ignore[arg-type]
 
     def measure(self, states: Mapping[Aggregate, Any], facts: Facts) -> Measure | None:
         keys = dict(facts.keys)
@@ -65,10 +67,16 @@ class TableRule(Metric):
             held = evaluate(replace_leaves(self.condition, leaves), {})
         except TypeError:
             return Measure(1, note=f"{', '.join(said)} do not compare")
-        return None if held is None else Measure(0 if held else 1, note=", ".join(said))
+        if held is None and not all(states[_rows(e.aggregate)] for e in leaves if isinstance(e, Value)):  # type: ignore[arg-type]
+            return None
+        return Measure(0 if held else 1, note=", ".join(said))
 
     def phrase(self) -> str:
         return self.text
+
+
+def _rows(aggregate: Aggregate) -> Count:
+    return Count(getattr(aggregate, "where", None))
 
 
 def _number(value: Value, state: Any) -> Any:

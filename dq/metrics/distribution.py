@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from dq.ir.aggregate import Aggregate, Max, Min, Moments, Quantiles, Sum
+from dq.ir.aggregate import Aggregate, Count, Max, Min, Moments, Quantiles, Sum
 from dq.ir.expr import Col, Expr, Path
 from dq.ir.metric import Dimension, Facts, Measure, Metric, metric
 
@@ -16,16 +16,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class OfColumn(Metric):
-    """A metric that is the state of one aggregate of one column."""
+    """A metric that is the state of one aggregate of one column. Rows in scope without a value to compute it from
+    measure NULL, which no bound allows; without rows there is nothing in scope."""
 
     dimension: ClassVar[Dimension] = Dimension.DISTRIBUTION
 
     path: Path
     where: Expr | None = None
 
+    def aggregate(self) -> Aggregate:
+        raise NotImplementedError
+
+    def aggregates(self) -> tuple[Aggregate, ...]:
+        return self.aggregate(), Count(self.where)
+
     def measure(self, states: Mapping[Aggregate, Any], facts: Facts) -> Measure | None:
-        value = self.value(states[self.aggregates()[0]])
-        return None if value is None else Measure(value)
+        of_column, rows = self.aggregates()
+        return Measure(self.value(states[of_column])) if states[rows] else None
 
     def value(self, state: Any) -> Any:
         return state
@@ -36,8 +43,8 @@ class OfColumn(Metric):
 class Smallest(OfColumn):
     name: ClassVar[str] = "min"
 
-    def aggregates(self) -> tuple[Aggregate, ...]:
-        return (Min(Col(self.path), self.where),)
+    def aggregate(self) -> Aggregate:
+        return Min(Col(self.path), self.where)
 
 
 @metric
@@ -45,8 +52,8 @@ class Smallest(OfColumn):
 class Largest(OfColumn):
     name: ClassVar[str] = "max"
 
-    def aggregates(self) -> tuple[Aggregate, ...]:
-        return (Max(Col(self.path), self.where),)
+    def aggregate(self) -> Aggregate:
+        return Max(Col(self.path), self.where)
 
 
 @metric
@@ -54,8 +61,8 @@ class Largest(OfColumn):
 class Total(OfColumn):
     name: ClassVar[str] = "sum"
 
-    def aggregates(self) -> tuple[Aggregate, ...]:
-        return (Sum(Col(self.path), self.where),)
+    def aggregate(self) -> Aggregate:
+        return Sum(Col(self.path), self.where)
 
 
 @metric
@@ -63,8 +70,8 @@ class Total(OfColumn):
 class Mean(OfColumn):
     name: ClassVar[str] = "mean"
 
-    def aggregates(self) -> tuple[Aggregate, ...]:
-        return (Moments(Col(self.path), self.where),)
+    def aggregate(self) -> Aggregate:
+        return Moments(Col(self.path), self.where)
 
     def value(self, state: Any) -> float | None:
         return state.mean if state.n else None
@@ -77,8 +84,8 @@ class Deviation(OfColumn):
 
     name: ClassVar[str] = "stddev"
 
-    def aggregates(self) -> tuple[Aggregate, ...]:
-        return (Moments(Col(self.path), self.where),)
+    def aggregate(self) -> Aggregate:
+        return Moments(Col(self.path), self.where)
 
     def value(self, state: Any) -> float | None:
         return math.sqrt(state.m2 / (state.n - 1)) if state.n > 1 else None
@@ -91,8 +98,8 @@ class Median(OfColumn):
 
     name: ClassVar[str] = "median"
 
-    def aggregates(self) -> tuple[Aggregate, ...]:
-        return (Quantiles(Col(self.path), (0.5,), self.where),)
+    def aggregate(self) -> Aggregate:
+        return Quantiles(Col(self.path), (0.5,), self.where)
 
     def value(self, state: Any) -> float | None:
         return state[0] if state else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from dq.ir.aggregate import Aggregate, Distinctness, DuplicateKeys
+from dq.ir.aggregate import Aggregate, Count, Distinctness, DuplicateKeys
 from dq.ir.data import format_path
 from dq.ir.expr import Col, Expr, Path
 from dq.ir.metric import Dimension, Facts, Measure, Metric, metric
@@ -52,11 +52,11 @@ class DistinctCount(Metric):
     where: Expr | None = None
 
     def aggregates(self) -> tuple[Aggregate, ...]:
-        return (Distinctness((Col(self.path),), self.where),)
+        return Distinctness((Col(self.path),), self.where), Count(self.where)
 
     def measure(self, states: Mapping[Aggregate, Any], facts: Facts) -> Measure | None:
-        state = states[self.aggregates()[0]]
-        return Measure(state.groups, state.rows) if state.rows else None
+        values, rows = self.aggregates()
+        return Measure(states[values].groups, states[values].rows) if states[rows] else None
 
     def phrase(self) -> str:
         return "different values"

@@ -106,7 +106,7 @@ def test_an_empty_frame_is_no_pass(contract: Path) -> None:
     assert (result.verdict, result.judgement.reasons[0].id) == ("quarantine", "table.not_empty")
 
 
-@pytest.mark.parametrize("thing", [3, None, {"a": [1]}, [], object()], ids=str)
+@pytest.mark.parametrize("thing", [3, None, {"a": [1]}, [], object()], ids=["int", "None", "dict", "list", "object"])
 def test_what_is_no_frame_is_usage(thing: Any, contract: Path) -> None:
     with pytest.raises(dq.UsageError, match="no path and no frame"):
         dq.validate(thing, contract)

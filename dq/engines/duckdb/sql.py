@@ -16,6 +16,7 @@ from dq.engines.duckdb.connect import identifier, literal
 from dq.engines.duckdb.pattern import pattern
 from dq.ir import expr as e
 from dq.ir.data import FLOATS, INTEGERS, NUMBERS, TIMES, Kind, Type, integer_range
+from dq.ir.names import NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,13 +41,9 @@ class Sql:
         return self.type.kind
 
 
-_NAMES: dict[Kind, str] = {
-    Kind.BOOL: "BOOLEAN", Kind.INT8: "TINYINT", Kind.INT16: "SMALLINT", Kind.INT32: "INTEGER", Kind.INT64: "BIGINT",
-    Kind.UINT8: "UTINYINT", Kind.UINT16: "USMALLINT", Kind.UINT32: "UINTEGER", Kind.UINT64: "UBIGINT",
-    Kind.FLOAT: "FLOAT", Kind.DOUBLE: "DOUBLE", Kind.STRING: "VARCHAR", Kind.BINARY: "BLOB", Kind.DATE: "DATE",
-    Kind.TIME: "TIME", Kind.DURATION: "INTERVAL", Kind.UUID: "VARCHAR", Kind.JSON: "VARCHAR", Kind.ENUM: "VARCHAR",
-    Kind.NULL: "INTEGER",
-}  # fmt: skip
+# What has no literal form of its own is its text in expressions, and a column of nothing is one of numbers.
+_AS_READ = {Kind.UUID: "VARCHAR", Kind.JSON: "VARCHAR", Kind.ENUM: "VARCHAR", Kind.NULL: "INTEGER"}
+_NAMES: dict[Kind, str] = {kind: NAMES["duckdb"][kind].text for kind in Kind} | _AS_READ
 
 
 def type_name(found: Type, *, output: bool = False) -> str | None:
@@ -114,7 +111,10 @@ def translate(expr: e.Expr, columns: Mapping[str, Sql]) -> Sql:
         case e.IsInf(arg):
             return _boolean(_float_test("isinf", sql(arg)))
         case e.Matches(arg, text, flavour):
-            return _boolean(f"regexp_matches({sql(arg).text}, {literal(pattern(text, flavour))})")
+            searched = sql(arg)
+            if searched.kind is Kind.NULL:
+                return _boolean("CAST(NULL AS BOOLEAN)")
+            return _boolean(f"regexp_matches({searched.text}, {literal(pattern(text, flavour))})")
         case e.Arith(op, left, right):
             return _arithmetic(op, sql(left), sql(right))
         case e.Call(name, args):

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.types as pt
 
 from dq.ir.data import FLOATS, INTEGERS, NUMBERS, TIMES, Field, Kind, Type, integer_range
+from dq.ir.names import NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,14 +24,11 @@ class Unsupported(Exception):
     """A type no engine reads; the message names it."""
 
 
-_SAME: dict[pa.DataType, Kind] = {
-    pa.bool_(): Kind.BOOL, pa.null(): Kind.NULL,
-    pa.int8(): Kind.INT8, pa.int16(): Kind.INT16, pa.int32(): Kind.INT32, pa.int64(): Kind.INT64,
-    pa.uint8(): Kind.UINT8, pa.uint16(): Kind.UINT16, pa.uint32(): Kind.UINT32, pa.uint64(): Kind.UINT64,
-    pa.float16(): Kind.FLOAT, pa.float32(): Kind.FLOAT, pa.float64(): Kind.DOUBLE,
-    pa.string(): Kind.STRING, pa.large_string(): Kind.STRING, pa.string_view(): Kind.STRING,
-    pa.binary(): Kind.BINARY, pa.large_binary(): Kind.BINARY, pa.binary_view(): Kind.BINARY,
-    pa.date32(): Kind.DATE, pa.date64(): Kind.DATE,
+_BARE = INTEGERS | FLOATS | {Kind.BOOL, Kind.STRING, Kind.BINARY, Kind.DATE, Kind.NULL}
+_SAME: dict[pa.DataType, Kind] = {pa.type_for_alias(NAMES["arrow"][kind].text): kind for kind in _BARE} | {
+    pa.float16(): Kind.FLOAT, pa.date64(): Kind.DATE,
+    pa.large_string(): Kind.STRING, pa.string_view(): Kind.STRING,
+    pa.large_binary(): Kind.BINARY, pa.binary_view(): Kind.BINARY,
 }  # fmt: skip
 _TESTS: tuple[tuple[Callable[[pa.DataType], bool], Kind], ...] = (
     (pt.is_time, Kind.TIME),

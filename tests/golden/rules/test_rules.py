@@ -95,9 +95,13 @@ def test_table_rules_read_states(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "state"), [("avg(a) > 1", a.MomentsState()), ("median(a) > 1", None), ("max(a) > 1", None)]
 )
-def test_table_rules_without_values_have_nothing_in_scope(text: str, state: Any) -> None:
+def test_table_rules_without_rows_have_nothing_in_scope_and_without_values_fail(text: str, state: Any) -> None:
     metric = TableRule(parse_table_rule(text), text)
-    assert metric.measure(dict.fromkeys(metric.aggregates(), state), Facts()) is None
+    states: dict[Any, Any] = dict.fromkeys(metric.aggregates(), state)
+    assert metric.measure({**states, a.Count(): 0}, Facts()) is None
+    measured = metric.measure({**states, a.Count(): 2}, Facts())
+    assert measured is not None
+    assert measured.value == 1
 
 
 @pytest.mark.parametrize(
