@@ -72,7 +72,7 @@ def structure(findings: Iterable[Finding], pii: frozenset[str] = frozenset()) ->
 
 def _structural(kind: str, found: list[Finding], pii: frozenset[str]) -> CheckResult:
     rows = [f.rows for f in found if f.rows is not None]
-    told = [f"{f.file}: {f.message}" if f.file else f.message for f in found]
+    told = [f.message if not f.file or f.message.startswith(f.file) else f"{f.file}: {f.message}" for f in found]
     more = f" (and {len(told) - 5} more files)" if len(told) > 5 else ""
     lines = [Evidence(file, row, (("line", MASK if pii else text),)) for f in found for file, row, text in f.evidence]
     return CheckResult(

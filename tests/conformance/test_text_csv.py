@@ -36,10 +36,12 @@ def zstd(data: bytes) -> bytes:
     "content",
     [
         PLAIN, PLAIN[:-1], PLAIN.replace(b"\n", b"\r\n"), PLAIN.replace(b"\n", b"\r"), codecs.BOM_UTF8 + PLAIN,
-        gzip.compress(PLAIN), zstd(PLAIN), gzip.compress(PLAIN[:6]) + gzip.compress(PLAIN[6:]) + b"\0" * 512,
+        gzip.compress(PLAIN, mtime=0), zstd(PLAIN),
+        gzip.compress(PLAIN[:6], mtime=0) + gzip.compress(PLAIN[6:], mtime=0)
+        + b"\0" * 512,
         codecs.BOM_UTF16_LE + PLAIN.decode().encode("utf-16-le"),
         codecs.BOM_UTF16_BE + PLAIN.decode().encode("utf-16-be"), PLAIN.replace(b"1,x\n", b"1,x\r\n"),
-        gzip.compress(codecs.BOM_UTF8 + PLAIN),
+        gzip.compress(codecs.BOM_UTF8 + PLAIN, mtime=0),
     ],
     ids=["plain", "no end", "crlf", "cr", "mark", "gzip", "zstd", "gzip members", "utf-16-le",
          "utf-16-be", "mixed", "gz mark"],
@@ -200,11 +202,12 @@ def test_a_record_that_is_too_long(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "kind"),
     [
-        (b"", "empty_file"), (gzip.compress(b""), "empty_file"), (b"\n\n", "empty_file"), (b"PAR1\0\0", "not_csv"),
+        (b"", "empty_file"), (gzip.compress(b"", mtime=0), "empty_file"), (b"\n\n", "empty_file"),
+        (b"PAR1\0\0", "not_csv"),
         (b"<!DOCTYPE html><html>", "not_csv"), (b"<html>\n<body>", "not_csv"), (b'<?xml version="1.0"?>', "not_csv"),
         (b'{"a":1}\n{"a":2}\n', "not_csv"), (b'[{"a":1},\n', "not_csv"), (b"PK\x03\x04", "not_csv"),
         (b"a,b\n1,\0\n", "not_csv"), (b"BZh91AY", "not_csv"), ("a,b\n1,2\n".encode("utf-16-le"), "not_csv"),
-        (gzip.compress(gzip.compress(PLAIN)), "not_csv"), (b"\x1f\x8b\x08\0broken", "truncated"),
+        (gzip.compress(gzip.compress(PLAIN, mtime=0), mtime=0), "not_csv"), (b"\x1f\x8b\x08\0broken", "truncated"),
     ],
 )  # fmt: skip
 def test_what_is_no_csv_is_not_read(content: bytes, kind: str, tmp_path: Path) -> None:

@@ -60,7 +60,8 @@ def test_every_command_runs_as_written(folder: Path) -> None:
     for command in COMMANDS:
         if command.startswith("make "):
             target = command.split()[1]
-            made = f"make -C {ROOT} {target} VENV={BIN.parent} DEMO={folder}/_demo -o {BIN.parent}/.core -o {BIN.parent}/.test"
+            stamps = " ".join(f"-o {BIN.parent}/.{stamp}" for stamp in ("core", "test"))
+            made = f"make -C {ROOT} {target} VENV={BIN.parent} DEMO={folder}/_demo {stamps}"
             # `make test` is what runs this test: it is asked what it would do, `make demo` does it.
             done = run(made + (" -n" if target == "test" else ""), folder)
             assert done.returncode == 0, done.stderr

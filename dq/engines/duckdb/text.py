@@ -157,7 +157,8 @@ def _sheet(text: Text, reading: Reading, names: Names, findings: list[Finding]) 
     canonical, twice = names.of(landed)
     if twice:
         shown = ", ".join(f'"{n}"' for n in dict.fromkeys(twice))
-        findings.append(Finding("duplicate_columns", f"{path}: columns {shown} stand in the header twice", path))
+        message = f"{path}: columns {shown} stand for a column that is there already or declared, case aside"
+        findings.append(Finding("duplicate_columns", message, path))
     inside = head[blank:end]
     ends = max(inside.count("\n"), inside.count("\r"), 1) if reading.header else 0
     return _Sheet(text, canonical, leading + ends, leading + (1 if reading.header else 0))

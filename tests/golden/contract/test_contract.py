@@ -118,7 +118,7 @@ def check(suite: Suite, identity: str) -> Any:
 def test_only_a_source_is_a_contract() -> None:
     found = contract("source: trips")
     assert found.layout is None
-    assert found.suite.reading == Reading()
+    assert found.suite.reading == Reading(delimiter=",")  # nothing is guessed under a contract
     assert [c.id for c in found.suite.checks][:3] == ["table.not_empty", "table.files_agree", "table.same_content"]
 
 
@@ -444,5 +444,5 @@ def test_both_engines_read_accepted_patterns(pattern: str) -> None:
     import duckdb
     import polars
 
-    assert duckdb.execute("SELECT regexp_matches('abc', ?)", [pattern]).fetchone() is not None
+    assert duckdb.execute("SELECT regexp_matches('abc', ?)", [pattern]).fetchall()
     assert polars.Series(["abc"]).str.contains(pattern).len() == 1
