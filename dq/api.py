@@ -123,9 +123,9 @@ def _profiled(
     engines, asking = _asking(now, engine, depth, limits)
     with closing(engines), closing(open_data(data, partition, held_to.reading, limits)) as dataset:
         rows = _readable(dataset, told=contract is None and not source)
-        answers = _answers(questions(dataset.schema, asking.now, depth, held_to.pii), dataset, asking)
+        answers = _answers(questions(dataset.landed, asking.now, depth, held_to.pii), dataset, asking)
         found = collect(
-            source or partition.source, partition.key, dataset.schema, answers, rows, asking.now, depth,
+            source or partition.source, partition.key, dataset.landed, answers, rows, asking.now, depth,
             files=max(1, len(partition.files)), bytes=partition.bytes or dataset.bytes, pii=held_to.pii,
         )  # fmt: skip
         if depth == "full":

@@ -83,7 +83,7 @@ def prepare(
     shape = shape_of(dataset)
     checks = applicable(suite, shape)
     promised = frozenset(c.column for c in checks if c.metric.name == "column_present" and c.column) | suite.optional
-    asked = questions(dataset.schema, asking.now, asking.depth, suite.pii) if asking.depth else ()
+    asked = questions(dataset.landed, asking.now, asking.depth, suite.pii) if asking.depth else ()
     return checks, shape, plan(
         checks, asked, shape, asking.engine, promised=promised,
         landed_before=frozenset(accepted.names) if accepted else frozenset(),
@@ -130,7 +130,7 @@ def _judge(
             found = profile(
                 partition.source,
                 partition.key,
-                dataset.schema,
+                dataset.landed,
                 answers,
                 dataset.rows or 0,
                 asking.now,

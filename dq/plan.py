@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from dq.ir import footer as footers
 from dq.ir.aggregate import Aggregate, Comoments, DuplicateKeys, FirstRows, Max, Min, Moments, Quantiles, Sum
-from dq.ir.data import NESTED, NUMBERS, RAW, Footer, Kind, Schema, format_path
-from dq.ir.expr import Expr, Key, Lit, Path, replace_leaves, walk
+from dq.ir.data import NESTED, NUMBERS, RAW, Footer, Kind, Schema, format_path, raw
+from dq.ir.expr import And, Col, Expr, IsNull, Key, Lit, Path, replace_leaves, walk
 from dq.ir.result import Cause, Status
 from dq.ir.typecheck import Mistyped, Unknown, check, describe
 
@@ -179,6 +179,9 @@ def _bind(
             if e.name not in keys:
                 raise Mistyped(f'no partition key "{e.name}"; keys are {", ".join(keys) or "none"}')
             leaves[e] = Lit(keys[e.name])
+        elif isinstance(e, IsNull) and isinstance(e.arg, Col) and raw(e.arg.path[0]) in shape.hidden:
+            # Text that could not be read is a failure of its own, not a NULL.
+            leaves[e] = And((e, IsNull(Col((raw(e.arg.path[0]),)))))
     checked, found = check(replace_leaves(expr, leaves), _with_hidden(shape))
     if condition and found.kind not in (Kind.BOOL, Kind.NULL):
         raise Mistyped(f"a condition is needed, not {found}")

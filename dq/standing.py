@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from dq import inventory
@@ -118,6 +119,8 @@ def _bare(partition: Partition) -> Iterator[str]:
     """A key's values, typed (`2020-04-01`) and as they are spelt in the path (`dt=20200401` -> `20200401`)."""
     for _, value in partition.values:
         yield str(plain(value))
+        if isinstance(value, date):
+            yield f"{value:%Y-%m}" if value.day == 1 else str(plain(value))
     for part in partition.key.split("/"):
         yield part.partition("=")[2] or part
         yield part.partition(".")[0]

@@ -7,7 +7,7 @@ declared column: the landed text where it could not be read as the declared type
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from dq.ir.data import FILE, RAW, ROW, DataFile, Finding, Footer, Reading, Schema, Type, raw
@@ -50,6 +50,13 @@ class Dataset:
     frame: pa.Table | None = None
     raw_columns: frozenset[str] = frozenset()  # hidden raw-text columns the table has
     close: Callable[[], None] = lambda: None
+
+    @property
+    def landed(self) -> Schema:
+        """The schema without path keys, which every row shares; a key that landed as a column too stays."""
+        inside = {n for _, schema in self.file_schemas for n in schema.names}
+        keys = {name for name, _ in self.keys} - inside
+        return replace(self.schema, fields=tuple(f for f in self.schema.fields if f.name not in keys))
 
     @property
     def readable(self) -> bool:

@@ -25,10 +25,9 @@ def open_frame(data: Any, reading: Reading) -> Dataset:
     try:
         table = _arrow(data)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, ValueError) as error:
-        kind = "duplicate_columns" if "uplicate" in str(error) else "unsupported_type"
-        message = (
-            "two columns of one name" if kind == "duplicate_columns" else "a column holds objects of several types"
-        )
+        if "uplicate" in str(error):
+            return Dataset(Schema(), findings=(Finding("duplicate_columns", "two columns of one name"),))
+        kind, message = "unsupported_type", f"{_strange(data)} holds objects of several types, or of one Arrow has not"
         return Dataset(Schema(), findings=(Finding(kind, message),))
     names = _canonical(table.column_names, reading)
     twins = sorted({n for n in names if [m.casefold() for m in names].count(n.casefold()) > 1})
@@ -36,6 +35,16 @@ def open_frame(data: Any, reading: Reading) -> Dataset:
         message = f'"{twins[0]}": two columns of one name (case aside)'
         return Dataset(Schema(), findings=(Finding("duplicate_columns", message),), bytes=table.nbytes)
     return _dataset(table.rename_columns(names), reading)
+
+
+def _strange(data: Any) -> str:
+    """The first column that Arrow does not take, where the frame tells its columns apart."""
+    for name in getattr(data, "columns", ()) if hasattr(data, "__getitem__") else ():
+        try:
+            _arrow(data[[name]])
+        except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, ValueError):
+            return f'column "{name}"'
+    return "a column"
 
 
 def _dataset(table: pa.Table, reading: Reading) -> Dataset:

@@ -109,13 +109,15 @@ def decode(value: Any) -> Any:
         if cls is None or not hasattr(cls, "__dataclass_fields__"):
             raise ValueError(f'"{value["$type"]}" is no part of the language')
         return cls(**{k: decode(v) for k, v in value.items() if k != "$type"})
-    if "$enum" in value:
+    if "$enum" in value and value["$enum"] in _classes():
         return _classes()[value["$enum"]](value["value"])
     if "$set" in value:
         return frozenset(decode(v) for v in value["$set"])
     if "$map" in value:
         return {decode(k): decode(v) for k, v in value["$map"]}
-    ((tag, text),) = value.items()
+    tag, text = next(iter(value.items()), ("", ""))
+    if tag.removeprefix("$") not in _TAGS:
+        raise ValueError(f'"{tag}" is no part of the language')
     return _TAGS[tag.removeprefix("$")][1](text)
 
 

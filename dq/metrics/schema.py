@@ -40,9 +40,10 @@ class ColumnPresent(Layout):
     column: str
 
     def departures(self, facts: Facts) -> list[str]:
-        names = facts.schema.names
         if facts.schema.find(parse_path(self.column)):
             return []
+        keys = {k for k, _ in facts.keys}
+        names = tuple(n for n in facts.schema.names if n not in keys)
         return [f'no column "{self.column}"{nearest(self.column, names)}; {_listed(names)} landed']
 
 

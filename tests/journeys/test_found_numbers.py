@@ -97,3 +97,11 @@ def test_a_name_that_differs_in_case_is_not_said_to_stand_there_twice(tmp_path: 
     data.write_text("a,b\n1,2\n")
     found = next(c for c in dq.validate(data, suite).checks if c.id == "table.duplicate_columns")
     assert '"b" stand for a column that is there already or declared, case aside' in found.message
+
+
+def test_a_column_that_arrow_does_not_take_is_named(tmp_path: Path) -> None:
+    suite = tmp_path / "x.yaml"
+    suite.write_text("source: x\n")
+    frame = pl.DataFrame({"fine": [1], "wide": pl.Series([2**100], dtype=pl.Int128)})
+    found = next(c for c in dq.validate(frame, suite).checks if c.id == "table.unsupported_type")
+    assert 'column "wide"' in found.message

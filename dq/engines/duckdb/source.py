@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from dq.engines.base import FILE, RAW, ROW, Dataset, ParquetPart
 from dq.engines.duckdb.connect import identifier, literal, literals
-from dq.engines.duckdb.sql import Sql, constant, scalar_form, type_name
+from dq.engines.duckdb.sql import Sql, constant, scalar_form, type_name, unread_statistics
 from dq.ir.data import NESTED, Kind, Type
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def _part_arm(part: ParquetPart, dataset: Dataset, connection: Any) -> tuple[str
     columns = _constants(dataset)
     for name, landed, found in part.columns:
         if landed is not None:
-            columns[name] = _stored(_place(places[landed]), found, wanted[name])
+            columns[name] = unread_statistics(_stored(_place(places[landed]), found, wanted[name]), found)
     columns[FILE] = f"{literals(f.path for f in part.files)}[CAST(file_index AS BIGINT) + 1]"
     columns[ROW] = "(file_row_number + 1)"
     aliases = ", ".join(map(_place, range(len(places))))

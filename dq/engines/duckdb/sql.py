@@ -131,7 +131,16 @@ def stored(path: e.Path, columns: Mapping[str, Sql]) -> tuple[str, Type]:
     for name in path[1:]:
         text = f"struct_extract({text}, {literal(name)})"
         found = next(f.type for f in found.fields if f.name == name)
-    return text, found
+    return (text if len(path) == 1 else unread_statistics(text, found)), found
+
+
+def unread_statistics(text: str, found: Type) -> str:
+    """A float whose minimum and maximum in Parquet DuckDB 2.0 does not look at.
+
+    Writers leave NaN out of them; trusting them, DuckDB answers that no value is NaN, and skips the rows where one is.
+    TRY changes no value here, and statistics do not pass through it.
+    """
+    return f"try({text})" if found.kind in FLOATS else text
 
 
 def constant(value: Any) -> Sql:

@@ -134,13 +134,13 @@ expected: {every: 1d, by: "06:00", timezone: Europe/Berlin}
 columns:
   a: {type: timestamp, formats: ["%m/%d/%Y"], timezone: UTC, aliases: [A], optional: true, pii: true}
 history: {window: 7, anomaly: ignore, adopt_after: 9}
-policy: {on_fail: split, split_max: "2.5%"}
+policy: {on_fail: warn}
 series: [region]
-quarantine_copy: true
+quarantine_copy: false
 """
     )
-    assert (found.owner, found.series, found.quarantine_copy) == ("growth", ("region",), True)
-    assert (found.on_fail, found.split_max_ratio, found.suite.on_fail) == ("split", 0.025, "split")
+    assert (found.owner, found.series, found.quarantine_copy) == ("growth", ("region",), False)
+    assert (found.on_fail, found.split_max_ratio, found.suite.on_fail) == ("warn", 0.05, "warn")
     assert (found.ready.marker, found.ready.quiet_seconds) == ("_SUCCESS", 300)
     assert (found.expected.every_seconds, found.expected.by, found.expected.timezone) == (
         86400,
