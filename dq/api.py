@@ -85,7 +85,7 @@ def validate(
     """
     contract = _contract(suite)
     limits = limits or configuration.Limits()
-    partition = partition_of(data, contract, identified=True)
+    partition = partition_of(data, contract)
     held_to = contract.suite_at(dict(partition.values))
     engines, asking = _asking(now, engine, None, limits)
     with closing(engines):

@@ -11,9 +11,10 @@ from dq.errors import HoldError, SourceChanged
 from dq.ir import document
 from dq.ir.check import Suite
 from dq.ir.layout import moment
-from dq.ir.result import Acceptance, Cause, Decision, Judgement, Publication, Reason, Verdict
+from dq.ir.result import Cause, Decision, Judgement, Reason, Verdict
 from dq.ir.scalar import compare
-from dq.judge import Asking, Background, held, judge
+from dq.judge import Asking, held, judge
+from dq.past import Past
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -80,7 +81,7 @@ def gate(run: Run) -> Iterator[dict[str, Any]]:
         known = run.history.decisions(run.contract.source)
         published = run.history.publications(run.contract.source)
         accepted = run.history.acceptances(run.contract.source)
-        past = Past(run, known, published, accepted)
+        past = Past(run.contract, known, published, accepted)
         for landed in inventory.scan(run.zones.landing, run.zones.prefix, run.contract, run.asking.now.timestamp()):
             named = run.wanted.keys is not None and landed.partition.key in run.wanted.keys
             if (run.wanted.keys is not None and not named) or _before(landed.partition, run.wanted.start):
@@ -100,60 +101,6 @@ def _before(partition: Partition, start: date | None) -> bool:
     return at is not None and compare(at, start) < 0
 
 
-class Past:
-    """What earlier partitions of the source taught, walked in key order."""
-
-    def __init__(
-        self,
-        run: Run,
-        known: dict[str, dict[str, Decision]],
-        published: dict[str, list[Publication]],
-        accepted: list[Acceptance],
-    ) -> None:
-        self.contract = run.contract
-        self.known, self.published = known, published
-        self.accepted = {(a.partition, a.digest): a for a in accepted}
-        self.teacher: dict[tuple[Any, ...], tuple[Partition, Decision | Acceptance]] = {}
-        self.seen: dict[str, str] = {}  # content -> first partition that held it
-
-    def pass_by(self, partition: Partition) -> None:
-        """Learn from a partition that is not judged now: from the decision that readers see."""
-        for decision in self.known.get(partition.key, {}).values():
-            self.seen.setdefault(decision.content, partition.key)
-        promoted = [d for d in self.known.get(partition.key, {}).values() if d.verdict is Verdict.PROMOTE]
-        if promoted:
-            self.learn(partition, promoted[-1])
-        self._adopt(partition, "")
-
-    def learn(self, partition: Partition, decision: Decision) -> None:
-        self.seen.setdefault(decision.content, partition.key)
-        if decision.verdict is Verdict.PROMOTE:
-            self.teacher[inventory.series(partition)] = (partition, decision)
-
-    def _adopt(self, partition: Partition, digest: str) -> None:
-        """A new normal that a person declared counts from the accepted partition on."""
-        for (key, accepted_digest), acceptance in self.accepted.items():
-            if key == partition.key and digest in ("", accepted_digest):
-                self.teacher[inventory.series(partition)] = (partition, acceptance)
-
-    def background(self, partition: Partition, suite: Suite) -> Background:
-        self._adopt(partition, partition.digest)
-        teacher, lesson = self.teacher.get(inventory.series(partition), (None, None))
-        twin = self.seen.get(inventory.content(partition.files))
-        twin = None if twin == partition.key else twin
-        if teacher is None or lesson is None:
-            return Background(twin=twin)
-        same_layout = self.contract.suite_at(dict(teacher.values)).digest == suite.digest
-        return Background(dict(lesson.values), lesson.schema if same_layout else None, twin)
-
-    def standing(self, partition: Partition) -> Decision | None:
-        return self.known.get(partition.key, {}).get(partition.digest)
-
-    def is_published(self, partition: Partition) -> Publication | None:
-        commits = self.published.get(partition.key, [])
-        return commits[-1] if commits and commits[-1].digest == partition.digest else None
-
-
 def _decide(run: Run, past: Past, landed: inventory.Landed, named: bool) -> dict[str, Any] | None:
     """Judge and carry out, or finish what stands; None when there is nothing to do and nobody asked."""
     partition = landed.partition
@@ -164,7 +111,7 @@ def _decide(run: Run, past: Past, landed: inventory.Landed, named: bool) -> dict
         if standing is not None and not _again(run, standing):
             finished = _finish(run, past, partition, standing)
             past.learn(partition, standing)
-            past._adopt(partition, partition.digest)
+            past.adopt(partition, partition.digest)
             return _adopted(run, past, partition, standing) if finished or named else None
         judgement, profile = _judge_steadily(run, past, landed, partition)
         if judgement.verdict is Verdict.HOLD or run.wanted.dry:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from dq.ir import footer as footers
 from dq.ir.aggregate import Aggregate, Comoments, DuplicateKeys, FirstRows, Max, Min, Moments, Quantiles, Sum
-from dq.ir.data import NESTED, NUMBERS, RAW, Footer, Kind, Schema, format_path, raw
+from dq.ir.data import NESTED, NUMBERS, RAW, Field, Footer, Kind, Schema, Type, format_path, raw
 from dq.ir.expr import And, Col, Expr, IsNull, Key, Lit, Path, replace_leaves, walk
 from dq.ir.result import Cause, Status
 from dq.ir.typecheck import Mistyped, Unknown, check, describe
@@ -45,6 +45,13 @@ class Shape:
     footer: Footer | None = None
     keys: tuple[tuple[str, Scalar], ...] = ()
     hidden: frozenset[str] = frozenset()  # raw-text columns that exist
+    seen: Schema = field(init=False, repr=False, compare=False)  # with the raw-text columns
+    memo: dict[Aggregate, Aggregate] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        raws = tuple(Field(name, Type(Kind.STRING)) for name in sorted(self.hidden))
+        object.__setattr__(self, "seen", replace(self.schema, fields=self.schema.fields + raws))
+        object.__setattr__(self, "memo", _memo(self.schema, self.hidden))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +140,7 @@ def _pass(family: str, engine: str, aggregates: list[Aggregate], shape: Shape) -
 
 def bind(aggregate: Aggregate, shape: Shape) -> Aggregate:
     """The aggregate as the landed schema answers it. Raises Unknown or Mistyped."""
-    memo = _memo(shape.schema, shape.hidden)
+    memo = shape.memo
     if aggregate not in memo:
         bound = _bound(aggregate, shape)
         if any(isinstance(e, Key) for part in _parts(aggregate) for e in walk(part)):
@@ -182,19 +189,12 @@ def _bind(
         elif isinstance(e, IsNull) and isinstance(e.arg, Col) and raw(e.arg.path[0]) in shape.hidden:
             # Text that could not be read is a failure of its own, not a NULL.
             leaves[e] = And((e, IsNull(Col((raw(e.arg.path[0]),)))))
-    checked, found = check(replace_leaves(expr, leaves), _with_hidden(shape))
+    checked, found = check(replace_leaves(expr, leaves), shape.seen)
     if condition and found.kind not in (Kind.BOOL, Kind.NULL):
         raise Mistyped(f"a condition is needed, not {found}")
     if takes is not None and found.kind not in takes[1] | {Kind.NULL}:
         raise Mistyped(f"{takes[0]}, not {describe(checked, found)}")
     return checked
-
-
-def _with_hidden(shape: Shape) -> Schema:
-    from dq.ir.data import Field, Type
-
-    hidden = tuple(Field(name, Type(Kind.STRING)) for name in sorted(shape.hidden))
-    return replace(shape.schema, fields=shape.schema.fields + hidden) if hidden else shape.schema
 
 
 def _missing(path: Path, schema: Schema, promised: frozenset[str], landed_before: frozenset[str]) -> Unjudged:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from dq.ir.expr import Path, Scalar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 
 # Hidden columns every engine sees beside the data.
@@ -104,6 +104,10 @@ class Schema:
 
     fields: tuple[Field, ...] = ()
     inferred: frozenset[str] = frozenset()
+    _types: Mapping[str, Type] = field(init=False, repr=False, compare=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_types", {f.name: f.type for f in reversed(self.fields)})
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -111,13 +115,9 @@ class Schema:
 
     def find(self, path: Path) -> Type | None:
         """Type at the path through structs; None where there is no such column or leaf."""
-        fields: tuple[Field, ...] = self.fields
-        found: Type | None = None
-        for name in path:
-            found = next((f.type for f in fields if f.name == name), None)
-            if found is None:
-                return None
-            fields = found.fields
+        found = self._types.get(path[0])
+        for name in path[1:]:
+            found = next((f.type for f in found.fields if f.name == name), None) if found else None
         return found
 
     def leaves(self) -> Iterator[tuple[Path, Type]]:
@@ -325,6 +325,10 @@ class Footer:
 
     rows: int
     columns: tuple[tuple[Path, ColumnFooter], ...] = field(default=())
+    _places: Mapping[Path, ColumnFooter] = field(init=False, repr=False, compare=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_places", dict(self.columns))
 
     def column(self, path: Path) -> ColumnFooter | None:
-        return next((c for p, c in self.columns if p == path), None)
+        return self._places.get(path)

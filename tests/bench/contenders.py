@@ -174,8 +174,8 @@ def dataframely_15() -> None:
     columns |= {c: dy.String(regex=f"^({'|'.join(v)})$", nullable=True) for c, v in ALLOWED.items()}
     columns["driver"] = dy.String(regex=DRIVER, max_length=20, nullable=True)
     columns["trip_id"] = dy.Int64(primary_key=True)
-    schema = type("Trips", (dy.Schema,), columns)
     frame = pl.scan_parquet(data.trips()).select(list(columns)).collect()
+    schema = type("Trips", (dy.Schema,), columns)
     schema.validate(frame, eager=True)
 
 

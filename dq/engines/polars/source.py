@@ -121,7 +121,8 @@ def _of_part(
     locations = [f.location or f.path for f in files]
     used = [landed[p[0]][0] for p in wanted if p[0] in landed]
     lazy = _scan(locations, dict(landed.values()), used, positions)
-    columns = [_column(p, landed, lazy.collect_schema(), dataset) for p in wanted]
+    schema = lazy.collect_schema()
+    columns = [_column(p, landed, schema, dataset) for p in wanted]
     if positions:
         columns += [pl.lit(files[0].path).alias(FILE), pl.col(ROW).cast(pl.Int64)]
     return _select(lazy, columns)
