@@ -33,6 +33,11 @@ def demo(
         for document in api.gate("jhu", config=load(root / "dq.toml", environment={})):
             documents.append(document)
             done(document["partition"])
+    width = max((len(d["partition"]) for d in documents), default=0)
+    if documents:
+        say(text.headline(width=width))
+    for document in documents:
+        say(text.row(document, width=width))
     for document in documents:
         if not document["success"]:
             say(text.render(document))
