@@ -93,7 +93,6 @@ def test_formats_give_one_answer(tmp_path: Path) -> None:
         found[suffix] = {
             c["id"]: (c["status"], c["failed_rows"]) for c in document["checks"] if c["metric"] != "readable"
         }
-    (
-        for checks in found.values():
+    for checks in found.values():
         checks.pop("table.byte_count")
     assert found["parquet"] == found["csv"] == found["ndjson"]
