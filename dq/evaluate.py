@@ -100,7 +100,11 @@ def _judge(
         words = f"no {check.metric.name}: the rows in scope hold too few values; expected {check.bound}"
         return _result(check, Status.FAIL, Cause.DATA, measure, words, pii)
     before = (previous or {}).get(check.id)
-    held = [c.holds(measure.value, measure.total, before) for c in check.bound.conditions]
+    try:
+        held = [c.holds(measure.value, measure.total, before) for c in check.bound.conditions]
+    except TypeError:
+        words = f"{check.metric.name} is {type(measure.value).__name__}, which does not compare with {check.bound}"
+        return _result(check, Status.ERROR, Cause.SUITE, measure, words, pii)
     if False in held:
         broken = check.bound.conditions[held.index(False)]
         return _result(check, Status.FAIL, Cause.DATA, measure, _words(check, measure, broken, before, pii), pii)

@@ -29,8 +29,9 @@ from (select i, (hash(i + {offset}) >> 1)::bigint as h from range({rows}) t(i))
 """
 
 
-def trips(rows: int = ROWS, offset: int = 0) -> Path:
-    """One Parquet file, zstd, row groups of 122,880."""
+def trips(rows: int | None = None, offset: int = 0) -> Path:
+    """One Parquet file, zstd, row groups of 122,880; of ROWS rows unless told."""
+    rows = ROWS if rows is None else rows
     path = FOLDER / f"trips-{rows}-{offset}.parquet"
     if not path.exists():
         FOLDER.mkdir(exist_ok=True)
