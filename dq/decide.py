@@ -57,6 +57,8 @@ def _reason(suite: Suite, result: CheckResult) -> Reason:
     cause = result.cause or Cause.GATE
     if cause is Cause.SUITE:
         step = f"mend {result.origin.file or 'the suite'}, then run the gate again"
+    elif result.metric == "readable" and result.column is None:
+        step = "land it again whole; if it is meant to be so, say how to read it in the contract (format, csv)"
     elif cause is Cause.GATE:
         step = "run the gate again; the data was not judged"
     elif result.metric in ("change", "same_content") or "of previous" in result.bound:

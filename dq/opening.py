@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from dq.engines.base import Dataset
 from dq.errors import ConfigError, StoreError, UsageError, nearest
-from dq.inventory import identity, is_data
+from dq.inventory import is_data
 from dq.ir.data import DataFile, Finding, Partition, Reading, Schema
 from dq.ir.layout import parse_layout
 
@@ -89,20 +89,17 @@ def said(data: Any) -> str:
     return str(data) if isinstance(data, (str, Path)) else ", ".join(map(str, data))
 
 
-def partition_of(data: Any, contract: Contract | None, *, identified: bool = False) -> Partition:
+def partition_of(data: Any, contract: Contract | None) -> Partition:
     """The data as a partition, keyed by the contract's layout where its path fits. `key` is what the person named.
 
-    Only where `identified` are the files read to the end for their digests.
+    No digests: nothing is recorded of it.
     """
     source = contract.source if contract else "data"
     if not is_path(data):
         return Partition(source, said(data))
     files = find_files(data)
     values = _path_keys(contract.layout, files) if contract and contract.layout else ()
-    if not identified:
-        return Partition(source, said(data), values, files)
-    hashed = tuple(replace(f, digest=_sha256(f.location)) for f in files)
-    return Partition(source, said(data), values, hashed, digest=identity(hashed))
+    return Partition(source, said(data), values, files)
 
 
 def _path_keys(layout: str, files: tuple[DataFile, ...]) -> tuple[Any, ...]:
@@ -153,11 +150,6 @@ def _file(path: str, name: str) -> DataFile:
     except OSError as error:
         kind = UsageError if error.errno in _NOWHERE else StoreError
         raise kind(f"{path}: {error.strerror}") from None
-
-
-def _sha256(location: str) -> str:
-    path = Path(location)
-    return str(store(str(path.parent)).digest(path.name))
 
 
 def open_data(data: Any, partition: Partition, reading: Reading, limits: Limits) -> Dataset:
