@@ -20,8 +20,9 @@ from dq.ir import document
 from dq.ir.check import Suite
 from dq.ir.data import Partition, Reading
 from dq.ir.result import CheckResult, Judgement, Verdict
-from dq.judge import Asking, Background, held, judge, prepare, run, shape_of
-from dq.opening import Engines, TextParser, format_of, open_data, open_files, partition_of, said, store
+from dq.judge import Asking, Background, held, judge, prepare, run, scan, shape_of
+from dq.opening import Engines, format_of, open_data, partition_of, said, store
+from dq.scanning import Scanner
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,11 +88,10 @@ def validate(
     limits = limits or configuration.Limits()
     partition = partition_of(data, contract)
     held_to = contract.suite_at(dict(partition.values))
-    engines, asking = _asking(now, engine, None, limits)
-    with closing(engines):
-        judgement, _ = judge(
-            partition, held_to, lambda: open_data(data, partition, held_to.reading, limits), Background(), asking
-        )
+    asking = Asking(now or datetime.now(UTC), engine, None)
+    with closing(Engines(engine, limits)) as engines:
+        scanned = scan(partition, held_to, lambda: open_data(data, partition, held_to.reading, limits), asking, engines)
+    judgement = judge(partition, held_to, scanned, Background())
     body = document.result(judgement, landing=said(data), decided_at=asking.now.isoformat(), run_id=new_run_id())
     return Result(judgement, body)
 
@@ -120,16 +120,19 @@ def _profiled(
     limits = limits or configuration.Limits()
     partition = partition_of(data, contract)
     held_to = contract.suite_at(dict(partition.values)) if contract else Suite(partition.source, reading=_GUESS)
-    engines, asking = _asking(now, engine, depth, limits)
-    with closing(engines), closing(open_data(data, partition, held_to.reading, limits)) as dataset:
+    now = now or datetime.now(UTC)
+    with (
+        closing(Engines(engine, limits)) as engines,
+        closing(open_data(data, partition, held_to.reading, limits)) as dataset,
+    ):
         rows = _readable(dataset, told=contract is None and not source)
-        answers = _answers(questions(dataset.landed, asking.now, depth, held_to.pii), dataset, asking)
+        answers = _answers(questions(dataset.landed, now, depth, held_to.pii), dataset, engine, engines)
         found = collect(
-            source or partition.source, partition.key, dataset.landed, answers, rows, asking.now, depth,
+            source or partition.source, partition.key, dataset.landed, answers, rows, now, depth,
             files=max(1, len(partition.files)), bytes=partition.bytes or dataset.bytes, pii=held_to.pii,
         )  # fmt: skip
         if depth == "full":
-            found = deepen(found, _answers(second_questions(found), dataset, asking))
+            found = deepen(found, _answers(second_questions(found), dataset, engine, engines))
         return found, dataset.dialect
 
 
@@ -146,13 +149,13 @@ def _readable(dataset: Dataset, *, told: bool) -> int:
     return dataset.rows
 
 
-def _answers(asked: tuple[Any, ...], dataset: Dataset, asking: Asking) -> dict[Any, Any]:
+def _answers(asked: tuple[Any, ...], dataset: Dataset, wanted: EngineName, engines: Engines) -> dict[Any, Any]:
     from dq.engines.base import Unreadable
     from dq.plan import plan
 
-    folded = plan((), asked, shape_of(dataset), asking.engine)
+    folded = plan((), asked, shape_of(dataset), wanted)
     try:
-        states = dict(folded.known) | run(folded.passes, dataset, asking.engines)
+        states = dict(folded.known) | run(folded.passes, dataset, engines)
     except Unreadable as error:
         raise UsageError(f"{error.finding.file}: {error.finding.kind}: {error.finding.message}") from None
     return {a: states[b] for a, b in folded.bound.items()}
@@ -177,9 +180,8 @@ def explain(
     limits = limits or configuration.Limits()
     partition = partition_of(data, contract)
     held_to = contract.suite_at(dict(partition.values))
-    return _planned(
-        open_data(data, partition, held_to.reading, limits), held_to, _asking(None, engine, None, limits)[1]
-    )  # fmt: skip
+    asking = Asking(datetime.now(UTC), engine, None)
+    return _planned(open_data(data, partition, held_to.reading, limits), held_to, asking)
 
 
 def explain_landed(source: str, name: str, *, config: Config) -> Plan:
@@ -273,18 +275,12 @@ def gate_run(source: str, config: Config, wanted: Wanted | None = None, now: dat
     zones = zones_of(source, config)
     if not _landing(zones).is_dir():
         raise UsageError(f"{_landing(zones)}: no landing folder for source {source}")
-    engines, asking = _asking(now, config.engine.name, "core", config.limits)
-
-    parser = TextParser([str(_landing(zones))], config.limits)
-
-    def opened(partition: Partition, suite: Suite) -> Dataset:
-        return open_files(partition.files, replace(suite.reading, keys=partition.values), config.limits, parser)
-
-    def close() -> None:
-        parser.close()
-        engines.close()
-
-    return Run(contract, zones, History(zones.history), opened, asking, new_run_id(), wanted or Wanted(), close)
+    asking = Asking(now or datetime.now(UTC), config.engine.name)
+    scanner = Scanner([str(_landing(zones))], config.limits, asking)
+    return Run(
+        contract, zones, History(zones.history), scanner.open, scanner.submit, asking, new_run_id(),
+        wanted or Wanted(), scanner.close,
+    )  # fmt: skip
 
 
 def zones_of(source: str, config: Config) -> Zones:
@@ -350,11 +346,3 @@ def load_contract(path: str | Path) -> Contract:
 
 def new_run_id() -> str:
     return uuid.uuid4().hex[:12]
-
-
-def _asking(
-    now: datetime | None, engine: EngineName, depth: Depth | None, limits: configuration.Limits
-) -> tuple[Engines, Asking]:
-    """Engines to be closed in the end, and how to judge with them."""
-    engines = Engines(engine, limits)
-    return engines, Asking(engines, now or datetime.now(UTC), engine, depth)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dq.ir.check import Severity
 from dq.ir.data import RAW, format_path
 from dq.ir.metric import Dimension, Facts, Measure
 from dq.ir.result import Cause, CheckResult, Evidence, Status
 from dq.metrics import schema as schema_metrics
+from dq.plan import Unjudged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,28 +26,46 @@ if TYPE_CHECKING:
 MASK = "•••"
 
 
+Answer: TypeAlias = "tuple[Any, ...] | Unjudged | None"
+
+
+def answers(checks: Iterable[Check], plan: Plan, states: Mapping[Aggregate, Any]) -> dict[str, Answer]:
+    """By check id: states of the aggregates of its metric, or why there are none; None where they were not read."""
+    found: dict[str, Answer] = {}
+    for item in checks:
+        asked = item.metric.aggregates()
+        read = tuple(states[plan.bound[a]] for a in asked if a in plan.bound and plan.bound[a] in states)
+        found[item.id] = plan.unjudged.get(item.id, read if len(read) == len(asked) else None)
+    return found
+
+
 def evaluate(
     checks: Iterable[Check],
-    plan: Plan,
-    states: Mapping[Aggregate, Any],
+    answers: Mapping[str, Answer],
     facts: Facts,
     previous: Mapping[str, Scalar] | None = None,
     pii: frozenset[str] = frozenset(),
 ) -> tuple[CheckResult, ...]:
-    """Hold each check's metric against its bound. `states` are keyed as bound; `previous` maps check id to the value
-    of the last partition that teaches, None when there is none: relative bounds are then SKIP."""
+    """Hold each check's metric against its bound. `previous` maps check id to the value of the last partition that
+    teaches, None when there is none: relative bounds are then SKIP."""
     results = []
     for item in checks:
-        if item.id in plan.unjudged:
-            unjudged = plan.unjudged[item.id]
-            results.append(_result(item, unjudged.status, unjudged.cause, None, unjudged.message))
-            continue
-        if any(plan.bound.get(a) not in states for a in item.metric.aggregates()):
+        answer = answers[item.id]
+        if isinstance(answer, Unjudged):
+            results.append(_unjudged(item, answer, facts))
+        elif answer is None:
             results.append(_unread(item) if facts.findings else _result(item, *_LOST))
-            continue
-        answers = {a: states[plan.bound[a]] for a in item.metric.aggregates()}
-        results.append(_judge(item, item.metric.measure(answers, facts), previous, pii))
+        else:
+            states = dict(zip(item.metric.aggregates(), answer, strict=True))
+            results.append(_judge(item, item.metric.measure(states, facts), previous, pii))
     return tuple(results)
+
+
+def _unjudged(check: Check, why: Unjudged, facts: Facts) -> CheckResult:
+    """A column that nobody promised is the suite's mistake, unless it landed before: then the data lost it."""
+    if why.unknown and facts.accepted is not None and why.unknown in facts.accepted.names:
+        return _result(check, Status.FAIL, Cause.DATA, None, why.message)
+    return _result(check, why.status, why.cause, None, why.message + why.advice)
 
 
 _LOST = (Status.ERROR, Cause.GATE, None, "the engine gave no answer")
@@ -55,11 +74,6 @@ _LOST = (Status.ERROR, Cause.GATE, None, "the engine gave no answer")
 def _unread(check: Check) -> CheckResult:
     """Skipped after a structural finding, which blocks by itself: one fault, one outcome."""
     return _result(check, Status.SKIP, None, None, "the data could not be read")
-
-
-def unread(checks: Iterable[Check]) -> tuple[CheckResult, ...]:
-    """Every check of a partition of which no file could be opened."""
-    return tuple(map(_unread, checks))
 
 
 def structure(findings: Iterable[Finding], pii: frozenset[str] = frozenset()) -> tuple[CheckResult, ...]:
@@ -197,30 +211,30 @@ def number(value: Any) -> str:
 
 
 def questions_of_evidence(checks: Iterable[Check], results: Iterable[CheckResult]) -> dict[str, Aggregate]:
-    """Check id -> the aggregate that fetches a few offending rows, for the checks that failed."""
-    failed = {r.id for r in results if r.status is Status.FAIL}
-    asked = {c.id: c.metric.evidence() for c in checks if c.id in failed}
+    """Check id -> the aggregate that fetches a few offending rows, for the checks that fail, or may when there is an
+    earlier partition to compare with."""
+    suspected = {r.id for r in results if r.status is Status.FAIL or (r.status is Status.SKIP and r.observed)}
+    asked = {c.id: c.metric.evidence() for c in checks if c.id in suspected}
     return {k: a for k, a in asked.items() if a is not None}
 
 
-def with_evidence(
-    results: Iterable[CheckResult],
-    rows: Mapping[str, tuple[RowState, ...]],
-    shown: Mapping[str, tuple[str, ...]],
-    pii: frozenset[str],
-) -> tuple[CheckResult, ...]:
-    """Attach offending rows; values of `pii` columns are masked, and what was not asked for is not shown."""
+def evidence(asked: Any, rows: Iterable[RowState], pii: frozenset[str]) -> tuple[Evidence, ...]:
+    """Offending rows; values of `pii` columns are masked, and what was not asked for is not shown."""
+    names = [p[0].removeprefix(RAW) if p[0].startswith(RAW) else format_path(p) for p in asked.show]
     return tuple(
-        replace(r, evidence=tuple(_evidence(row, shown[r.id], pii) for row in rows[r.id])) if rows.get(r.id) else r
-        for r in results
+        Evidence(
+            row.file,
+            row.row,
+            tuple((n, MASK if n in pii and v is not None else v) for n, v in zip(names, row.values, strict=True)),
+        )
+        for row in rows
     )
 
 
-def _evidence(row: RowState, names: tuple[str, ...], pii: frozenset[str]) -> Evidence:
-    plain_names = [n.removeprefix(RAW) for n in names]
-    values = tuple((n, MASK if n in pii and v is not None else v) for n, v in zip(plain_names, row.values, strict=True))
-    return Evidence(row.file, row.row, values)
-
-
-def shown_names(aggregate: Any) -> tuple[str, ...]:
-    return tuple(p[0] if p[0].startswith(RAW) else format_path(p) for p in aggregate.show)
+def with_evidence(
+    results: Iterable[CheckResult], evidence: Mapping[str, tuple[Evidence, ...]]
+) -> tuple[CheckResult, ...]:
+    """Failed checks with their offending rows."""
+    return tuple(
+        replace(r, evidence=evidence[r.id]) if r.status is Status.FAIL and evidence.get(r.id) else r for r in results
+    )

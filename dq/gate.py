@@ -13,11 +13,12 @@ from dq.ir.check import Suite
 from dq.ir.layout import moment
 from dq.ir.result import Cause, Decision, Judgement, Reason, Verdict
 from dq.ir.scalar import compare
-from dq.judge import Asking, held, judge
+from dq.judge import Asking, Scanned, held, judge
 from dq.past import Past
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from concurrent.futures import Future
     from datetime import date
 
     from dq.engines.base import Dataset
@@ -56,12 +57,13 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of the gate over one source."""
+    """One run of the gate over one source. `scan` may read ahead and in parallel: it depends on no history."""
 
     contract: Contract
     zones: Zones
     history: History
     open_data: Callable[[Partition, Suite], Dataset]
+    scan: Callable[[Partition, Suite], Future[Scanned]]
     asking: Asking
     run_id: str
     wanted: Wanted = field(default_factory=Wanted)
@@ -130,12 +132,10 @@ def _judge_steadily(run: Run, past: Past, landed: inventory.Landed, partition: P
     suite = run.contract.suite_at(dict(partition.values))
     if landed.fault:
         return _misplaced(partition, suite, landed.fault), None
-    judged = judge(
-        partition, suite, lambda: run.open_data(partition, suite), past.background(partition, suite), run.asking
-    )
+    scanned = run.scan(partition, suite).result()
     if not _unchanged(run, partition):
         raise SourceChanged("landing changed while it was judged: nothing is decided, it is judged again next time")
-    return judged
+    return judge(partition, suite, scanned, past.background(partition, suite)), scanned.profile
 
 
 def _unchanged(run: Run, partition: Partition) -> bool:

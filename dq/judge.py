@@ -1,20 +1,21 @@
-"""Judge one partition: open, plan, run, evaluate, decide. It moves nothing and remembers nothing."""
+"""Scan one partition, then judge it. A scan knows nothing of history and is plain data: it may be made in another
+process, ahead of its turn. Judging is pure: what was scanned, and what came before it."""
 
 from __future__ import annotations
 
 import resource
 import sys
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from dq import evaluate
 from dq.decide import decide
 from dq.engines.base import Dataset, Unreadable
-from dq.errors import EngineError, SuiteError
+from dq.errors import HoldError, SuiteError
 from dq.ir.data import RAW, Partition, Schema, parse_path
 from dq.ir.metric import Facts
-from dq.ir.result import Cause, CheckResult, Judgement, Reason, Scan, Status, Verdict
+from dq.ir.result import Cause, CheckResult, Evidence, Judgement, Reason, Scan, Status, Verdict
 from dq.plan import Pass, Plan, Shape, Storage, bind, passes_over, plan
 from dq.profile import Depth, Profile, profile, questions
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from dq.engines.base import Engine
+    from dq.evaluate import Answer
     from dq.ir.aggregate import Aggregate
     from dq.ir.check import Check, Suite
     from dq.ir.expr import Scalar
@@ -39,55 +41,100 @@ class Background:
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """How to judge, apart from what: engines by name, the one wanted, the moment that counts as now, profile depth."""
+    """How to scan, apart from what: the moment that counts as now, the engine wanted, the profile's depth."""
 
-    engines: Mapping[str, Engine]
     now: datetime
     engine: str = "auto"
     depth: Depth | None = "core"  # None: no profile
 
 
-def judge(
-    partition: Partition, suite: Suite, open_data: Callable[[], Dataset], background: Background, asking: Asking
-) -> tuple[Judgement, Profile | None]:
-    """Verdict and profile of one partition. A fault of ours is a hold with the reason, never an exception."""
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """What the bytes of a partition say. `answers` by id of the checks that apply, `evidence` of those that may fail.
+
+    `fault`: they were not read to the end, for a reason that is not theirs; nothing else is told then.
+    """
+
+    facts: Facts = field(default_factory=Facts)
+    rows: int | None = None
+    answers: Mapping[str, Answer] = field(default_factory=dict)
+    evidence: Mapping[str, tuple[Evidence, ...]] = field(default_factory=dict)
+    profile: Profile | None = None
+    scan: Scan = field(default_factory=Scan)
+    fault: Reason | None = None
+
+
+def scan(
+    partition: Partition, suite: Suite, open_data: Callable[[], Dataset], asking: Asking, engines: Mapping[str, Engine]
+) -> Scanned:
+    """Open, plan, run. A fault of ours is in the answer, never an exception."""
     started = time.perf_counter()
     try:
         dataset = open_data()
         try:
-            judgement, found = _judge(partition, suite, dataset, background, asking)
+            scanned = _scan(partition, suite, dataset, asking, engines)
         finally:
             dataset.close()
-    except EngineError as error:
-        return held(partition, suite, str(error)), None
+    except HoldError as error:
+        return failed(str(error))
     except SuiteError as error:
-        return held(partition, suite, str(error), Cause.SUITE), None
+        return failed(str(error), Cause.SUITE)
     seconds = round(time.perf_counter() - started, 6)
-    return replace(judgement, scan=replace(judgement.scan, seconds=seconds, peak_memory_bytes=peak_memory())), found
+    return replace(scanned, scan=replace(scanned.scan, seconds=seconds, peak_memory_bytes=peak_memory()))
+
+
+def failed(message: str, cause: Cause = Cause.GATE) -> Scanned:
+    """A scan that did not get to the end."""
+    step = "mend the contract" if cause is Cause.SUITE else "run the gate again; the data was not judged"
+    return Scanned(fault=Reason(cause, "table.judged", message, step))
+
+
+def judge(partition: Partition, suite: Suite, scanned: Scanned, background: Background) -> Judgement:
+    """Verdict on a partition: evaluate, decide."""
+    if scanned.fault is not None:
+        return _held(partition, suite, scanned.fault)
+    facts = replace(scanned.facts, accepted=background.accepted, twin=background.twin)
+    checks = tuple(c for c in suite.checks if c.id in scanned.answers)
+    results = evaluate.evaluate(checks, scanned.answers, facts, background.previous, suite.pii)
+    results = evaluate.with_evidence(results, scanned.evidence)
+    results = (*evaluate.structure(facts.findings, suite.pii), *results)
+    verdict, reasons = decide(suite, results)
+    return Judgement(
+        source=partition.source,
+        partition=partition.key,
+        digest=partition.digest,
+        verdict=verdict,
+        rows=scanned.rows,
+        bytes=facts.bytes,
+        files=partition.files,
+        reasons=reasons,
+        checks=results,
+        schema=facts.schema,
+        changes=_changes(results),
+        scan=scanned.scan,
+        suite_digest=suite.digest,
+    )
 
 
 def held(partition: Partition, suite: Suite, message: str, cause: Cause = Cause.GATE) -> Judgement:
     """The judgement of a partition that could not be judged."""
-    step = "mend the contract" if cause is Cause.SUITE else "run the gate again; the data was not judged"
-    reason = Reason(cause, "table.judged", message, step)
+    return judge(partition, suite, failed(message, cause), Background())
+
+
+def _held(partition: Partition, suite: Suite, fault: Reason) -> Judgement:
     return Judgement(
         partition.source, partition.key, partition.digest, Verdict.HOLD, None, partition.bytes, partition.files,
-        (reason,), (), Schema(), suite_digest=suite.digest,
+        (fault,), (), Schema(), suite_digest=suite.digest,
     )  # fmt: skip
 
 
-def prepare(
-    dataset: Dataset, suite: Suite, asking: Asking, accepted: Schema | None = None
-) -> tuple[tuple[Check, ...], Shape, Plan]:
+def prepare(dataset: Dataset, suite: Suite, asking: Asking) -> tuple[tuple[Check, ...], Shape, Plan]:
     """The checks that apply to the opened data, its shape, and the plan that answers them and the profile."""
     shape = shape_of(dataset)
     checks = applicable(suite, shape)
     promised = frozenset(c.column for c in checks if c.metric.name == "column_present" and c.column) | suite.optional
     asked = questions(dataset.landed, asking.now, asking.depth, suite.pii) if asking.depth else ()
-    return checks, shape, plan(
-        checks, asked, shape, asking.engine, promised=promised,
-        landed_before=frozenset(accepted.names) if accepted else frozenset(),
-    )  # fmt: skip
+    return checks, shape, plan(checks, asked, shape, asking.engine, promised=promised)
 
 
 def shape_of(dataset: Dataset) -> Shape:
@@ -108,57 +155,58 @@ def applicable(suite: Suite, shape: Shape) -> tuple[Check, ...]:
     return tuple(c for c in suite.checks if applies(c))
 
 
-def _judge(
-    partition: Partition, suite: Suite, dataset: Dataset, background: Background, asking: Asking
-) -> tuple[Judgement, Profile | None]:
-    facts = _facts(partition, dataset, background)
-    passes: list[Pass] = []
-    found = None
-    if dataset.readable:
-        checks, shape, folded = prepare(dataset, suite, asking, background.accepted)
-        passes += folded.passes
-        states = dict(folded.known)
-        try:
-            states |= run(folded.passes, dataset, asking.engines)
-        except Unreadable as error:
-            facts = replace(facts, findings=(*facts.findings, error.finding))
-        results = evaluate.evaluate(checks, folded, states, facts, background.previous, suite.pii)
-        judged = tuple(c for c in checks if c.id not in folded.unjudged)
-        results = _with_evidence(judged, results, shape, dataset, asking, suite.pii, passes)
-        answers = {a: states[b] for a, b in folded.bound.items() if b in states}
-        if asking.depth and len(answers) == len(folded.bound):
-            found = profile(
-                partition.source,
-                partition.key,
-                dataset.landed,
-                answers,
-                dataset.rows or 0,
-                asking.now,
-                asking.depth,
-                files=len(partition.files),
-                bytes=facts.bytes,
-                pii=suite.pii,
-            )
-    else:
-        results = evaluate.unread(suite.checks)
-    results = (*evaluate.structure(facts.findings, suite.pii), *results)
-    verdict, reasons = decide(suite, results)
-    judgement = Judgement(
-        source=partition.source,
-        partition=partition.key,
-        digest=partition.digest,
-        verdict=verdict,
-        rows=dataset.rows,
-        bytes=facts.bytes,
-        files=partition.files,
-        reasons=reasons,
-        checks=results,
-        schema=dataset.schema,
-        changes=_changes(results),
-        scan=_scan(passes, dataset),
-        suite_digest=suite.digest,
+def _scan(
+    partition: Partition, suite: Suite, dataset: Dataset, asking: Asking, engines: Mapping[str, Engine]
+) -> Scanned:
+    facts = _facts(partition, dataset)
+    if not dataset.readable:
+        unread: dict[str, Answer] = dict.fromkeys(c.id for c in suite.checks)
+        return Scanned(facts, dataset.rows, unread, scan=_summary((), dataset))
+    checks, shape, folded = prepare(dataset, suite, asking)
+    states = dict(folded.known)
+    try:
+        states |= run(folded.passes, dataset, engines)
+    except Unreadable as error:
+        facts = replace(facts, findings=(*facts.findings, error.finding))
+    answers = evaluate.answers(checks, folded, states)
+    results = evaluate.evaluate(checks, answers, facts, pii=suite.pii)
+    judged = tuple(c for c in checks if c.id not in folded.unjudged)
+    asked = {k: bind(a, shape) for k, a in evaluate.questions_of_evidence(judged, results).items()}
+    more = passes_over(dict.fromkeys(asked.values()), shape, asking.engine)
+    return Scanned(
+        facts,
+        dataset.rows,
+        answers,
+        _evidence(asked, more, dataset, engines, suite.pii),
+        _profile(partition, suite, dataset, facts, folded, states, asking),
+        _summary((*folded.passes, *more), dataset),
     )
-    return judgement, found
+
+
+def _evidence(
+    asked: Mapping[str, Aggregate], passes: Iterable[Pass], dataset: Dataset, engines: Mapping[str, Engine],
+    pii: frozenset[str],
+) -> dict[str, tuple[Evidence, ...]]:  # fmt: skip
+    """A second stage, for checks that may fail only: a few offending rows of each."""
+    try:
+        rows = run(passes, dataset, engines)
+    except Unreadable:
+        return {}
+    return {k: evaluate.evidence(a, rows[a], pii) for k, a in asked.items()}
+
+
+def _profile(
+    partition: Partition, suite: Suite, dataset: Dataset, facts: Facts, folded: Plan, states: Mapping[Aggregate, Any],
+    asking: Asking,
+) -> Profile | None:  # fmt: skip
+    """None where it is not wanted, or not everything was read."""
+    answers = {a: states[b] for a, b in folded.bound.items() if b in states}
+    if not asking.depth or len(answers) != len(folded.bound):
+        return None
+    return profile(
+        partition.source, partition.key, dataset.landed, answers, dataset.rows or 0, asking.now, asking.depth,
+        files=len(partition.files), bytes=facts.bytes, pii=suite.pii,
+    )  # fmt: skip
 
 
 def run(passes: Iterable[Pass], dataset: Dataset, engines: Mapping[str, Engine]) -> dict[Aggregate, Any]:
@@ -169,33 +217,13 @@ def run(passes: Iterable[Pass], dataset: Dataset, engines: Mapping[str, Engine])
     return states
 
 
-def _with_evidence(
-    checks: tuple[Check, ...], results: tuple[CheckResult, ...], shape: Shape, dataset: Dataset, asking: Asking,
-    pii: frozenset[str], passes: list[Pass],
-) -> tuple[CheckResult, ...]:  # fmt: skip
-    """A second stage, for failed checks only: a few offending rows of each."""
-    asked = {k: bind(a, shape) for k, a in evaluate.questions_of_evidence(checks, results).items()}
-    if not asked:
-        return results
-    more = passes_over(dict.fromkeys(asked.values()), shape, asking.engine)
-    try:
-        states = run(more, dataset, asking.engines)
-    except Unreadable:
-        return results
-    passes += more
-    rows = {k: states[a] for k, a in asked.items()}
-    return evaluate.with_evidence(results, rows, {k: evaluate.shown_names(a) for k, a in asked.items()}, pii)
-
-
-def _facts(partition: Partition, dataset: Dataset, background: Background) -> Facts:
+def _facts(partition: Partition, dataset: Dataset) -> Facts:
     return Facts(
         schema=dataset.schema,
         files=dataset.file_schemas,
         bytes=partition.bytes or dataset.bytes,
         file_count=len(partition.files),
         findings=tuple(dataset.findings),
-        accepted=background.accepted,
-        twin=background.twin,
         keys=dataset.keys or partition.values,
     )
 
@@ -205,7 +233,7 @@ def _changes(results: tuple[CheckResult, ...]) -> tuple[str, ...]:
     return tuple(r.message for r in results if r.metric == "change" and r.status is Status.FAIL)
 
 
-def _scan(passes: list[Pass], dataset: Dataset) -> Scan:
+def _summary(passes: tuple[Pass, ...], dataset: Dataset) -> Scan:
     names = "+".join(sorted({p.engine for p in passes}))
     weights = [p.bytes for p in passes]
     read = sum(w for w in weights if w is not None) if dataset.parts else dataset.bytes

@@ -67,11 +67,14 @@ class Pass:
 
 @dataclass(frozen=True, slots=True)
 class Unjudged:
-    """Why a check has no answer on this schema."""
+    """Why a check has no answer on this schema. `unknown` names a column that neither suite nor data has: it is the
+    suite's mistake, mended as `advice` says, unless history knows it."""
 
     status: Status
     cause: Cause | None
     message: str
+    unknown: str = ""
+    advice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,17 +94,15 @@ def plan(
     engine: str = "auto",
     *,
     promised: frozenset[str] = frozenset(),
-    landed_before: frozenset[str] = frozenset(),
 ) -> Plan:
-    """Fold everything asked into passes. `promised` names columns whose absence another check already tells; a column
-    that is neither promised nor landed before nor now is the suite's mistake."""
+    """Fold everything asked into passes. `promised` names columns whose absence another check already tells."""
     bound: dict[Aggregate, Aggregate] = {}
     unjudged: dict[str, Unjudged] = {}
     for item in checks:
         try:
             bound.update({a: bind(a, shape) for a in item.metric.aggregates()})
         except Unknown as error:
-            unjudged[item.id] = _missing(error.path, shape.schema, promised, landed_before)
+            unjudged[item.id] = _missing(error.path, shape.schema, promised)
         except Mistyped as error:
             unjudged[item.id] = Unjudged(Status.FAIL, Cause.DATA, str(error))
     for question in questions:
@@ -197,7 +198,7 @@ def _bind(
     return checked
 
 
-def _missing(path: Path, schema: Schema, promised: frozenset[str], landed_before: frozenset[str]) -> Unjudged:
+def _missing(path: Path, schema: Schema, promised: frozenset[str]) -> Unjudged:
     """A column that did not land: told once by `column_present`; a column nobody promised by its own check."""
     if path[0].startswith(RAW):
         return Unjudged(Status.SKIP, None, "the data is typed: nothing was read from text")
@@ -208,9 +209,8 @@ def _missing(path: Path, schema: Schema, promised: frozenset[str], landed_before
 
     listed = ", ".join(schema.names[:12])
     said = f'no column "{name}"{nearest(name, schema.names)}; {listed} landed'
-    if path[0] in landed_before:
-        return Unjudged(Status.FAIL, Cause.DATA, said)
-    return Unjudged(Status.ERROR, Cause.SUITE, f"{said}; list it under `columns` if it should have")
+    advice = "; list it under `columns` if it should have"
+    return Unjudged(Status.ERROR, Cause.SUITE, said, path[0], advice)
 
 
 def _footer_state(aggregate: Aggregate, shape: Shape) -> Any:

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
@@ -54,6 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _stop)
     listen()
+    Stopped.asked = False
     try:
         code: Any = app(args=arguments, prog_name="dq", standalone_mode=False)
         return code if isinstance(code, int) else 0
@@ -61,9 +62,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         complain(str(error))
         return error.exit_code
     except Stopped:
-        complain("interrupted; run the same command again to finish")
-        return HELD
+        return _interrupted()
     except Exception as error:
+        if Stopped.asked:  # a library in C was told, and put it in its own words
+            return _interrupted()
         if (said := getattr(error, "format_message", None)) is not None:
             complain(said())
             return 2
@@ -73,9 +75,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 class Stopped(BaseException):
     """Somebody wants the process to end. No KeyboardInterrupt: that one the command line library takes for itself."""
 
+    asked: ClassVar[bool] = False
+
 
 def _stop(*_: object) -> None:
+    Stopped.asked = True
     raise Stopped
+
+
+def _interrupted() -> int:
+    complain("interrupted; run the same command again to finish")
+    return HELD
 
 
 def _internal(error: Exception) -> int:

@@ -188,7 +188,7 @@ def _plan(plan: Plan) -> str:
     lines = [tables.table(heads, rows, "PASS AGGREGATES COLUMNS BYTES")] if rows else ["nothing is read"]
     if plan.known:
         lines.append(f"{len(plan.known)} more aggregates are answered by footers")
-    lines += [printable(f"{check}: {u.message}") for check, u in plan.unjudged.items()]
+    lines += [printable(f"{check}: {u.message}{u.advice}") for check, u in plan.unjudged.items()]
     return "\n".join(lines)
 
 

@@ -186,11 +186,11 @@ def test_landing_that_changes_while_it_is_judged_is_held_and_judged_again(place:
     run = api.gate_run("trips", place.config(), Wanted(), NOW)
 
     def meddle(*args: Any) -> Any:
-        dataset = run.open_data(*args)
+        scanned = run.scan(*args)
         rows(n=50).write_parquet(path)
-        return dataset
+        return scanned
 
-    (document,) = gate(replace(run, open_data=meddle))
+    (document,) = gate(replace(run, scan=meddle))
     assert (document["verdict"], document["success"]) == ("hold", False)
     assert not (place.root / "curated").exists()
     assert verdicts(place.gate()) == {"2026-03-01": "promote"}
@@ -202,9 +202,9 @@ def test_a_file_that_comes_late_voids_the_judgement(place: Place) -> None:
 
     def meddle(*args: Any) -> Any:
         place.land("2026-03-01", start=5000, name="part-1.parquet")
-        return run.open_data(*args)
+        return run.scan(*args)
 
-    assert [d["verdict"] for d in gate(replace(run, open_data=meddle))] == ["hold"]
+    assert [d["verdict"] for d in gate(replace(run, scan=meddle))] == ["hold"]
 
 
 def test_a_partition_waits_for_its_marker(place: Place) -> None:

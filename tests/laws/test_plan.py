@@ -20,7 +20,7 @@ from dq.dialects.contract import load
 from dq.engines import ENGINES, engine
 from dq.engines.base import Dataset, Engine
 from dq.engines.parquet import open_parquet
-from dq.evaluate import evaluate, questions_of_evidence
+from dq.evaluate import answers, evaluate, questions_of_evidence
 from dq.ir import aggregate as a
 from dq.ir import expr as e
 from dq.ir.check import Bound, Check, Condition
@@ -81,7 +81,8 @@ def results(
     checks: list[Check], dataset: Dataset, anybody: tuple[str, Engine], asked: tuple[a.Aggregate, ...] = ()
 ) -> tuple[CheckResult, ...]:
     folded = plan(checks, asked, shape_of(dataset), anybody[0])
-    return evaluate(checks, folded, answered(folded, dataset, anybody), Facts(schema=dataset.schema, keys=KEYS))
+    found = answers(checks, folded, answered(folded, dataset, anybody))
+    return evaluate(checks, found, Facts(schema=dataset.schema, keys=KEYS))
 
 
 def keyed(dataset: Dataset) -> Dataset:

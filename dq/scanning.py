@@ -1,0 +1,42 @@
+"""Partitions of one source, scanned one after the other by engines and a text parser that stay warm."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from dq.judge import Asking, Scanned, scan
+from dq.opening import Engines, TextParser, open_files
+
+if TYPE_CHECKING:
+    from dq.config import Limits
+    from dq.engines.base import Dataset
+    from dq.ir.check import Suite
+    from dq.ir.data import Partition
+
+
+class Scanner:
+    """In this process. `locations` are the files and folders that text may be read from."""
+
+    def __init__(self, locations: list[str], limits: Limits, asking: Asking) -> None:
+        self._limits, self._asking = limits, asking
+        self._engines = Engines(asking.engine, limits)
+        self._parser = TextParser(locations, limits)
+
+    def open(self, partition: Partition, suite: Suite) -> Dataset:
+        reading = replace(suite.reading, keys=partition.values)
+        return open_files(partition.files, reading, self._limits, self._parser)
+
+    def scan(self, partition: Partition, suite: Suite) -> Scanned:
+        return scan(partition, suite, lambda: self.open(partition, suite), self._asking, self._engines)
+
+    def submit(self, partition: Partition, suite: Suite) -> Future[Scanned]:
+        """The scan as something to wait for; here it is done at once."""
+        done: Future[Scanned] = Future()
+        done.set_result(self.scan(partition, suite))
+        return done
+
+    def close(self) -> None:
+        self._parser.close()
+        self._engines.close()
