@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,15 @@ SCHEMA = Path(__file__).with_name("contract.schema.json")
 
 def load(text: str, file: str) -> Contract:
     """The contract. Raises SuiteError with a line per error: file, line, key, what is wrong, the nearest key."""
+    problems = Problems(file)
+    contract = compile_contract(_sound(text, file), problems)
+    problems.settle()
+    return contract
+
+
+@lru_cache(maxsize=32)
+def _sound(text: str, file: str) -> Document:
+    """The text as written, right in shape. Remembered: a process judges many partitions by few contracts."""
     document = read_yaml(text, file)
     if not isinstance(document.value, dict):
         raise SuiteError("a contract is a mapping with at least the key source", file=file, line=1)
@@ -28,9 +37,7 @@ def load(text: str, file: str) -> Contract:
     for error in _validator().iter_errors(document.value):
         _tell(error, document, problems)
     problems.settle()
-    contract = compile_contract(document, problems)
-    problems.settle()
-    return contract
+    return document
 
 
 @cache

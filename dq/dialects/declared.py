@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from dq.ir import aggregate as a
@@ -12,6 +12,16 @@ from dq.ir.typecheck import Mistyped, Unknown, check, describe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What a rule may call things. `columns` maps canonical names and aliases to canonical names; unless `complete`,
+    other columns may exist. `keys` are the partition's; None: not known."""
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    keys: tuple[str, ...] | None = None
+    complete: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,34 +11,22 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 from sqlglot import exp
 
 from dq.dialects.base import check_pattern
+from dq.dialects.declared import Names
 from dq.dialects.sql import RuleError, called, is_text, like_pattern, parse_sql, place_of
 from dq.errors import nearest
 from dq.ir import aggregate as a
 from dq.ir import expr as e
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 AGGREGATES = ("count", "sum", "min", "max", "avg", "median", "stddev")
 _ALLOWED = (
     "allowed are = != < <= > >=, between, in, is null, like, ~, and, or, not, + - * / %, "
     f"{', '.join(e.FUNCTIONS)}, matches, isnan, isinf, and over the partition {', '.join(AGGREGATES)}"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Names:
-    """What a rule may call things. `columns` maps canonical names and aliases to canonical names; unless `complete`,
-    other columns may exist. `keys` are the partition's; None: not known."""
-
-    columns: Mapping[str, str] = field(default_factory=dict)
-    keys: tuple[str, ...] | None = None
-    complete: bool = False
 
 
 def parse(text: str, names: Names | None = None) -> tuple[e.Expr, bool]:

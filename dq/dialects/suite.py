@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dq.dialects.base import Problems, check_format, check_zone, parse_bound
 from dq.dialects.columns import BOUNDS, FITTING, GROUPS, NONE_FAIL, Asked, alike, metric_of, plain
-from dq.dialects.declared import Typing
-from dq.dialects.rules import Names, parse, parse_rule, within
+from dq.dialects.declared import Names, Typing
 from dq.errors import nearest
 from dq.ir.check import Bound, Check, Condition, Memory, Origin, Severity
 from dq.ir.data import (
@@ -224,6 +223,8 @@ class SuiteBuilder:
         """Raises ValueError where the text is no condition on rows."""
         if text is None:
             return None
+        from dq.dialects.rules import parse_rule
+
         where = parse_rule(text, self.names)
         self.fits(where, f"{at}: where", line)
         return where
@@ -282,6 +283,8 @@ class SuiteBuilder:
             paths = tuple(self._path(text) for text in cell.value)
             column = format_path(paths[0]) if len(paths) == 1 else None
             return f"{column or 'table'}.unique", uniqueness.Unique(paths, where), column
+        from dq.dialects.rules import parse, within
+
         condition, whole = parse(cell.value, self.names)
         if not whole:
             self.fits(condition, at, cell.line)

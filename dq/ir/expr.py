@@ -6,10 +6,10 @@ a dialect says so with `is_number`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -152,8 +152,9 @@ BUCKET_OFFSET = 2**20 + 1
 
 
 def children(expr: Expr) -> Iterator[Expr]:
-    for field in fields(expr):
-        value = getattr(expr, field.name)
+    kind: Any = type(expr)
+    for name in kind.__match_args__:
+        value = getattr(expr, name)
         if isinstance(value, Expr):
             yield value
         elif isinstance(value, tuple):
@@ -175,16 +176,15 @@ def replace_leaves(expr: Expr, leaves: dict[Expr, Expr]) -> Expr:
     """The same expression with the given nodes exchanged."""
     if expr in leaves:
         return leaves[expr]
-    changes: dict[str, object] = {}
-    for field in fields(expr):
-        value = getattr(expr, field.name)
+    kind: Any = type(expr)
+    changes: dict[str, Any] = {}
+    for name in kind.__match_args__:
+        value = getattr(expr, name)
         if isinstance(value, Expr):
-            changes[field.name] = replace_leaves(value, leaves)
+            changes[name] = replace_leaves(value, leaves)
         elif isinstance(value, tuple) and any(isinstance(v, Expr) for v in value):
-            changes[field.name] = tuple(replace_leaves(v, leaves) if isinstance(v, Expr) else v for v in value)
-        else:
-            changes[field.name] = value
-    return type(expr)(**changes)
+            changes[name] = tuple(replace_leaves(v, leaves) if isinstance(v, Expr) else v for v in value)
+    return replace(expr, **changes) if changes else expr
 
 
 def all_of(*args: Expr | None) -> Expr | None:

@@ -51,6 +51,8 @@ def check(expr: e.Expr, schema: Schema) -> tuple[e.Expr, Type]:
         case e.And(args) | e.Or(args):
             kept = tuple(_boolean(a, schema) for a in args if not _idle(a, expr, schema))
             return (kept[0] if len(kept) == 1 else replace(expr, args=kept)), _BOOL
+        case e.Not(e.Not(arg)):
+            return _boolean(arg, schema), _BOOL
         case e.Not(arg):
             return replace(expr, arg=_boolean(arg, schema)), _BOOL
         case e.IsNull(arg) | e.IsNan(arg) | e.IsInf(arg):

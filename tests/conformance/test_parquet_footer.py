@@ -18,6 +18,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dq import api
+from dq.dialects.contract import load
 from dq.engines.base import Dataset
 from dq.engines.parquet import open_parquet
 from dq.engines.reference import Reference
@@ -156,6 +158,27 @@ def test_rules_nobody_breaks_are_answered_and_no_others(tmp_path: Path) -> None:
             assert found == 0, rule
             kept += 1
     assert kept > 20
+
+
+def test_a_contract_that_footers_answer_reads_no_data_page(tmp_path: Path) -> None:
+    """Every byte before the footer is overwritten: nobody notices."""
+    path = tmp_path / "landed.parquet"
+    pq.write_table(pa.table({"n": list(range(9)), "s": ["a", None, "b"] * 3, "day": [date(2026, 1, 2)] * 9}), path)
+    content = path.read_bytes()
+    start = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+    path.write_bytes(content[:4] + b"\xee" * (start - 4) + content[start:])
+    text = """
+source: landed
+columns:
+  n: {required: true, min: 0, max: 8}
+  s: {completeness: ">= 0.5"}
+  day: {required: true, min: 2026-01-01}
+checks:
+  - {row_count: 9}
+"""
+    found = api.validate(path, load(text, "landed.yaml"))
+    assert found.success, found.to_json()
+    assert (found.judgement.scan.passes, found.judgement.scan.bytes_read) == (0, 0)
 
 
 def test_what_footers_cannot_answer(tmp_path: Path) -> None:
