@@ -20,6 +20,7 @@ from dq.errors import EngineError
 from dq.ir import aggregate as a
 from dq.ir import scalar
 from dq.ir.data import FLOATS, NESTED, TEXTS, Kind, Type
+from dq.ir.positions import Positions, PositionsState, packed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -130,6 +131,13 @@ class Reference:
         groups = _groups(asked.keys, asked.where, data).values()
         return _evidence([r for members in groups if len(members) > 1 for r in members], asked)
 
+    @state.register
+    def _(self, asked: Positions, data: list[Row]) -> PositionsState:
+        if not asked.keys:
+            return _positions(_scope(asked.where, data), asked.limit)
+        groups = _groups(asked.keys, asked.where, data).values()
+        return _positions([r for members in groups if len(members) > 1 for r in members], asked.limit)
+
 
 def _scope(where: Expr | None, data: list[Row]) -> list[Row]:
     return [r for r in data if where is None or scalar.evaluate(where, r) is True]
@@ -164,6 +172,15 @@ def _groups(keys: Iterable[Expr], where: Expr | None, data: list[Row]) -> dict[A
 def _evidence(found: list[Row], asked: a.FirstRows | a.DuplicateKeys) -> tuple[a.RowState, ...]:
     first = sorted(found, key=lambda r: (r[FILE], r[ROW]))[: asked.limit]
     return tuple(a.RowState(r[FILE], r[ROW], tuple(plain(_leaf(r, p)) for p in asked.show)) for r in first)
+
+
+def _positions(found: list[Row], limit: int | None) -> PositionsState:
+    if limit is not None and len(found) > limit:
+        return PositionsState(over=True)
+    files: dict[str, list[int]] = defaultdict(list)
+    for row in found:
+        files[row[FILE]].append(row[ROW])
+    return PositionsState(tuple((name, packed(sorted(files[name]))) for name in sorted(files)))
 
 
 def _leaf(row: Row, path: tuple[str, ...]) -> Any:

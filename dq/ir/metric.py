@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from dq.ir.aggregate import Aggregate, Count, FirstRows
 from dq.ir.data import Finding, Schema
 from dq.ir.expr import Expr, Not, Path, Scalar, all_of
+from dq.ir.positions import Positions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,6 +82,10 @@ class Metric:
         """Aggregate that fetches a few offending rows; None for table-level metrics."""
         return None
 
+    def failing(self, limit: int | None = None) -> Aggregate | None:
+        """Aggregate that tells where all failing rows stand; None where the whole fails and no row of it."""
+        return None
+
 
 M = TypeVar("M", bound=type[Metric])
 REGISTRY: dict[str, type[Metric]] = {}
@@ -110,3 +115,6 @@ class RowMetric(Metric):
 
     def evidence(self) -> Aggregate:
         return FirstRows(all_of(self.where, Not(self.ok)), tuple(sorted(self.paths())))
+
+    def failing(self, limit: int | None = None) -> Aggregate:
+        return Positions(all_of(self.where, Not(self.ok)), limit=limit)

@@ -9,6 +9,7 @@ from dq.ir.aggregate import Aggregate, Count, Distinctness, DuplicateKeys
 from dq.ir.data import format_path
 from dq.ir.expr import Col, Expr, Path
 from dq.ir.metric import Dimension, Facts, Measure, Metric, metric
+from dq.ir.positions import Positions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,6 +39,9 @@ class Unique(Metric):
 
     def evidence(self) -> Aggregate:
         return DuplicateKeys(tuple(Col(k) for k in self.keys), self.keys, self.where)
+
+    def failing(self, limit: int | None = None) -> Aggregate:
+        return Positions(self.where, tuple(Col(k) for k in self.keys), limit)
 
 
 @metric

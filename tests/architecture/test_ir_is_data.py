@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 import dq.metrics  # noqa: F401  registers every metric
-from dq.ir import aggregate, check, codec, contract, data, expr, metric, result
+from dq.ir import aggregate, check, codec, contract, data, expr, metric, positions, result
 
-MODULES = (expr, aggregate, check, contract, data, metric, result)
+MODULES = (expr, aggregate, positions, check, contract, data, metric, result)
 CLASSES = [
     c
     for m in MODULES

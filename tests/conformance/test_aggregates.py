@@ -10,6 +10,7 @@ from dq.ir import aggregate as a
 from dq.ir.data import NESTED, NUMBERS, Kind, Schema
 from dq.ir.expr import Bucket, Col, Compare, Expr, IsNull, Lit
 from dq.ir.expr import Path as ColumnPath
+from dq.ir.positions import Positions
 from dq.ir.typecheck import check
 from tests.conformance.hostile import FRAMES, as_frame, as_parquet, same
 
@@ -43,6 +44,8 @@ def asked_of(path: ColumnPath, kind: Kind) -> Iterator[a.Aggregate]:
     yield a.FirstRows(IsNull(column), (path,), 2)
     yield a.FirstRows(None, (path,), 20)
     yield a.DuplicateKeys((column,), (path,))
+    yield from (Positions(IsNull(column), limit=limit) for limit in (None, 0, 2))
+    yield from (Positions(None, (column,), limit) for limit in (None, 1))
 
 
 def compare(subject: Engine, reference: Reference, dataset: Dataset, aggregates: list[a.Aggregate]) -> None:
@@ -145,6 +148,7 @@ def test_keys_of_several_columns(
     asked: list[a.Aggregate] = [
         *(a.Distinctness(columns, where) for where in (None, scope)),
         *(a.DuplicateKeys(columns, (("i8",), ("f64",)), where, 3) for where in (None, scope)),
+        *(Positions(where, columns) for where in (None, scope)),
     ]
     compare(subject, reference, dataset, asked)
 
@@ -161,5 +165,6 @@ def test_scope_takes_the_rows_for_which_it_is_true(
         a.TopValues(value, 100, scope), a.Distinctness((value,), scope), a.Quantiles(value, (0.5,), scope),
         a.ApproxDistinct(value, scope), a.FirstRows(scope, (("i64",),)), a.Moments(Col(("i8",)), scope),
         a.Comoments(Col(("i8",)), Col(("calm",)), scope), a.DuplicateKeys((value,), (("i64",),), scope),
+        Positions(scope), Positions(scope, (value,)),
     ]  # fmt: skip
     compare(subject, reference, dataset, asked)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from dq.ir import aggregate as a
 from dq.ir import expr as e
+from dq.ir.positions import Positions
 
 SMALL, LARGE = st.integers(-50, 50), st.sampled_from([2**63 - 1, -(2**63), 2**53, 2**53 + 1, -(2**53) - 1, 0, 1])
 EIGHTHS = st.integers(-400, 400).map(lambda n: n / 8)
@@ -163,6 +164,8 @@ def aggregates(draw: st.DrawFn) -> a.Aggregate:
                 a.Distinctness((key, e.Col(("b",))), where),
                 a.Quantiles(number, (0.0, 0.3, 1.0), where),
                 a.DuplicateKeys((key,), (("f",),), where, 3),
+                Positions(where, limit=draw(st.sampled_from([2, None]))),
+                Positions(where, (key, e.Col(("b",))), draw(st.sampled_from([2, None]))),
             ]
         )
     )

@@ -17,6 +17,7 @@ from dq.engines.reference import Reference
 from dq.ir import aggregate as a
 from dq.ir.codec import decode, encode
 from dq.ir.expr import Bucket, Col, Compare, Lit
+from dq.ir.positions import Positions
 from tests.conformance.hostile import as_frame, same
 from tests.conformance.test_aggregates import moments_agree
 from tests.laws.strategies import tables
@@ -39,7 +40,9 @@ ASKED: tuple[a.Aggregate, ...] = (
     a.Tally(Z, cap=None), a.Tally(Bucket(F)), a.Tally(M), a.ApproxDistinct(S), a.ApproxDistinct(F, POSITIVE),
     a.TopValues(S, 2), a.TopValues(F, 3), a.FirstRows(POSITIVE, (("i",), ("z",)), 3), a.FirstRows(None, (("s",),), 2),
 )  # fmt: skip
-SINGLE: tuple[a.Aggregate, ...] = (a.Distinctness((N,)), a.Quantiles(N, (0.5,)), a.DuplicateKeys((N,), (("i",),)))
+SINGLE: tuple[a.Aggregate, ...] = (
+    a.Distinctness((N,)), a.Quantiles(N, (0.5,)), a.DuplicateKeys((N,), (("i",),)), Positions(None, (N,)),
+)  # fmt: skip
 REFERENCE = Reference()
 
 

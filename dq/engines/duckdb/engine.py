@@ -19,6 +19,7 @@ from dq.errors import EngineError
 from dq.ir import aggregate as a
 from dq.ir import expr as e
 from dq.ir.data import Finding
+from dq.ir.positions import Positions, PositionsState, packed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -176,6 +177,8 @@ class _Run:
                 return self.first_rows(aggregate)
             case a.DuplicateKeys():
                 return self.duplicate_keys(aggregate)
+            case Positions():
+                return self.positions(aggregate)
         raise EngineError(f"duckdb does not compute {type(aggregate).__name__}")
 
     def tally(self, asked: a.Tally) -> a.TallyState:
@@ -239,15 +242,39 @@ class _Run:
         return self.evidence(asked.show, f"{relation} WHERE {_scope(asked.where, columns)}", columns, asked.limit)
 
     def duplicate_keys(self, asked: a.DuplicateKeys) -> tuple[a.RowState, ...]:
-        relation, columns = self.relation(asked.where, *asked.keys, show=((FILE,), (ROW,), *asked.show))
-        keys = _keys(asked.keys, columns)
-        scope = f"{_scope(asked.where, columns)} AND {_any(keys)}"
-        named = ", ".join(f"{k} AS k{i}" for i, k in enumerate(keys))
-        names = ", ".join(f"k{i}" for i in range(len(keys)))
-        twice = f"SELECT {named} FROM {relation} WHERE {scope} GROUP BY {names} HAVING count(*) > 1"
-        same = " AND ".join(f"{k} IS NOT DISTINCT FROM twice.k{i}" for i, k in enumerate(keys))
-        rows = f"(SELECT * FROM {relation} WHERE {scope}) SEMI JOIN ({twice}) AS twice ON {same}"
+        rows, columns = self.duplicates(asked.keys, asked.where, asked.show)
         return self.evidence(asked.show, rows, columns, asked.limit)
+
+    def duplicates(
+        self, keys: Sequence[Expr], where: Expr | None, show: Sequence[Path] = ()
+    ) -> tuple[str, dict[str, Sql]]:
+        """All rows whose key occurs more than once."""
+        relation, columns = self.relation(where, *keys, show=((FILE,), (ROW,), *show))
+        parts = _keys(keys, columns)
+        scope = f"{_scope(where, columns)} AND {_any(parts)}"
+        named = ", ".join(f"{k} AS k{i}" for i, k in enumerate(parts))
+        names = ", ".join(f"k{i}" for i in range(len(parts)))
+        twice = f"SELECT {named} FROM {relation} WHERE {scope} GROUP BY {names} HAVING count(*) > 1"
+        same = " AND ".join(f"{k} IS NOT DISTINCT FROM twice.k{i}" for i, k in enumerate(parts))
+        return f"(SELECT * FROM {relation} WHERE {scope}) SEMI JOIN ({twice}) AS twice ON {same}", columns
+
+    def positions(self, asked: Positions) -> PositionsState:
+        """One list of numbers per file: no row becomes an object of its own."""
+        if asked.keys:
+            rows, columns = self.duplicates(asked.keys, asked.where)
+        else:
+            relation, columns = self.relation(asked.where, show=((FILE,), (ROW,)))
+            rows = f"{relation} WHERE {_scope(asked.where, columns)}"
+        most = "" if asked.limit is None else f" LIMIT {asked.limit + 1}"
+        found = f"SELECT {columns[FILE].text} AS f, {columns[ROW].text} AS r FROM {rows}{most}"
+        grouped = f"SELECT f, list(r ORDER BY r) AS r FROM ({found}) GROUP BY f ORDER BY f"
+        table = self.source.connection.sql(grouped).to_arrow_table()
+        files = tuple(
+            (file.as_py(), packed(chunk.values.to_pylist()))
+            for file, chunk in zip(table.column("f"), table.column("r"), strict=True)
+        )
+        state = PositionsState(files)
+        return PositionsState(over=True) if asked.limit is not None and state.count > asked.limit else state
 
     def evidence(
         self, show: Sequence[Path], rows: str, columns: Mapping[str, Sql], limit: int

@@ -33,6 +33,7 @@ from dq.errors import EngineError
 from dq.ir import aggregate as a
 from dq.ir.data import NESTED, Finding
 from dq.ir.expr import columns
+from dq.ir.positions import Positions, PositionsState, packed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -133,6 +134,8 @@ class _Run:
                 return self.evidence(_within(lazy, asked.where, self.schema), asked.show, asked.limit)
             case a.DuplicateKeys():
                 return self.duplicates(asked)
+            case Positions():
+                return self.positions(asked)
         raise EngineError(f"polars does not compute {type(asked).__name__}")
 
     def lazy(self, *parts: Expr | None, show: Iterable[Path] = (), positions: bool = False) -> pl.LazyFrame:
@@ -182,6 +185,21 @@ class _Run:
         named = within.with_columns(*_keys(asked.keys, self.schema))
         rows = named.join(first.lazy(), on=first.columns, how="semi", nulls_equal=True).sort("order")
         return self.evidence(rows, asked.show, asked.limit)
+
+    def positions(self, asked: Positions) -> PositionsState:
+        """One list of numbers per file: no row becomes an object of its own."""
+        within = _within(self.lazy(asked.where, *asked.keys, positions=True), asked.where, self.schema)
+        if asked.keys:
+            counted = _grouped(within, asked.keys, self.schema).agg(pl.len().alias("n"))
+            twice = counted.filter(pl.col("n") > 1).drop("n")
+            keyed = within.select(FILE, ROW, *_keys(asked.keys, self.schema))
+            within = keyed.join(twice, on=[f"⟨key⟩{i}" for i in range(len(asked.keys))], how="semi", nulls_equal=True)
+        chosen = within.select(FILE, ROW)
+        found = self.collect(chosen if asked.limit is None else chosen.head(asked.limit + 1))
+        if asked.limit is not None and len(found) > asked.limit:
+            return PositionsState(over=True)
+        files = found.sort(FILE, ROW).partition_by(FILE, as_dict=True, maintain_order=True)
+        return PositionsState(tuple((name, packed(part[ROW].to_list())) for (name,), part in files.items()))
 
     def evidence(self, rows: pl.LazyFrame, show: Sequence[Path], limit: int) -> tuple[a.RowState, ...]:
         shown = [column(path, self.schema) for path in show]

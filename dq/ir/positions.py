@@ -1,0 +1,55 @@
+"""Where rows stand: the aggregates that tell failing rows one by one, in eight bytes each."""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from dq.ir.aggregate import Aggregate, Family
+from dq.ir.expr import Expr
+
+
+def packed(positions: Iterable[int]) -> bytes:
+    """As little-endian 64-bit integers, eight bytes each."""
+    numbers = array("q", positions)
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers.tobytes()
+
+
+def unpacked(positions: bytes) -> array[int]:
+    numbers = array("q", positions)
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers
+
+
+@dataclass(frozen=True, slots=True)
+class PositionsState:
+    """Rows by file, files sorted, their positions from 1 ascending and `packed`. `over`: there were more than
+    the limit, and then none are told."""
+
+    files: tuple[tuple[str, bytes], ...] = ()
+    over: bool = False
+
+    @property
+    def count(self) -> int:
+        return sum(len(positions) for _, positions in self.files) // 8
+
+
+@dataclass(frozen=True, slots=True)
+class Positions(Aggregate):
+    """Where all rows in scope stand, or with `keys` those whose key occurs more than once; `over` where they are more
+    than `limit` (None: no limit). With keys it does not add up over shards, so it does not merge."""
+
+    family: ClassVar[Family] = "rows"
+    mergeable: ClassVar[bool] = False
+    where: Expr | None
+    keys: tuple[Expr, ...] = ()
+    limit: int | None = None
+
+    def zero(self) -> PositionsState:
+        return PositionsState()
