@@ -286,7 +286,8 @@ def gate_run(source: str, config: Config, wanted: Wanted | None = None, now: dat
 def zones_of(source: str, config: Config) -> Zones:
     own = config.sources.get(source)
     landing, prefix = (own.landing, "") if own and own.landing else (config.zones.landing, source)
-    curated = store(config.zones.curated) if config.zones.curated else None
+    layout = None if config.publish.layout == "auto" else config.publish.layout
+    curated = store(config.zones.curated, layout) if config.zones.curated else None
     return Zones(
         store(landing), prefix, store(config.zones.history), store(config.zones.quarantine), curated
     )  # fmt: skip

@@ -35,6 +35,14 @@ class SourceConfig(Part):
     landing: str | None = Field(None, description="folder of this source, where it is not <landing>/<source>")
 
 
+class Publish(Part):
+    layout: Literal["auto", "flat", "generations"] = Field(
+        "auto",
+        description="flat: files lie at <curated>/<source>/<partition>; generations: a pointer lies there, for file "
+        "systems that cannot exchange folders (NFS, EFS); auto tries",
+    )
+
+
 class Engine(Part):
     name: Literal["auto", "duckdb", "polars"] = Field("auto", description="engine for every pass; auto picks per pass")
 
@@ -49,6 +57,7 @@ class Config(Part):
     suites: str = Field("suites", description="folder of contracts, one <source>.yaml each")
     zones: Zones = Zones()
     sources: dict[str, SourceConfig] = Field(default_factory=dict, description="what differs for a source")
+    publish: Publish = Publish()
     engine: Engine = Engine()
     limits: Limits = Limits()
     file: str = Field("", exclude=True)
@@ -60,6 +69,7 @@ _VARIABLES = {
     "DQ_CURATED": ("zones", "curated"),
     "DQ_QUARANTINE": ("zones", "quarantine"),
     "DQ_HISTORY": ("zones", "history"),
+    "DQ_LAYOUT": ("publish", "layout"),
     "DQ_ENGINE": ("engine", "name"),
     "DQ_THREADS": ("limits", "threads"),
     "DQ_MEMORY_BYTES": ("limits", "memory_bytes"),

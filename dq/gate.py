@@ -201,11 +201,13 @@ def _finish(run: Run, past: Past, partition: Partition, decision: Decision) -> b
     if run.wanted.dry:
         return False
     if decision.verdict is Verdict.PROMOTE and run.zones.curated is not None:
-        newest = list(past.known[partition.key].values())[-1]
-        if past.is_published(partition) or newest.digest != decision.digest:
+        if past.is_published(partition):
             return False
         revision = len(past.published.get(partition.key, [])) + 1
-        commit = publish.promote(partition, decision, run.zones.curated, run.history, revision, run.moment)
+        commit = publish.promote(
+            partition, decision, run.zones.curated, run.history, revision, run.run_id, run.moment,
+            past.unrecorded(partition.key),
+        )  # fmt: skip
         past.published.setdefault(partition.key, []).append(commit)
         return True
     if decision.verdict is Verdict.QUARANTINE and run.zones.quarantine is not None:

@@ -65,11 +65,14 @@ class History:
         return {p: sorted(all_, key=lambda one: one.revision) for p, all_ in found.items()}
 
     def publish(self, publication: Publication) -> Publication:
-        """Record a commit under the next free revision."""
+        """Record a commit under the next free revision; one that another gate recorded of the same content stands."""
         while True:
             name = f"published/{_folder(publication.source, publication.partition)}/{publication.revision}.json"
             if self.store.put_if_absent(name, _dump(publication)):
                 return publication
+            first: Publication = self._load(name)
+            if first.digest == publication.digest:
+                return first
             publication = replace(publication, revision=publication.revision + 1)
 
     def acceptances(self, source: str) -> list[Acceptance]:

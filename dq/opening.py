@@ -35,15 +35,16 @@ _NOWHERE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
 
 
 @cache
-def store(url: str) -> Any:
-    """The store that serves a path or URL. Raises ConfigError on a scheme nobody serves."""
+def store(url: str, layout: str | None = None) -> Any:
+    """The store that serves a path or URL; `layout` where it is not to be found out. Raises ConfigError on a scheme
+    nobody serves."""
     from dq.stores import STORES
 
     scheme, found, _ = url.partition("://")
     name = STORES.get(scheme if found else "file")
     if name is None:
         raise ConfigError(f"{url}: no store for {scheme}://; known are {', '.join(STORES)}")
-    return attribute(name)(url)
+    return attribute(name)(url, layout)
 
 
 def attribute(name: str) -> Any:

@@ -66,3 +66,9 @@ class Past:
     def is_published(self, partition: Partition) -> Publication | None:
         commits = self.published.get(partition.key, [])
         return commits[-1] if commits and commits[-1].digest == partition.digest else None
+
+    def unrecorded(self, key: str) -> list[Decision]:
+        """Decisions to promote that no publication is recorded of, oldest first."""
+        recorded = {c.digest for c in self.published.get(key, [])}
+        promoted = [d for d in self.known.get(key, {}).values() if d.verdict is Verdict.PROMOTE]
+        return [d for d in promoted if d.digest not in recorded]

@@ -1,66 +1,205 @@
-"""Carry out a decision: stage, verify, commit, record; or write the quarantine record. Every step may be done again.
+"""Carry out a decision: stage, verify, commit, read back, record; or write the quarantine record. Every step may be
+done again, by this gate or another.
 
-Staging, superseded files and nothing else live under `.dq/` of the curated zone; readers see a partition whole or not.
+Readers see a partition whole or not. Where the zone can exchange folders its files lie at `<source>/<partition>/`;
+where not, a pointer `_current.json` lies there and names an immutable generation. Staged, superseded and generation
+files are below `.dq/`, where no pattern over a source finds them.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-from typing import TYPE_CHECKING
-from urllib.parse import quote
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from dq.errors import SourceChanged
+from dq.errors import PublishConflict, PublishUnknown, SourceChanged, StoreError
 from dq.inventory import identity
 from dq.ir.codec import plain
 from dq.ir.data import DataFile, Partition
-from dq.ir.result import Decision, Publication
+from dq.ir.result import Decision, Publication, Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from dq.history import History
     from dq.stores.base import Store
 
+POINTER = "_current.json"
+
 
 def promote(
-    partition: Partition, decision: Decision, curated: Store, history: History, revision: int, now: str
-) -> Publication:
+    partition: Partition, decision: Decision, curated: Store, history: History, revision: int, run_id: str, now: str,
+    earlier: Iterable[Decision] = (),
+) -> Publication:  # fmt: skip
     """Make exactly the judged bytes visible as the partition's current revision, the next after those published.
 
-    Raises SourceChanged when landing no longer holds the judged bytes, StoreError and PublishUnknown on I/O faults.
+    `earlier` are decisions to promote other content that no publication is recorded of: one may be what readers see.
+    Raises SourceChanged when landing no longer holds the judged bytes, StoreError and PublishUnknown on I/O faults,
+    PublishConflict where another run published something else meanwhile.
     """
-    target = f"{decision.source}/{decision.partition}"
-    if not _holds(curated, target, partition):
-        staged = f".dq/staging/{decision.source}/{quote(decision.partition, safe='')}-{decision.digest[:16]}"
-        stage(partition, curated, staged)
-        curated.commit(staged, target, f".dq/superseded/{decision.source}/{decision.partition}/{revision - 1}-{now}")
-    return history.publish(
-        Publication(
-            decision.source, decision.partition, revision, decision.digest, target, partition.files, now,
-            decision.run_id,
-        )
+    for other in earlier:
+        if other.digest == decision.digest:
+            continue
+        if (unrecorded := found(curated, other, revision)) is not None:
+            revision = history.publish(unrecorded).revision + 1
+    publication = Publication(
+        decision.source, decision.partition, revision, decision.digest, place(decision), partition.files, now, run_id
+    )
+    if curated.layout == "generations":
+        return history.publish(_point(partition, curated, publication))
+    if not holds(curated, publication.path, partition.files, decision.digest):
+        staged = stage(partition, curated, publication)
+        curated.commit(staged, publication.path, _superseded(publication))
+        if _sizes(curated, publication.path) != _wanted(partition.files, partition.single_file):
+            raise PublishUnknown(f"{curated.location(publication.path)} is not what was committed: read back next time")
+    return history.publish(publication)
+
+
+def place(decision: Decision) -> str:
+    """Where readers look for the partition in the curated zone."""
+    return f"{decision.source}/{decision.partition}"
+
+
+def visible(source: str, curated: Store, history: History) -> dict[str, Publication]:
+    """What readers see of each partition now: as recorded, or as found where a run ended before it recorded that."""
+    seen = {p: commits[-1] for p, commits in history.publications(source).items()}
+    for key, decisions in history.decisions(source).items():
+        last = seen.get(key)
+        promoted = [d for d in reversed(decisions.values()) if d.verdict is Verdict.PROMOTE]
+        others = [d for d in promoted if last is None or d.digest != last.digest]
+        if others and (last is None or others[0] is promoted[0] or not _shows(curated, last)):
+            revision = last.revision + 1 if last else 1
+            newer = next((one for d in others if (one := found(curated, d, revision))), last)
+            seen |= {key: newer} if newer else {}
+    return seen
+
+
+def _shows(curated: Store, publication: Publication) -> bool:
+    """Whether nothing speaks against this being what readers see."""
+    if publication.path.startswith(".dq/"):
+        pointer = f"{publication.source}/{publication.partition}/{POINTER}"
+        told = told_by(curated, pointer, curated.read(pointer))
+        return told is not None and told["digest"] == publication.digest
+    single = curated.stat(publication.path) is not None
+    return _sizes(curated, publication.path) == _wanted(publication.files, single)
+
+
+def found(curated: Store, decision: Decision, revision: int) -> Publication | None:
+    """The publication of the decision that the zone itself shows, None where readers see anything else."""
+    made = Publication(
+        decision.source, decision.partition, revision, decision.digest, place(decision), decision.files,
+        decision.decided_at, decision.run_id,
+    )  # fmt: skip
+    pointer = f"{made.path}/{POINTER}"
+    told = told_by(curated, pointer, curated.read(pointer))
+    if told is not None:
+        return _as_told(made, told) if told["digest"] == decision.digest else None
+    return made if holds(curated, made.path, decision.files, decision.digest) else None
+
+
+def stage(partition: Partition, curated: Store, publication: Publication) -> str:
+    """Copy the judged files beside the zone's data, comparing the digest of every copy with the digest judged; where
+    they are. No other run writes there."""
+    key = hashlib.sha256(publication.partition.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    staged = f".dq/staging/{publication.source}/{key}-{publication.digest[:16]}-{publication.run_id}"
+    whole = curated.layout == "flat" and partition.single_file
+    try:
+        curated.remove(staged)
+        for file in partition.files:
+            if curated.copy_in(file.location, staged if whole else f"{staged}/{file.path}") != file.digest:
+                raise SourceChanged(f"{file.location} changed after it was judged: judged again next time")
+        if _sizes(curated, staged) != _wanted(partition.files, whole):
+            raise StoreError(f"{curated.location(staged)} was changed by somebody: staged again next time")
+    except (StoreError, SourceChanged):
+        with suppress(StoreError):
+            curated.remove(staged)
+        raise
+    return staged
+
+
+def _superseded(publication: Publication) -> str:
+    name = f"{publication.revision - 1}-{publication.run_id}"
+    return f".dq/superseded/{publication.source}/{publication.partition}/{name}"
+
+
+def _point(partition: Partition, curated: Store, publication: Publication) -> Publication:
+    """Publish as a generation; the publication that the pointer tells of in the end."""
+    pointer = f"{publication.path}/{POINTER}"
+    seen = curated.read(pointer)
+    told = told_by(curated, pointer, seen)
+    if told and told["digest"] == publication.digest:
+        return _as_told(publication, told)
+    sequence = max(publication.revision, told["sequence"] + 1 if told else 1)
+    name = f"{publication.digest[:16]}-{publication.run_id}"
+    generation = f".dq/generations/{publication.source}/{publication.partition}/{name}"
+    entry: dict[str, Any] = {
+        "sequence": sequence,
+        "digest": publication.digest,
+        "generation": generation,
+        "run_id": publication.run_id,
+        "published_at": publication.published_at,
+    }
+    curated.move(stage(partition, curated, publication), generation)
+    if seen is None and curated.exists(publication.path) and _sizes(curated, publication.path):
+        curated.move(publication.path, _superseded(publication))  # published flat before
+    body = {
+        "schema": "dq.current/1", "source": publication.source, "partition": publication.partition, **entry,
+        "files": [{"path": f.path, "bytes": f.bytes, "digest": f.digest} for f in publication.files],
+        "history": [*told["history"], entry] if told else [entry],
+    }  # fmt: skip
+    won = curated.swap(pointer, json.dumps(body, indent=1, ensure_ascii=False).encode("utf-8", "surrogateescape"), seen)
+    if not won:
+        curated.remove(generation)
+    told = told_by(curated, pointer, curated.read(pointer))
+    mine = [e for e in told["history"] if e["digest"] == publication.digest] if told else []
+    if not mine or mine[-1]["sequence"] < sequence:
+        raise PublishConflict(f"{curated.location(pointer)}: another run published first; looked at again next time")
+    return _as_told(publication, mine[-1])
+
+
+def _as_told(publication: Publication, entry: dict[str, Any]) -> Publication:
+    return replace(
+        publication, revision=entry["sequence"], path=entry["generation"], published_at=entry["published_at"],
+        run_id=entry["run_id"],
     )  # fmt: skip
 
 
-def stage(partition: Partition, curated: Store, staged: str) -> None:
-    """Copy the judged files, comparing the digest of every copy with the digest judged."""
-    curated.remove(staged)
-    for file in partition.files:
-        path = staged if partition.single_file else f"{staged}/{file.path}"
-        if curated.copy_in(file.location, path) != file.digest:
-            curated.remove(staged)
-            raise SourceChanged(f"{file.location} changed after it was judged: judged again next time")
+def told_by(curated: Store, pointer: str, content: bytes | None) -> dict[str, Any] | None:
+    """What a pointer says, None where there is none. Raises StoreError on one that the gate did not write."""
+    if content is None:
+        return None
+    try:
+        body: dict[str, Any] = json.loads(content)
+        if body["schema"] == "dq.current/1" and body["history"][-1]["sequence"] == body["sequence"]:
+            return body
+    except (ValueError, TypeError, KeyError, IndexError):
+        pass
+    raise StoreError(f"{curated.location(pointer)} is no pointer of the gate")
 
 
-def _holds(curated: Store, target: str, partition: Partition) -> bool:
-    """Whether the target already is the partition, byte for byte: a commit whose record was lost."""
-    entries = list(curated.list(target))
-    if partition.single_file:
-        return curated.exists(target) and not entries and curated.digest(target) == partition.files[0].digest
-    if [(e.path.removeprefix(f"{target}/"), e.bytes) for e in sorted(entries, key=lambda e: e.path)] != sorted(
-        (f.path, f.bytes) for f in partition.files
-    ):
+def holds(curated: Store, target: str, files: tuple[DataFile, ...], digest: str) -> bool:
+    """Whether the target already is these files, byte for byte: a commit whose record was lost."""
+    single = curated.stat(target) is not None
+    if _sizes(curated, target) != _wanted(files, single):
         return False
-    found = tuple(DataFile(e.path.removeprefix(f"{target}/"), e.bytes, digest=curated.digest(e.path)) for e in entries)
-    return bool(found) and identity(found) == partition.digest
+    found = [
+        DataFile(f.path, f.bytes, digest=curated.digest(target if single else f"{target}/{f.path}")) for f in files
+    ]
+    return bool(found) and identity(tuple(found)) == digest
+
+
+def _sizes(curated: Store, target: str) -> dict[str, int]:
+    """Bytes of the files below the target by path; of the target itself, where it is a file, under an empty path."""
+    single = curated.stat(target)
+    if single is not None:
+        return {"": single.bytes}
+    return {e.path.removeprefix(f"{target}/"): e.bytes for e in curated.list(target)}
+
+
+def _wanted(files: tuple[DataFile, ...], single: bool) -> dict[str, int]:
+    return {"" if single else f.path: f.bytes for f in files}
 
 
 def quarantine(partition: Partition, decision: Decision, zone: Store, landing: str) -> str:

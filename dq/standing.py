@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from dq import inventory
+from dq import inventory, publish
 from dq.errors import HoldError, UsageError, nearest
 from dq.ir.codec import plain
 from dq.ir.layout import parse_layout
@@ -208,8 +208,8 @@ def files(run: Run) -> dict[str, Any]:
     if curated is None:
         raise UsageError("no curated zone is configured: nothing is published")
     found = []
-    for key, commits in sorted(run.history.publications(run.contract.source).items()):
-        newest = commits[-1]
+    source = run.contract.source
+    for key, newest in sorted(publish.visible(source, curated, run.history).items()):
         single = curated.stat(newest.path) is not None
         for file in newest.files:
             path = newest.path if single else f"{newest.path}/{file.path}"

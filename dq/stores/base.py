@@ -1,17 +1,23 @@
 """What a store is: one zone, addressed by relative POSIX paths. No path leaves the zone, no symlink is followed.
 
-Writers make a thing visible in one step: `put_if_absent` for records, `commit` for staged data. Everything else may be
-half done when the power fails, and is done again.
+Writers make a thing visible in one step: `put_if_absent` for records, `commit` for a staged folder, `swap` for a
+pointer. Everything else may be half done when the power fails, and is done again.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from dq.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
+
+# How readers find a partition: `flat`, its files lie where its name says; `generations`, a pointer lies there.
+Layout = Literal["flat", "generations"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +31,18 @@ class Entry:
 
 
 class Store(Protocol):
-    """Raises StoreError where the zone does not answer; PublishUnknown where a commit may have happened."""
+    """Raises StoreError where the zone does not answer; PublishUnknown where a commit or a swap may have happened."""
 
     url: str
 
+    @property
+    def layout(self) -> Layout:
+        """`flat` where `commit` can exchange two folders in one step; found out once, by trying it in the zone."""
+        ...
+
     def list(self, prefix: str = "") -> Iterator[Entry]:
-        """Regular files below the prefix, sorted by path; nothing when it is absent."""
+        """Regular files below the prefix, sorted by path; nothing when it is absent. Files that go meanwhile are left
+        out."""
         ...
 
     def irregular(self, prefix: str = "") -> Iterator[str]:
@@ -60,11 +72,21 @@ class Store(Protocol):
         ...
 
     def copy_in(self, location: str, path: str) -> str:
-        """Copy a file into the zone, durably; SHA-256 of what was copied. Replaces an earlier attempt."""
+        """Copy a file into the zone, its content durable; SHA-256 of what was copied. Replaces an earlier attempt."""
+        ...
+
+    def move(self, staged: str, target: str) -> None:
+        """Rename a file or folder with all below it to a name where nothing stands, durably."""
         ...
 
     def commit(self, staged: str, target: str, superseded: str) -> None:
-        """Make a staged file or folder visible as `target` in one step; what stood there moves to `superseded`."""
+        """Make a staged file or folder visible as `target` in one step, durably. What stood there is at `superseded`
+        from that step on; nothing may stand there before."""
+        ...
+
+    def swap(self, path: str, content: bytes, expected: bytes | None) -> bool:
+        """Write a small file in one step, durably, if it still is as `expected` (None: absent); else False. Of several
+        swaps from one state one wins, and no state comes back once it was swapped."""
         ...
 
     def remove(self, path: str) -> None:
@@ -72,5 +94,13 @@ class Store(Protocol):
         ...
 
     def lock(self, name: str) -> AbstractContextManager[None]:
-        """Held by one process at a time: for efficiency, never for safety."""
+        """Held by one process at a time where the zone has locks: for efficiency, never for safety."""
         ...
+
+
+def parts_of(path: str, zone: str) -> tuple[str, ...]:
+    """Segments of a path below the zone. Raises StoreError on a path that would leave it."""
+    parts = PurePosixPath(path).parts
+    if any(p in ("..", "/", "//") or "\0" in p for p in parts):
+        raise StoreError(f"path {path!r} leaves the zone {zone}")
+    return parts

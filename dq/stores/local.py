@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import fcntl
 import hashlib
@@ -10,59 +9,95 @@ import os
 import shutil
 import stat
 from contextlib import contextmanager, suppress
-from pathlib import Path, PurePosixPath
+from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dq.errors import PublishUnknown, StoreError
-from dq.stores.base import Entry
+from dq.stores import pointer, posix
+from dq.stores.base import Entry, Layout, parts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    Entries = list[os.DirEntry[str]]
 
 _CHUNK = 1 << 20
-_AT_FDCWD, _NOREPLACE, _EXCHANGE = -100, 1, 2
-_UNSUPPORTED = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP}
 
 
 class LocalStore:
-    def __init__(self, root: str | Path) -> None:
+    """`layout` is found out where it is not given."""
+
+    def __init__(self, root: str | Path, layout: Layout | None = None) -> None:
         self.root = Path(root)
         self.url = str(root)
+        if layout is not None:
+            self.layout = layout
+
+    @cached_property
+    def layout(self) -> Layout:
+        try:
+            return "flat" if self._exchanges() else "generations"
+        except OSError as error:
+            raise _failed("try out", error) from error
+
+    def _exchanges(self) -> bool:
+        """Whether two folders change places here."""
+        probe = self._path(f".dq/probe-{os.getpid()}-{os.urandom(4).hex()}")
+        one, other = probe / "one", probe / "other"
+        posix.make_folder(probe.parent)
+        try:
+            for folder in (probe, one, other, one / "mark"):
+                folder.mkdir()
+            posix.rename(one, other, posix.EXCHANGE)
+            return (other / "mark").is_dir() and one.is_dir()
+        except OSError as error:
+            if error.errno not in posix.UNSUPPORTED:
+                raise
+            return False
+        finally:
+            shutil.rmtree(probe, ignore_errors=True)
 
     def list(self, prefix: str = "") -> Iterator[Entry]:
         for entry in self._walk(prefix):
-            found = entry.stat(follow_symlinks=False)
-            if stat.S_ISREG(found.st_mode):
-                yield _entry(self._relative(entry.path), found)
+            with suppress(FileNotFoundError):
+                found = entry.stat(follow_symlinks=False)
+                if stat.S_ISREG(found.st_mode):
+                    yield _entry(self._relative(entry.path), found)
 
     def irregular(self, prefix: str = "") -> Iterator[str]:
         for entry in self._walk(prefix):
-            if not stat.S_ISREG(entry.stat(follow_symlinks=False).st_mode):
+            if not entry.is_file(follow_symlinks=False):
                 yield self._relative(entry.path)
 
     def _walk(self, prefix: str) -> Iterator[os.DirEntry[str]]:
-        """Everything but folders, in order of path."""
-        pending = [os.fspath(self._path(prefix))]
+        """Everything but folders, in order of path: a folder sorts as its name and a slash."""
+        pending = self._entries(self._path(prefix))
         while pending:
-            try:
-                with os.scandir(pending.pop()) as entries:
-                    ordered = sorted(entries, key=lambda e: e.name)
-            except (FileNotFoundError, NotADirectoryError):
-                continue
-            except OSError as error:
-                raise _failed("list", error) from error
-            pending += [e.path for e in reversed(ordered) if e.is_dir(follow_symlinks=False)]
-            yield from (e for e in ordered if not e.is_dir(follow_symlinks=False))
+            entry = pending.pop()
+            if entry.is_dir(follow_symlinks=False):
+                pending += self._entries(entry.path)
+            else:
+                yield entry
+
+    def _entries(self, folder: Path | str) -> Entries:
+        """Last first."""
+        try:
+            with os.scandir(folder) as entries:
+                return sorted(
+                    entries, key=lambda e: e.name + "/" * e.is_dir(follow_symlinks=False), reverse=True
+                )  # fmt: skip
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise _failed("list", error) from error
 
     def _relative(self, path: str) -> str:
         return os.path.relpath(path, self.root).replace(os.sep, "/")
 
     def _path(self, path: str) -> Path:
-        """Inside the zone by construction. Raises StoreError on a path that would leave it."""
-        parts = PurePosixPath(path).parts
-        if any(p in ("..", "/") or "\0" in p for p in parts):
-            raise StoreError(f'path "{path}" leaves the zone {self.root}')
-        return self.root.joinpath(*parts)
+        """Inside the zone by construction."""
+        return self.root.joinpath(*parts_of(path, self.url))
 
     def stat(self, path: str) -> Entry | None:
         try:
@@ -78,7 +113,8 @@ class LocalStore:
 
     def read(self, path: str) -> bytes | None:
         try:
-            return self._path(path).read_bytes()
+            with open(self._path(path), "rb", opener=posix.open_regular) as file:
+                return file.read()
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
@@ -86,40 +122,41 @@ class LocalStore:
 
     def digest(self, path: str) -> str:
         try:
-            with open(self._path(path), "rb", opener=_no_link) as file:
+            with open(self._path(path), "rb", opener=posix.open_regular) as file:
                 return hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
             raise _failed("read", error) from error
 
     def exists(self, path: str) -> bool:
-        return os.path.lexists(self._path(path))
+        try:
+            os.lstat(self._path(path))
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            raise _failed("stat", error) from error
+        return True
 
     def put_if_absent(self, path: str, content: bytes) -> bool:
         target = self._path(path)
-        temporary = target.with_name(f".{target.name}.{os.getpid()}-{os.urandom(4).hex()}")
+        temporary = target.with_name(f".{os.getpid()}-{os.urandom(4).hex()}")
         try:
-            _make_folder(target.parent)
-            with open(temporary, "xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
+            posix.make_folder(target.parent)
             try:
-                os.link(temporary, target)
-            except FileExistsError:
-                return False
+                posix.write_new(temporary, content)
+                created = posix.link(temporary, target)
             finally:
                 temporary.unlink(missing_ok=True)
-            _sync_folder(target.parent)
+            posix.sync_folder(target.parent)
         except OSError as error:
             raise _failed("write", error) from error
-        return True
+        return created
 
     def copy_in(self, location: str, path: str) -> str:
         target = self._path(path)
         digest = hashlib.sha256()
         try:
-            _make_folder(target.parent)
-            with open(location, "rb", opener=_no_link) as source, open(target, "wb") as copy:
+            posix.make_folder(target.parent)
+            with open(location, "rb", opener=posix.open_regular) as source, open(target, "wb") as copy:
                 while chunk := source.read(_CHUNK):
                     digest.update(chunk)
                     copy.write(chunk)
@@ -129,39 +166,51 @@ class LocalStore:
             raise _failed("copy", error) from error
         return digest.hexdigest()
 
-    def commit(self, staged: str, target: str, superseded: str) -> None:
-        source, goal, old = self._path(staged), self._path(target), self._path(superseded)
-        try:
-            if source.is_dir():
-                for folder, _, _ in os.walk(source, topdown=False):
-                    _sync_folder(Path(folder))
-            _make_folder(goal.parent)
-            self._swap(source, goal)
-            _sync_folder(goal.parent)
-            if source.exists():
-                _make_folder(old.parent)
-                os.rename(source, old)
-                _sync_folder(old.parent)
-        except OSError as error:
-            if not source.exists():
-                raise PublishUnknown(
-                    f"commit of {goal}: {error.strerror}; the outcome is read back next time"
-                ) from error
-            raise _failed("commit", error) from error
+    def move(self, staged: str, target: str) -> None:
+        self._visibly("move", staged, target, _place)
 
-    @staticmethod
-    def _swap(source: Path, goal: Path) -> None:
-        """`source` becomes `goal`; what stood there becomes `source`. One rename(2), never a moment without `goal`."""
-        if not os.path.lexists(goal):
-            try:
-                return _rename(source, goal, _NOREPLACE)
-            except FileExistsError:
-                pass  # another gate was faster: exchange below
-            except OSError as error:
-                if error.errno not in _UNSUPPORTED:
-                    raise
-                return os.rename(source, goal)
-        _rename(source, goal, _EXCHANGE)
+    def commit(self, staged: str, target: str, superseded: str) -> None:
+        old, pointers = self._path(superseded), self._path(f".dq/pointers/{target}")
+
+        def step(source: Path, goal: Path) -> None:
+            if not os.path.lexists(goal):
+                try:
+                    return _place(source, goal, posix.NOREPLACE)
+                except FileExistsError:
+                    pass  # another gate was faster
+            _place(source, old)
+            posix.rename(old, goal, posix.EXCHANGE)
+            posix.sync_folder(old.parent)
+            shutil.rmtree(pointers, ignore_errors=True)
+
+        self._visibly("commit", staged, target, step)
+
+    def _visibly(self, action: str, staged: str, target: str, step: Callable[[Path, Path], None]) -> None:
+        """Whatever goes wrong, where the staged thing is in the end says whether the step happened."""
+        source, goal = self._path(staged), self._path(target)
+        moving = None
+        try:
+            moving = os.lstat(source)
+            posix.sync_folders_below(source)
+            posix.make_folder(goal.parent)
+            step(source, goal)
+            posix.sync_folder(goal.parent)
+        except OSError as error:
+            with suppress(OSError):
+                if moving is None or not posix.is_at(moving, goal):
+                    raise _failed(action, error) from error
+            said = f"{action} of {goal}: {error.strerror}; whether it happened is read back next time"
+            raise PublishUnknown(said) from error
+
+    def swap(self, path: str, content: bytes, expected: bytes | None) -> bool:
+        target = self._path(path)
+        try:
+            return pointer.swap(self._path(f".dq/pointers/{path}"), target, content, expected)
+        except OSError as error:
+            with suppress(OSError):
+                if target.read_bytes() != content:
+                    raise _failed("write", error) from error
+            raise PublishUnknown(f"write {target}: {error.strerror}; read back next time") from error
 
     def remove(self, path: str) -> None:
         target = self._path(path)
@@ -170,6 +219,11 @@ class LocalStore:
                 shutil.rmtree(target)
             else:
                 target.unlink(missing_ok=True)
+        except NotADirectoryError:
+            return
+        except FileNotFoundError:
+            if os.path.lexists(target):  # somebody removes it too
+                self.remove(path)
         except OSError as error:
             raise _failed("remove", error) from error
 
@@ -177,7 +231,7 @@ class LocalStore:
     def lock(self, name: str) -> Iterator[None]:
         path = self._path(f"locks/{name}")
         try:
-            _make_folder(path.parent)
+            posix.make_folder(path.parent)
             descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
         except OSError as error:
             raise _failed("lock", error) from error
@@ -200,38 +254,6 @@ def _failed(action: str, error: OSError) -> StoreError:
     return StoreError(f"cannot {action} {name}: {error.strerror} ({code})")
 
 
-def _no_link(path: str, flags: int) -> int:
-    """Open a regular file, never through a link, and never wait for a pipe's other end."""
-    descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OSError(errno.EINVAL, "not a regular file", path)
-    return descriptor
-
-
-def _make_folder(folder: Path) -> None:
-    """Create with parents, each made durable in its own parent."""
-    if folder.is_dir():
-        return
-    _make_folder(folder.parent)
-    with suppress(FileExistsError):
-        folder.mkdir()
-        _sync_folder(folder.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _rename(source: Path, target: Path, flags: int) -> None:
-    """renameat2(2); Python has no door to its flags. Raises OSError with ENOSYS where the system lacks it."""
-    call = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
-    if call is None:
-        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS), str(source))
-    if call(_AT_FDCWD, os.fsencode(source), _AT_FDCWD, os.fsencode(target), flags) != 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code), str(target))
+def _place(source: Path, goal: Path, flags: int = 0) -> None:
+    posix.make_folder(goal.parent)
+    posix.rename(source, goal, flags)

@@ -1,0 +1,78 @@
+"""A landing with everything around it, and what readers who know nothing of the gate see of its curated zone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+import pyarrow as pa
+import pyarrow.dataset
+import pyarrow.parquet
+
+NOW = datetime(2026, 3, 10, tzinfo=UTC)
+CONTRACT = """
+source: trips
+layout: "dt={date:%Y-%m-%d}"
+columns:
+  id: {type: int64, required: true, unique: true}
+  fare: {min: 0}
+"""
+
+
+class Place:
+    def __init__(self, root: Path, layout: str = "auto") -> None:
+        self.root = root
+        (root / "suites").mkdir(parents=True)
+        (root / "landing" / "trips").mkdir(parents=True)
+        (root / "suites" / "trips.yaml").write_text(CONTRACT)
+        self.layout(layout)
+
+    def layout(self, layout: str) -> None:
+        zones = '[zones]\nlanding = "landing"\ncurated = "curated"\n'
+        (self.root / "dq.toml").write_text(f'{zones}[publish]\nlayout = "{layout}"\n')
+
+    @property
+    def settings(self) -> Path:
+        return self.root / "dq.toml"
+
+    def land(self, day: str, start: int, n: int = 20, fare: float = 5.0, files: int = 2) -> Path:
+        """`files` Parquet files with ids from `start` on; written by pyarrow, which starts no threads to fork."""
+        folder = self.root / "landing" / "trips" / f"dt={day}"
+        folder.mkdir(parents=True, exist_ok=True)
+        for file in range(files):
+            first = start + file * n
+            table = pa.table({"id": list(range(first, first + n)), "fare": [fare] * n})
+            pyarrow.parquet.write_table(table, folder / f"part-{file}.parquet")
+        return folder
+
+    def files(self, zone: str) -> dict[str, str]:
+        base = self.root / zone
+        return {
+            str(p.relative_to(base)): hashlib.sha256(p.read_bytes()).hexdigest()
+            for p in sorted(base.rglob("*"))
+            if p.is_file()
+        }
+
+    def records(self, kind: str) -> list[dict[str, Any]]:
+        return [json.loads(p.read_bytes()) for p in sorted((self.root / "_dq" / kind).rglob("[!.]*.json"))]
+
+    def naive(self) -> dict[str, Counter[int]]:
+        """Ids that a pattern over the source finds, by reader. Each reader must be able to read all it finds."""
+        folder = self.root / "curated" / "trips"
+        found: dict[str, Counter[int]] = {"duckdb": Counter(), "polars": Counter(), "pyarrow": Counter()}
+        with suppress(duckdb.IOException, FileNotFoundError), duckdb.connect() as connection:
+            if any(folder.rglob("*.parquet")):
+                rows = connection.sql(f"select id from read_parquet('{folder}/**/*.parquet')").fetchall()
+                found["duckdb"].update(r[0] for r in rows)
+        if any(folder.rglob("*.parquet")):
+            found["polars"].update(pl.read_parquet(f"{folder}/**/*.parquet")["id"])
+            arrow = pyarrow.dataset.dataset(folder, format="parquet").to_table(columns=["id"])
+            found["pyarrow"].update(arrow["id"].to_pylist())
+        return found
