@@ -110,7 +110,8 @@ def _decide(run: Run, past: Past, landed: inventory.Landed, named: bool) -> dict
         recorded = [d.files for d in past.known.get(partition.key, {}).values()]
         partition = inventory.identify(partition, run.zones.landing, recorded, run.zones.prefix)
         standing = past.standing(partition)
-        if standing is not None and not _again(run, standing):
+        accepted = past.reopened(standing) if standing else None
+        if standing is not None and accepted is None and not _again(run, standing):
             finished = _finish(run, past, partition, standing)
             past.learn(partition, standing)
             past.adopt(partition, partition.digest)
@@ -118,7 +119,8 @@ def _decide(run: Run, past: Past, landed: inventory.Landed, named: bool) -> dict
         judgement, profile = _judge_steadily(run, past, landed, partition)
         if judgement.verdict is Verdict.HOLD or run.wanted.dry:
             return _document(run, partition, judgement, attempt=not run.wanted.dry)
-        return _carry_out(run, past, partition, judgement, profile, (standing.n if standing else 0) + 1)
+        asked_by = (accepted.by, accepted.why) if accepted else (run.wanted.by, run.wanted.why)
+        return _carry_out(run, past, partition, judgement, profile, (standing.n if standing else 0) + 1, asked_by)
     except HoldError as error:
         return _hold(run, partition, str(error))
 
@@ -157,7 +159,7 @@ def _misplaced(partition: Partition, suite: Suite, fault: str) -> Judgement:
 
 
 def _carry_out(
-    run: Run, past: Past, partition: Partition, judgement: Judgement, profile: Any, n: int
+    run: Run, past: Past, partition: Partition, judgement: Judgement, profile: Any, n: int, asked_by: tuple[str, str]
 ) -> dict[str, Any]:
     """Record first, then move; a decision somebody else recorded meanwhile is adopted."""
     mine = Decision(
@@ -175,11 +177,11 @@ def _carry_out(
         values=_values(judgement),
         schema=judgement.schema,
         reasons=judgement.reasons,
-        by=run.wanted.by,
-        why=run.wanted.why,
+        by=asked_by[0],
+        why=asked_by[1],
     )
     body = document.result(
-        judgement, landing=_landing(run, partition), decided_at=run.moment, run_id=run.run_id
+        judgement, landing=_landing(run, partition), decided_at=run.moment, run_id=run.run_id, by=mine.by, why=mine.why
     )  # fmt: skip
     stands = run.history.record(mine, body, profile)
     past.known.setdefault(partition.key, {})[partition.digest] = stands

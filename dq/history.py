@@ -39,9 +39,16 @@ class History:
 
     def record(self, decision: Decision, document: dict[str, Any], profile: Any) -> Decision:
         """Write the decision as the next on its digest; returns the one that stands: another's if they were first."""
+        return self._record(decision, {"document": document, "profile": encode(profile)})
+
+    def overrule(self, decision: Decision, overruled: Decision, changes: dict[str, Any]) -> Decision:
+        """Like `record`, with the document of the overruled decision but for the changes, and its profile."""
+        full = self._full(overruled)
+        return self._record(decision, {**full, "document": {**full.get("document", {}), **changes}})
+
+    def _record(self, decision: Decision, full: dict[str, Any]) -> Decision:
         name = f"{_folder(decision.source, decision.partition)}/{decision.digest}"
-        full = json.dumps({"document": document, "profile": encode(profile)}).encode()
-        self.store.put_if_absent(_document(decision), full)
+        self.store.put_if_absent(_document(decision), json.dumps(full).encode())
         if self.store.put_if_absent(f"decisions/{name}/{decision.n}.json", _dump(decision)):
             return decision
         return self._load(f"decisions/{name}/{decision.n}.json")  # type: ignore[no-any-return]

@@ -27,6 +27,7 @@ class Past:
         self.contract = contract
         self.known, self.published = known, published
         self.accepted = {(a.partition, a.digest): a for a in accepted}
+        self._reopened = {quarantine: a for a in accepted for quarantine in a.reopens}
         self.teacher: dict[tuple[Any, ...], tuple[Partition, Decision | Acceptance]] = {}
         self.seen: dict[str, str] = {}  # content -> first partition that held it
 
@@ -34,14 +35,14 @@ class Past:
         """Learn from a partition that is not judged now: from the decision that readers see."""
         for decision in self.known.get(partition.key, {}).values():
             self.seen.setdefault(decision.content, partition.key)
-        promoted = [d for d in self.known.get(partition.key, {}).values() if d.verdict is Verdict.PROMOTE]
+        promoted = [d for d in self.known.get(partition.key, {}).values() if _teaches(d)]
         if promoted:
             self.learn(partition, promoted[-1])
         self.adopt(partition, "")
 
     def learn(self, partition: Partition, decision: Decision) -> None:
         self.seen.setdefault(decision.content, partition.key)
-        if decision.verdict is Verdict.PROMOTE:
+        if _teaches(decision):
             self.teacher[inventory.series(partition)] = (partition, decision)
 
     def adopt(self, partition: Partition, digest: str) -> None:
@@ -63,6 +64,10 @@ class Past:
     def standing(self, partition: Partition) -> Decision | None:
         return self.known.get(partition.key, {}).get(partition.digest)
 
+    def reopened(self, decision: Decision) -> Acceptance | None:
+        """The acceptance that asks to judge this quarantine again, for as long as the quarantine stands."""
+        return self._reopened.get((decision.partition, decision.digest, decision.n))
+
     def is_published(self, partition: Partition) -> Publication | None:
         commits = self.published.get(partition.key, [])
         return commits[-1] if commits and commits[-1].digest == partition.digest else None
@@ -72,3 +77,7 @@ class Past:
         recorded = {c.digest for c in self.published.get(key, [])}
         promoted = [d for d in self.known.get(key, {}).values() if d.verdict is Verdict.PROMOTE]
         return [d for d in promoted if d.digest not in recorded]
+
+
+def _teaches(decision: Decision) -> bool:
+    return decision.verdict is Verdict.PROMOTE and decision.teaches

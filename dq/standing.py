@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ from dq import inventory, publish
 from dq.errors import HoldError, UsageError, nearest
 from dq.ir.codec import plain
 from dq.ir.layout import parse_layout
-from dq.ir.result import Acceptance, Decision, Publication, Verdict
+from dq.ir.result import Act, Decision, Publication, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     from dq.inventory import Landed
     from dq.ir.data import Partition
 
-STATES = ("promoted", "unpublished", "quarantined", "held", "waiting", "undecided")
+STATES = ("promoted", "unpublished", "quarantined", "rejected", "held", "waiting", "undecided")
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
     """`decision` is the one on the bytes now in landing, or the last one where they are gone from it. `commits` are
-    the partition's publications, oldest first; `why` says what keeps an undecided partition."""
+    the partition's publications, oldest first; `why` says what keeps an undecided partition; `older` whether other
+    bytes of it were decided before."""
 
     partition: Partition
     state: str
@@ -34,6 +35,7 @@ class Standing:
     gone: bool = False
     why: str = ""
     attempts: int = 0
+    older: bool = False
 
 
 def look(run: Run) -> list[Standing]:
@@ -45,8 +47,10 @@ def look(run: Run) -> list[Standing]:
     found = []
     for landed in _landed(run):
         key = landed.partition.key
-        decision = _decision(run, landed.partition, known.pop(key, {}))
-        found.append(_standing(run, landed, decision, commits.get(key, []), attempts.get(key, [])))
+        before = known.pop(key, {})
+        decision = _decision(run, landed.partition, before)
+        one = _standing(run, landed, decision, commits.get(key, []), attempts.get(key, []))
+        found.append(replace(one, older=bool(before)))
     for key, decisions in known.items():
         last = list(decisions.values())[-1]
         partition = _absent(run, last)
@@ -92,7 +96,7 @@ def _standing(
 def _decided(
     run: Run, partition: Partition, decision: Decision, commits: list[Publication], gone: bool = False
 ) -> Standing:
-    state = "quarantined"
+    state = "rejected" if decision.act is Act.REJECTED else "quarantined"
     if decision.verdict is Verdict.PROMOTE:
         visible = run.zones.curated is None or any(c.digest == decision.digest for c in commits[-1:])
         state = "promoted" if visible else "unpublished"
@@ -126,15 +130,21 @@ def _bare(partition: Partition) -> Iterator[str]:
         yield part.partition(".")[0]
 
 
-def find(run: Run, name: str) -> tuple[Standing, Decision]:
-    """The partition a person names. Raises UsageError where there is none, HoldError where nothing is decided yet."""
+def named(run: Run, name: str) -> Standing:
+    """The partition a person names. Raises UsageError where there is none."""
     standings = {s.partition.key: s for s in look(run)}
     key = resolve(run, name)
     if key is None:
         raise _nowhere(run, name, standings)
-    found = standings[key]
+    return standings[key]
+
+
+def find(run: Run, name: str) -> tuple[Standing, Decision]:
+    """The partition a person names. Raises UsageError where there is none, HoldError where nothing is decided yet."""
+    found = named(run, name)
     if found.decision is None:
-        raise HoldError(f"{run.contract.source} {key} is {found.state}" + (f": {found.why}" if found.why else ""))
+        said = f"{run.contract.source} {found.partition.key} is {found.state}"
+        raise HoldError(said + (f": {found.why}" if found.why else ""))
     return found, found.decision
 
 
@@ -152,7 +162,7 @@ def _nowhere(run: Run, name: str, known: Iterable[str]) -> UsageError:
 
 
 def stored(run: Run, name: str) -> dict[str, Any]:
-    """The document of the standing decision, with what became of it, and `by` and `why` where a person decided."""
+    """The document of the standing decision, with what became of it."""
     standing, decision = find(run, name)
     body = run.history.document(decision)
     if body is None:
@@ -166,6 +176,7 @@ def stored(run: Run, name: str) -> dict[str, Any]:
         "success": standing.state == "promoted",
         "published": f"{curated.url}/{mine[-1].path}" if current and curated else None,
         "revision": mine[-1].revision if mine else len(standing.commits) + 1,
+        "act": decision.act.value,
         "by": decision.by,
         "why": decision.why,
     }
@@ -218,24 +229,3 @@ def files(run: Run) -> dict[str, Any]:
                  "revision": newest.revision}
             )  # fmt: skip
     return {"schema": "dq.files/1", "source": run.contract.source, "files": found}
-
-
-def accept(run: Run, name: str, *, by: str, why: str) -> frozenset[str]:
-    """Record the partition's layout and levels as normal; keys of the open quarantines, to be judged again."""
-    _, decision = find(run, name)
-    body = run.history.document(decision) or {}
-    values = dict(_numbers(body.get("checks", ()))) | dict(decision.values)
-    run.history.accept(
-        Acceptance(
-            decision.source, decision.partition, decision.digest, tuple(values.items()), decision.schema, by, why,
-            run.moment,
-        )
-    )  # fmt: skip
-    return frozenset(s.partition.key for s in look(run) if s.state == "quarantined" and not s.gone)
-
-
-def _numbers(checks: Iterable[dict[str, Any]]) -> Iterator[tuple[str, int | float]]:
-    """What was observed, of failed checks too: they are what a person declares normal."""
-    for check in checks:
-        if isinstance(check["observed"], (int, float)) and check["status"] != "error":
-            yield check["id"], check["observed"]

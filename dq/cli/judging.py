@@ -84,7 +84,7 @@ def _gate_all(names: list[str], settings: Config, wanted: Wanted, as_json: bool)
 
 
 def _by(again: bool) -> str:
-    from dq.cli.looking import identity
+    from dq.cli.overruling import identity
 
     return identity() if again else ""
 

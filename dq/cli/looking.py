@@ -1,14 +1,13 @@
-"""Commands that look at what stands, or overrule it: status, show, ls, accept."""
+"""Commands that look at what stands: status, show, ls."""
 
 from __future__ import annotations
 
 import os
-import socket
 from typing import Annotated
 
 import typer
 
-from dq.cli.output import ConfigFile, Json, Table, first_of, progress, say, say_json
+from dq.cli.output import ConfigFile, Json, first_of, say, say_json
 from dq.errors import UsageError
 
 Source = Annotated[str, typer.Argument(metavar="SOURCE")]
@@ -81,35 +80,3 @@ def _write(path: str, content: str) -> None:
         os.replace(temporary, path)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from None
-
-
-def accept(
-    source: Source,
-    partition: Partition,
-    reason: Annotated[str, typer.Option(help="Why this is the new normal; kept in history.")],
-    by: Annotated[str | None, typer.Option(help="Who says so. Default: you.")] = None,
-    as_json: Json = False,
-    config: ConfigFile = None,
-) -> int:
-    """Declare a partition the new normal; judge quarantines again."""
-    from dq import api
-    from dq.config import load
-
-    if not reason.strip():
-        raise UsageError("--reason is empty")
-    table = Table(as_json)
-    with progress(source):
-        for document in api.accept(source, partition, why=reason, by=by or identity(), config=load(config)):
-            table.add(document)
-    return table.end()
-
-
-def identity() -> str:
-    """Who runs the command: user@host; the number of a user without a name."""
-    import getpass
-
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        user = str(os.getuid())
-    return f"{user}@{socket.gethostname()}"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from dq.ir.check import Severity
 from dq.ir.codec import plain
-from dq.ir.result import CheckResult, Judgement, Status, Verdict
+from dq.ir.result import Act, CheckResult, Judgement, Status, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -20,6 +20,8 @@ def result(
     run_id: str = "",
     revision: int | None = None,
     published: str | None = None,
+    by: str = "",
+    why: str = "",
 ) -> dict[str, Any]:
     """One partition's outcome. `success` tells whether it would exit 0."""
     return {
@@ -46,6 +48,9 @@ def result(
         "suite_digest": judgement.suite_digest,
         "decided_at": decided_at,
         "run_id": run_id,
+        "act": Act.JUDGED.value,
+        "by": by,
+        "why": why,
     }
 
 

@@ -31,6 +31,14 @@ class Verdict(StrEnum):
     HOLD = "hold"
 
 
+class Act(StrEnum):
+    """What a decision is: the gate's judgement, or a person's word against or for it."""
+
+    JUDGED = "judged"
+    RELEASED = "released"
+    REJECTED = "rejected"
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """One offending row: file, position from 1, and the values of the check's columns by name."""
@@ -107,7 +115,8 @@ class Decision:
     """What stands for one content (`digest`) of a partition. `n` counts decisions on it from 1; the highest stands.
 
     `content` identifies the bytes whatever the files are called; `values` are the numbers later partitions are compared
-    with, by check id; `by` and `why` are set where a person decided.
+    with, by check id; `by` and `why` are set where a person decided or asked for it; `teaches` is false where later
+    partitions are not compared with it, although it was promoted.
     """
 
     source: str
@@ -126,11 +135,17 @@ class Decision:
     reasons: tuple[Reason, ...] = ()
     by: str = ""
     why: str = ""
+    act: Act = Act.JUDGED
+    teaches: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """A person declared the partition's layout and levels normal: from it on they are what others are compared with."""
+    """A person declared the partition's layout and levels normal: from it on they are what others are compared with.
+
+    `reopens` are the quarantines it asks to judge again: partition, digest and n of decisions that no longer stand
+    once that is done.
+    """
 
     source: str
     partition: str
@@ -140,6 +155,7 @@ class Acceptance:
     by: str
     why: str
     at: str
+    reopens: tuple[tuple[str, str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

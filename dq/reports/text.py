@@ -18,10 +18,11 @@ _LONGEST_VALUE = 60
 def render(document: Mapping[str, Any]) -> str:
     """Without a last line end. Everything that came from data is escaped."""
     checks = {c["id"]: c for c in document["checks"]}
-    told = [(r["id"], r["message"] + _example(checks.get(r["id"]))) for r in document["reasons"]]
+    before = "overruled: " if document["act"] == "released" else ""
+    told = [(r["id"], before + r["message"] + _example(checks.get(r["id"]))) for r in document["reasons"]]
     warned = [(c["id"], "warning: " + c["message"] + _example(c)) for c in checks.values() if _warns(c)]
     more = [("", f"and {len(warned) - _WARNINGS} more warnings")] if len(warned) > _WARNINGS else []
-    lines = [_head(document), *_aligned([*told, *warned[:_WARNINGS], *more])]
+    lines = [_head(document), *_person(document), *_aligned([*told, *warned[:_WARNINGS], *more])]
     return "\n".join([*lines, *_steps(document)])
 
 
@@ -79,6 +80,13 @@ def _head(document: Mapping[str, Any]) -> str:
     return text + (" (decided before)" if document["adopted"] else "")
 
 
+def _person(document: Mapping[str, Any]) -> list[str]:
+    """Who overruled the gate, or confirmed it, and why."""
+    if document["act"] == "judged":
+        return []
+    return [printable(f"  {document['act']} by {document['by']}, {document['decided_at'][:16]}: {document['why']}")]
+
+
 def _warns(check: Mapping[str, Any]) -> bool:
     return bool(check["severity"] == "warn" and check["status"] in ("fail", "error"))
 
@@ -108,13 +116,18 @@ def _shown(value: object) -> str:
 
 def _steps(document: Mapping[str, Any]) -> list[str]:
     """What to do, each step once, ready to paste."""
+    if document["act"] != "judged":
+        return []
     key = shlex.quote(printable(document["partition"]))
     steps = dict.fromkeys(r["next"].replace(" PARTITION ", f" {key} ") for r in document["reasons"] if r["next"])
+    if document["verdict"] == "quarantine" and document["digest"]:
+        this = f"{shlex.quote(printable(document['source']))} {key}"
+        steps[f'dq release {this} --reason "…"  to publish it as it is (dq reject to keep it out)'] = None
     return [("next: " if i == 0 else "      ") + printable(step) for i, step in enumerate(steps)]
 
 
 def provenance(document: Mapping[str, Any]) -> str:
     """Who decided, when, and on which bytes and contract."""
-    person = f" by {document['by']}: {document['why']}" if document.get("by") else ""
+    person = f" by {document['by']}: {document['why']}" if document["by"] else ""
     lines = [f"decided {document['decided_at']}{person} (run {document['run_id']})", f"landing {document['landing']}"]
     return "\n".join(printable(line) for line in [*lines, f"digest {document['digest']}"])

@@ -71,7 +71,7 @@ def test_no_foreign_text_steers_a_terminal(foreign: str) -> None:
     document["checks"][0].update(id=foreign, evidence=[{"file": foreign, "row": 1, "values": {foreign: foreign}}])
     shown = text.render(document) + text.row(document, with_source=True) + text.provenance(document)
     assert not UNPRINTABLE.search(shown.replace("\n", ""))
-    assert shown.count("\n") == 4  # two lines of reasons and next, two of provenance
+    assert shown.count("\n") == 5  # three lines of reasons and next, two of provenance
     line = as_json.render(document)
     assert not UNPRINTABLE.search(line)
     assert json.loads(line) == document
