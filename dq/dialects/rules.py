@@ -355,7 +355,7 @@ class _Reader:
         return e.Value(a.Moments(self.fold(node)), "mean")
 
     def read_median(self, node: exp.Median) -> e.Expr:
-        return e.Value(a.Quantiles(self.fold(node), (0.5,)), "median")
+        return e.Value(a.Quantiles(self.fold(node), (0.5,)), "quantile")
 
     def read_stddev(self, node: exp.Stddev) -> e.Expr:
         return e.Value(a.Moments(self.fold(node)), "stddev")

@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Context, Decimal
 from functools import cmp_to_key, reduce, singledispatchmethod
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from dq.ir import aggregate as a
 from dq.ir import scalar
 from dq.ir.data import FLOATS, NESTED, TEXTS, Kind, Type
 from dq.ir.positions import Positions, PositionsState, packed
+from dq.ir.numbers import rank
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -117,7 +119,7 @@ class Reference:
         values = sorted(_finite(asked.arg, asked.where, data))
         if not values:
             return None
-        places = [(len(values) - 1) * share for share in asked.at]
+        places = [rank(at, len(values), asked.between) for at in asked.at]
         lower = [values[math.floor(p)] for p in places]
         upper = [values[math.ceil(p)] for p in places]
         return tuple(low + (high - low) * (p % 1) for p, low, high in zip(places, lower, upper, strict=True))
@@ -125,6 +127,14 @@ class Reference:
     @state.register
     def _(self, asked: a.FirstRows, data: list[Row]) -> tuple[a.RowState, ...]:
         return _evidence(_scope(asked.where, data), asked)
+
+    @state.register
+    def _(self, asked: a.Order, data: list[Row]) -> a.OrderState:
+        placed = [(r, v) for r in _scope(asked.where, data) if (v := scalar.evaluate(asked.arg, r)) is not None]
+        placed.sort(key=lambda p: (p[0][FILE], p[0][ROW]))
+        rows = [a.RowState(r[FILE], r[ROW], (plain(v),)) for r, v in placed]
+        breaks = [row for before, row in pairwise(rows) if not asked.holds(before.values[0], row.values[0])]
+        return a.OrderState(rows[0], rows[-1], len(breaks), tuple(breaks[: asked.limit])) if rows else asked.zero()
 
     @state.register
     def _(self, asked: a.DuplicateKeys, data: list[Row]) -> tuple[a.RowState, ...]:

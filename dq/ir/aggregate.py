@@ -13,9 +13,10 @@ from decimal import Context, Decimal
 from typing import Any, ClassVar, Literal, TypeAlias
 
 from dq.ir import scalar
-from dq.ir.expr import Expr, Path, columns
+from dq.ir.expr import Comparison, Expr, Path, columns
 
 Family: TypeAlias = Literal["simple", "tally", "exact", "top", "rows"]
+Interpolation: TypeAlias = Literal["linear", "nearest", "lower", "higher", "midpoint", "discrete"]
 _EXACT = Context(prec=100)  # Python's own rounds decimals to 28 digits
 
 
@@ -238,44 +239,6 @@ class ApproxDistinct(Aggregate):
         return RegistersState(left.stamp, tuple(map(max, left.registers, right.registers)))
 
 
-def distinct_estimate(state: RegistersState) -> float:
-    """Estimated distinct values, standard error 3.3 %. A register holds the largest rank (from 1) of its hashes, or 0.
-
-    Ertl, New cardinality estimation algorithms for HyperLogLog sketches, 2017, algorithm 6, for 64-bit hashes.
-    """
-    m = len(state.registers)
-    if not any(state.registers):
-        return 0.0
-    longest = 64 - (m.bit_length() - 1)
-    multiplicity = [0] * (longest + 2)
-    for rank in state.registers:
-        multiplicity[min(rank, longest + 1)] += 1
-    z = m * _tau(1 - multiplicity[longest + 1] / m)
-    for count in reversed(multiplicity[1 : longest + 1]):
-        z = (z + count) / 2
-    return m * m / (2 * math.log(2) * (z + m * _sigma(multiplicity[0] / m)))
-
-
-def _sigma(x: float) -> float:
-    """Correction for registers that saw nothing; x < 1."""
-    y, z, before = 1.0, x, -1.0
-    while z != before:
-        x, before = x * x, z
-        z, y = z + x * y, 2 * y
-    return z
-
-
-def _tau(x: float) -> float:
-    """Correction for saturated registers."""
-    if x in (0.0, 1.0):
-        return 0.0
-    y, z, before = 1.0, 1 - x, -1.0
-    while z != before:
-        x, before, y = math.sqrt(x), z, y / 2
-        z -= (1 - x) ** 2 * y
-    return z / 3
-
-
 @dataclass(frozen=True, slots=True)
 class TopState:
     """Most frequent values with counts, most frequent first, ties by value. A count may be low by up to `error`,
@@ -340,13 +303,14 @@ class Distinctness(Aggregate):
 
 @dataclass(frozen=True, slots=True)
 class Quantiles(Aggregate):
-    """Exact quantiles with linear interpolation over finite values. State: tuple of floats, or None without values."""
+    """Exact quantiles over finite values. State: tuple of floats, or None without values."""
 
     family: ClassVar[Family] = "exact"
     mergeable: ClassVar[bool] = False
     arg: Expr
     at: tuple[float, ...]
     where: Expr | None = None
+    between: Interpolation = "linear"
 
 
 @dataclass(frozen=True, slots=True)
@@ -393,3 +357,41 @@ class DuplicateKeys(Aggregate):
 
     def columns(self) -> frozenset[Path]:
         return frozenset(self.show).union(*(columns(k) for k in self.keys), columns(self.where))
+
+
+@dataclass(frozen=True, slots=True)
+class OrderState:
+    """The first and last value in order of row, each with its row, and the rows that break the order."""
+
+    first: RowState | None = None
+    last: RowState | None = None
+    breaks: int = 0
+    rows: tuple[RowState, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Order(Aggregate):
+    """Whether each value stands to the one before it, NULL left out, as `op` says (`>=`: increasing).
+
+    A row breaks the order where the comparison is not TRUE; the first `limit` of them are kept. Merges in order of row.
+    """
+
+    family: ClassVar[Family] = "rows"
+    commutative: ClassVar[bool] = False
+    arg: Expr
+    op: Comparison
+    where: Expr | None = None
+    limit: int = 20
+
+    def zero(self) -> OrderState:
+        return OrderState()
+
+    def merge(self, left: OrderState, right: OrderState) -> OrderState:
+        if left.last is None or right.first is None:
+            return right if left.last is None else left
+        seam = () if self.holds(left.last.values[0], right.first.values[0]) else (right.first,)
+        rows = (*left.rows, *seam, *right.rows)[: self.limit]
+        return OrderState(left.first, right.last, left.breaks + len(seam) + right.breaks, rows)
+
+    def holds(self, before: Any, value: Any) -> bool:
+        return scalar.ordered(self.op, value, before)

@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 from dq.ir.data import Declared, Reading
 from dq.ir.expr import Comparison, Scalar
 from dq.ir.metric import Metric
-from dq.ir.scalar import compare
+from dq.ir.scalar import ordered
 
 Unit: TypeAlias = Literal["value", "share of rows", "share of previous"]
 
@@ -47,15 +47,7 @@ class Condition:
             limit = _exact(limit) * (total or 0)  # type: ignore[assignment]
         if isinstance(value, float) and isinstance(limit, Fraction):
             value = _exact(value) if value == value and abs(value) != float("inf") else value
-        order = compare(value, limit)
-        return {
-            "=": order == 0,
-            "!=": order != 0,
-            "<": order < 0,
-            "<=": order <= 0,
-            ">": order > 0,
-            ">=": order >= 0,
-        }[self.op]
+        return ordered(self.op, value, limit)
 
 
 def _exact(value: Scalar) -> Fraction:

@@ -109,6 +109,18 @@ class Matches(Expr):
 
 
 @dataclass(frozen=True, slots=True)
+class Holds(Expr):
+    """A condition on one value that only Python can judge, of the closed table `predicates.PREDICATES`; NULL for NULL.
+
+    `args` is JSON text. Engines ask once for each distinct value of a batch.
+    """
+
+    name: str
+    arg: Expr
+    args: str = "null"
+
+
+@dataclass(frozen=True, slots=True)
 class Arith(Expr):
     """Integers are computed in 128 bits and never wrap. `/` is float division; by zero, and `%` by zero, is NULL."""
 
@@ -138,13 +150,14 @@ class Bucket(Expr):
 
 @dataclass(frozen=True, slots=True)
 class Value(Expr):
-    """A number computed over the whole partition (`max(at)`); legal only in table-level rules.
+    """A number computed over the whole partition (`max(at)`). In a condition on rows it makes a second stage of the
+    plan: the number is known before the rows are asked.
 
     `part` says which number of the aggregate's state it is; None: the state itself.
     """
 
     aggregate: object  # an ir.aggregate.Aggregate; typed loosely to keep this module at the bottom
-    part: Literal["mean", "stddev", "median", "groups"] | None = None
+    part: Literal["mean", "stddev", "quantile", "groups"] | None = None
 
 
 BUCKETS_PER_E = 50

@@ -10,6 +10,7 @@ from functools import lru_cache, singledispatch
 from typing import TYPE_CHECKING, Any
 
 from dq.ir import expr as e
+from dq.ir.predicates import predicate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,17 +44,7 @@ def _(expr: e.Col, row: Mapping[str, Any]) -> Any:
 @_evaluate.register(e.Compare)
 def _(expr: e.Compare, row: Mapping[str, Any]) -> bool | None:
     left, right = _evaluate(expr.left, row), _evaluate(expr.right, row)
-    if left is None or right is None:
-        return None
-    order = compare(left, right)
-    return {
-        "=": order == 0,
-        "!=": order != 0,
-        "<": order < 0,
-        "<=": order <= 0,
-        ">": order > 0,
-        ">=": order >= 0,
-    }[expr.op]
+    return None if left is None or right is None else ordered(expr.op, left, right)
 
 
 @_evaluate.register(e.And)
@@ -101,6 +92,12 @@ def _(expr: e.In, row: Mapping[str, Any]) -> bool | None:
 def _(expr: e.Matches, row: Mapping[str, Any]) -> bool | None:
     value = _evaluate(expr.arg, row)
     return None if value is None else _compiled(expr.pattern, expr.flavour).search(value) is not None
+
+
+@_evaluate.register(e.Holds)
+def _(expr: e.Holds, row: Mapping[str, Any]) -> bool | None:
+    value = _evaluate(expr.arg, row)
+    return None if value is None else predicate(expr.name, expr.args)(value)
 
 
 _END = re.compile(r"(\\.|\[\^?\]?(?:\\.|[^\]\\])*\])|\$", re.DOTALL)
@@ -175,6 +172,19 @@ _CALLS: dict[str, Any] = {
 def _whole(rounding: Any, value: float) -> float:
     """A float stays a float, as in SQL; NaN and infinity stay themselves."""
     return value if isinstance(value, int) or not math.isfinite(value) else float(rounding(value))
+
+
+def ordered(op: e.Comparison, left: Any, right: Any) -> bool:
+    """Whether `left op right` holds, of values that are not NULL. Raises TypeError."""
+    order = compare(left, right)
+    return {
+        "=": order == 0,
+        "!=": order != 0,
+        "<": order < 0,
+        "<=": order <= 0,
+        ">": order > 0,
+        ">=": order >= 0,
+    }[op]
 
 
 def compare(left: Any, right: Any) -> int:

@@ -59,6 +59,8 @@ def check(expr: e.Expr, schema: Schema) -> tuple[e.Expr, Type]:
             return replace(expr, arg=check(arg, schema)[0]), _BOOL
         case e.Matches(arg):
             return replace(expr, arg=_of(arg, schema, TEXTS, "a pattern needs text")), _BOOL
+        case e.Holds(_, arg):
+            return replace(expr, arg=check(arg, schema)[0]), _BOOL
         case e.Bucket(arg):
             return replace(expr, arg=_of(arg, schema, NUMBERS, "a bucket needs a number")), Type(Kind.INT64)
         case e.Arith(op, left, right):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -10,6 +9,7 @@ from dq.ir.aggregate import Count
 from dq.ir.codec import plain
 from dq.ir.expr import Expr, Key, Lit, Value, replace_leaves, walk
 from dq.ir.metric import Dimension, Facts, Measure, Metric, RowMetric, metric
+from dq.ir.numbers import number
 from dq.ir.scalar import evaluate
 
 if TYPE_CHECKING:
@@ -55,9 +55,9 @@ class TableRule(Metric):
         said = []
         for e in walk(self.condition):
             if isinstance(e, Value):
-                number = _number(e, states[e.aggregate])  # type: ignore[index]
-                leaves[e] = Lit(number)
-                said.append(str(plain(number)))
+                found = number(e, states[e.aggregate])  # type: ignore[index]
+                leaves[e] = Lit(found)
+                said.append(str(plain(found)))
             elif isinstance(e, Key):
                 if e.name not in keys:
                     return Measure(1, note=f'no partition key "{e.name}"')
@@ -77,19 +77,6 @@ class TableRule(Metric):
 
 def _rows(aggregate: Aggregate) -> Count:
     return Count(getattr(aggregate, "where", None))
-
-
-def _number(value: Value, state: Any) -> Any:
-    match value.part:
-        case "mean":
-            return state.mean if state.n else None
-        case "stddev":
-            return math.sqrt(state.m2 / (state.n - 1)) if state.n > 1 else None
-        case "median":
-            return state[0] if state else None
-        case "groups":
-            return state.groups
-    return state
 
 
 @metric

@@ -12,9 +12,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from dq.ir import codec
-from dq.ir.aggregate import Aggregate, Count, Distinctness, TopState, distinct_estimate
+from dq.ir.aggregate import Aggregate, Count, Distinctness, TopState
 from dq.ir.data import FLOATS, NUMBERS, TEXTS, TIMES, Schema, Type, fits
 from dq.ir.expr import And, Col, IsNull, Path
+from dq.ir.numbers import distinct_estimate
 from dq.profile.questions import HASHABLE, STATISTICS, Depth, Subject, asked, duplicate_rows, in_utc
 
 if TYPE_CHECKING:

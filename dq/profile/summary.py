@@ -7,9 +7,10 @@ from decimal import Decimal
 from typing import Any
 
 from dq.ir import codec
-from dq.ir.aggregate import DistinctnessState, MomentsState, TallyState, TopState, distinct_estimate
+from dq.ir.aggregate import DistinctnessState, MomentsState, TallyState, TopState
 from dq.ir.data import INTEGERS, NUMBERS, TEXTS, Kind, format_path
 from dq.ir.expr import BUCKET_OFFSET, BUCKETS_PER_E
+from dq.ir.numbers import distinct_estimate
 from dq.profile.meaning import masks, semantic_type
 from dq.profile.states import ColumnProfile, Profile
 

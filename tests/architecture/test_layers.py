@@ -24,7 +24,7 @@ OWNERS = {
     "pytest": ("dq.pytest_plugin",),
     "sqlglot": ("dq.dialects",),
     "yaml": ("dq.dialects", "dq.init"),
-    "jsonschema": ("dq.dialects",),
+    "jsonschema": ("dq.dialects", "dq.engines.predicates"),
     "pydantic": ("dq.config",),
     "typer": ("dq.cli",),
     "rich": ("dq.cli", "dq.reports"),

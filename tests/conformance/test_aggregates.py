@@ -11,6 +11,7 @@ from dq.ir.data import NESTED, NUMBERS, Kind, Schema
 from dq.ir.expr import Bucket, Col, Compare, Expr, IsNull, Lit
 from dq.ir.expr import Path as ColumnPath
 from dq.ir.positions import Positions
+from dq.ir.numbers import distinct_estimate
 from dq.ir.typecheck import check
 from tests.conformance.hostile import FRAMES, as_frame, as_parquet, same
 
@@ -64,7 +65,7 @@ def compare(subject: Engine, reference: Reference, dataset: Dataset, aggregates:
 
 def agrees(aggregate: a.Aggregate, found: Any, wanted: Any) -> bool:
     if isinstance(aggregate, a.ApproxDistinct):
-        left, right = a.distinct_estimate(found), a.distinct_estimate(wanted)
+        left, right = distinct_estimate(found), distinct_estimate(wanted)
         return abs(left - right) <= max(2, 0.12 * right)
     if isinstance(aggregate, a.Moments):
         return moments_agree(found, wanted)

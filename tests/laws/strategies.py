@@ -101,6 +101,9 @@ GROUPS = (
 )
 
 
+ANY = columns("i", "f", "s", "m", "d", "z", "b", "p") | STRINGS
+
+
 def _pairs(group: st.SearchStrategy[e.Expr]) -> st.SearchStrategy[e.Expr]:
     operators: st.SearchStrategy[Any] = st.sampled_from(["=", "!=", "<", "<=", ">", ">="])
     return st.builds(e.Compare, operators, group, group)
@@ -123,6 +126,8 @@ CONDITIONS = st.recursive(
             lambda arg, values: e.In(arg, tuple(values)), columns("d", "t", "z"), st.lists(DAYS | MOMENTS, max_size=3)
         ),
         st.builds(e.Matches, STRINGS, PATTERNS),
+        st.builds(lambda arg, args: e.Holds("text_length", arg, args), ANY, st.sampled_from(["[1, 3, true, false]"])),
+        st.builds(lambda arg, args: e.Holds("matches", arg, args), ANY, st.sampled_from(['"1"', '"^(?!a)"'])),
     ),
     lambda inner: (
         st.builds(e.Not, inner)
@@ -163,9 +168,11 @@ def aggregates(draw: st.DrawFn) -> a.Aggregate:
                 a.FirstRows(where, (("i",), ("s",), ("z",)), 3),
                 a.Distinctness((key, e.Col(("b",))), where),
                 a.Quantiles(number, (0.0, 0.3, 1.0), where),
+                a.Quantiles(number, (0.0, 0.25, 0.5), where, draw(st.sampled_from(["nearest", "lower", "discrete"]))),
                 a.DuplicateKeys((key,), (("f",),), where, 3),
                 Positions(where, limit=draw(st.sampled_from([2, None]))),
                 Positions(where, (key, e.Col(("b",))), draw(st.sampled_from([2, None]))),
+                a.Order(draw(columns("i", "f", "s", "m", "z", "b")), draw(st.sampled_from([">", "<="])), where, 2),
             ]
         )
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -11,15 +11,17 @@ import duckdb
 from dq.engines.base import FILE, ROW, Dataset, Unreadable
 from dq.engines.duckdb.connect import connect
 from dq.engines.duckdb.counted import MANY_ROWS, Counted, few, subject
+from dq.engines.duckdb.holds import settled
 from dq.engines.duckdb.simple import Question, simple
 from dq.engines.duckdb.source import FRAME, Source, open_source, readable_paths
-from dq.engines.duckdb.sql import Sql, stored, translate
+from dq.engines.duckdb.sql import Sql, compared, stored, translate
 from dq.engines.duckdb.values import key_output, output, plain
 from dq.errors import EngineError
 from dq.ir import aggregate as a
 from dq.ir import expr as e
 from dq.ir.data import Finding
 from dq.ir.positions import Positions, PositionsState, packed
+from dq.ir.numbers import distinct_estimate, rank
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -76,12 +78,10 @@ class DuckDB:
         connection = dataset.connection if dataset.table else self._connect(readable_paths(dataset))
         try:
             run = _Run(open_source(dataset, connection), dataset.rows)
-            states = self._from_counts(run, dataset, aggregates)
-            states |= run.simple([x for x in aggregates if x.family == "simple" and x not in states])
-            for aggregate in aggregates:
-                if aggregate not in states:
-                    states[aggregate] = run.one(aggregate)
-            return states
+            asked = settled(aggregates, run.source)
+            states = self._from_counts(run, dataset, list(asked.values()))
+            states |= run.simple([x for x in asked.values() if x.family == "simple" and x not in states])
+            return {x: states[y] if y in states else run.one(y) for x, y in asked.items()}
         except duckdb.Error as error:
             connection.abort()
             raise _fault(dataset, error) from error
@@ -101,7 +101,7 @@ class DuckDB:
         for sketch, registers in states.items():
             (name,) = {path[0] for path in sketch.columns()}
             plain_column = isinstance(sketch, a.ApproxDistinct) and sketch.arg == e.Col((name,))
-            if plain_column and subject(sketch, types) and few(a.distinct_estimate(registers), dataset.rows or 0):
+            if plain_column and subject(sketch, types) and few(distinct_estimate(registers), dataset.rows or 0):
                 self._counted.setdefault(name, run.count(name, f"counted_{len(self._counted)}"))
         for asked in aggregates:
             counted = self._counted.get(subject(asked, types) or "")
@@ -173,6 +173,8 @@ class _Run:
                 return self.distinctness(aggregate)
             case a.Quantiles():
                 return self.quantiles(aggregate)
+            case a.Order():
+                return self.order(aggregate)
             case a.FirstRows():
                 return self.first_rows(aggregate)
             case a.DuplicateKeys():
@@ -232,10 +234,35 @@ class _Run:
     def quantiles(self, asked: a.Quantiles) -> tuple[float, ...] | None:
         relation, columns = self.relation(asked.arg, asked.where)
         value = f"CAST({translate(asked.arg, columns).text} AS DOUBLE)"
-        at = ", ".join(map(repr, asked.at))
         scope = f"{_scope(asked.where, columns)} AND isfinite({value})"
-        found = self.fetch(f"SELECT quantile_cont({value}, [{at}]) FROM {relation} WHERE {scope}")[0][0]
+        at = asked.at
+        if asked.between != "linear":  # the share that DuckDB takes for exactly that place
+            count = self.fetch(f"SELECT count(*) FROM {relation} WHERE {scope}")[0][0]
+            at = tuple(rank(share, count, asked.between) / max(1, count - 1) for share in at)
+        shares = ", ".join(map(repr, at))
+        found = self.fetch(f"SELECT quantile_cont({value}, [{shares}]) FROM {relation} WHERE {scope}")[0][0]
         return None if found is None else tuple(found)
+
+    def order(self, asked: a.Order) -> a.OrderState:
+        relation, columns = self.relation(asked.arg, asked.where, show=((FILE,), (ROW,)))
+        value = translate(asked.arg, columns)
+        place = f"{columns[FILE].text} AS f, {columns[ROW].text} AS r"
+        rows = f"SELECT {place}, {value.text} AS v FROM {relation} WHERE {_scope(asked.where, columns)}"
+        before = f"SELECT *, lag(v) OVER (ORDER BY f, r) AS b FROM ({rows}) WHERE v IS NOT NULL"
+        sides = {"v": replace(value, text="v"), "b": replace(value, text="b")}
+        holds = compared(asked.op, sides["v"], sides["b"])
+        row = f"struct_pack(f := f, r := r, v := {output(sides['v'])})"
+        ends = f"arg_min({row}, (f, r)), arg_max({row}, (f, r))"
+        broken = f"b IS NOT NULL AND NOT coalesce({holds}, FALSE)"
+        kept = f"arg_min({row}, (f, r), {asked.limit}) FILTER (WHERE {broken})"
+        first, last, breaks, found = self.fetch(f"SELECT {ends}, count_if({broken}), {kept} FROM ({before})")[0]
+
+        def state(one: Mapping[str, Any]) -> a.RowState:
+            return a.RowState(one["f"], one["r"], (plain(one["v"], value.type),))
+
+        if first is None:
+            return a.OrderState()
+        return a.OrderState(state(first), state(last), breaks, tuple(map(state, found or ())))
 
     def first_rows(self, asked: a.FirstRows) -> tuple[a.RowState, ...]:
         relation, columns = self.relation(asked.where, show=((FILE,), (ROW,), *asked.show))

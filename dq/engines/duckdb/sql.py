@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from dq.engines.duckdb.connect import identifier, literal
+from dq.engines.duckdb.listed import Listed
 from dq.engines.duckdb.pattern import pattern
 from dq.ir import expr as e
 from dq.ir.data import FLOATS, INTEGERS, NUMBERS, TIMES, Kind, Type, integer_range
@@ -95,7 +96,7 @@ def translate(expr: e.Expr, columns: Mapping[str, Sql]) -> Sql:
         case e.Lit(value):
             return constant(value)
         case e.Compare(op, left, right):
-            return _boolean(_compare(op, sql(left), sql(right)))
+            return _boolean(compared(op, sql(left), sql(right)))
         case e.In(arg, values):
             return _boolean(_member(sql(arg), values))
         case e.And(args):
@@ -115,6 +116,8 @@ def translate(expr: e.Expr, columns: Mapping[str, Sql]) -> Sql:
             if searched.kind is Kind.NULL:
                 return _boolean("CAST(NULL AS BOOLEAN)")
             return _boolean(f"regexp_matches({searched.text}, {literal(pattern(text, flavour))})")
+        case Listed(arg, table):
+            return _boolean(_known(sql(arg), f"{sql(arg).text} IN (SELECT v FROM {table})"))
         case e.Arith(op, left, right):
             return _arithmetic(op, sql(left), sql(right))
         case e.Call(name, args):
@@ -196,12 +199,12 @@ def _float_test(name: str, arg: Sql) -> str:
 _MIRROR: dict[str, e.Comparison] = {"=": "=", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
-def _compare(op: e.Comparison, left: Sql, right: Sql) -> str:
+def compared(op: e.Comparison, left: Sql, right: Sql) -> str:
     if Kind.NULL in (left.kind, right.kind):
         return "CAST(NULL AS BOOLEAN)"
     if left.kind in NUMBERS and right.kind in NUMBERS:
         if right.kind in INTEGERS and left.kind not in INTEGERS:
-            return _compare(_MIRROR[op], right, left)
+            return compared(_MIRROR[op], right, left)
         return _compare_numbers(op, left, right)
     if left.kind in TIMES and right.kind in TIMES and left.type != right.type:
         name = "TIMESTAMPTZ" if left.type.zone or right.type.zone else "TIMESTAMP"
@@ -269,7 +272,7 @@ def _member(arg: Sql, values: tuple[Any, ...]) -> str:
     if arg.kind is Kind.NULL:
         return "CAST(NULL AS BOOLEAN)"
     if arg.kind in NUMBERS or arg.kind in TIMES:
-        tests = [_compare("=", arg, constant(v)) for v in values]
+        tests = [compared("=", arg, constant(v)) for v in values]
         plain = [constant(v).text for v in values if constant(v).type == arg.type or _same_integers(arg, v)]
         if len(plain) < len(values) or not values:
             return "(" + " OR ".join(tests) + ")" if tests else _known(arg, "FALSE")

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dq.engines.base import FILE, ROW, Unreadable
+from dq.engines.polars.comparison import compare
 from dq.engines.polars.expression import translate
 from dq.engines.polars.node import Node, column
 from dq.engines.polars.simple import (
@@ -21,19 +22,18 @@ from dq.engines.polars.simple import (
     finite,
     key,
     largest_codes,
-    output,
-    plain,
-    plain_key,
     registers,
     scoped,
     simple,
 )
 from dq.engines.polars.source import frame
+from dq.engines.polars.values import output, plain, plain_key
 from dq.errors import EngineError
 from dq.ir import aggregate as a
 from dq.ir.data import NESTED, Finding
 from dq.ir.expr import columns
 from dq.ir.positions import Positions, PositionsState, packed
+from dq.ir.numbers import rank
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -129,6 +129,8 @@ class _Run:
                 return self.distinctness(asked)
             case a.Quantiles():
                 return self.quantiles(asked)
+            case a.Order():
+                return self.order(asked)
             case a.FirstRows():
                 lazy = self.lazy(asked.where, show=asked.show, positions=True)
                 return self.evidence(_within(lazy, asked.where, self.schema), asked.show, asked.limit)
@@ -172,7 +174,27 @@ class _Run:
     def quantiles(self, asked: a.Quantiles) -> tuple[float, ...] | None:
         value = finite(scoped(asked.arg, asked.where, self.schema)).alias("k")
         ordered = self.collect(self.lazy(asked.arg, asked.where).select(value).drop_nulls().sort("k"))["k"]
-        return tuple(_interpolate(ordered, at) for at in asked.at) if len(ordered) else None
+        places = [rank(at, len(ordered), asked.between) for at in asked.at]
+        return tuple(_between(ordered, place) for place in places) if len(ordered) else None
+
+    def order(self, asked: a.Order) -> a.OrderState:
+        node = translate(asked.arg, self.schema)
+        lazy = self.lazy(asked.arg, asked.where, positions=True)
+        value = output(node.expr, node.type).alias("k")
+        values = _within(lazy, asked.where, self.schema).select(FILE, ROW, value).drop_nulls("k")
+        before = Node(pl.col("k").shift(1), node.type, node.wide)
+        holds = compare(asked.op, Node(pl.col("k"), node.type, node.wide), before)
+        broken = values.with_columns(ok=holds.fill_null(False), n=pl.int_range(pl.len())).filter(~pl.col("ok"))
+        first, last, breaks = (
+            self.collect(values.head(1)), self.collect(values.tail(1)), self.collect(broken.filter(pl.col("n") > 0)),
+        )  # fmt: skip
+
+        def rows(found: pl.DataFrame) -> list[a.RowState]:
+            return [a.RowState(f, r, (plain(v, node.type),)) for f, r, v in found.select(FILE, ROW, "k").rows()]
+
+        if not len(first):
+            return a.OrderState()
+        return a.OrderState(rows(first)[0], rows(last)[0], len(breaks), tuple(rows(breaks.head(asked.limit))))
 
     def duplicates(self, asked: a.DuplicateKeys) -> tuple[a.RowState, ...]:
         """Rows of the keys that begin first: the first rows of all duplicates are among them."""
@@ -257,9 +279,8 @@ def _grouped(lazy: pl.LazyFrame, keys: Sequence[Expr], schema: Schema) -> Any:
     return lazy.filter(present).group_by(*named)
 
 
-def _interpolate(ordered: pl.Series, at: float) -> float:
-    """Between the two nearest values, as SQL's percentile_cont."""
-    position = at * (len(ordered) - 1)
-    low = math.floor(position)
+def _between(ordered: pl.Series, place: float) -> float:
+    """The value at a place, or between the two nearest, as SQL's percentile_cont."""
+    low = math.floor(place)
     below, above = ordered[low], ordered[min(low + 1, len(ordered) - 1)]
-    return float(below + (above - below) * (position - low))
+    return float(below + (above - below) * (place - low))

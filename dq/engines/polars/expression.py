@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from functools import reduce
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -29,8 +29,10 @@ from dq.engines.polars.node import (
 )
 from dq.engines.polars.pattern import pattern
 from dq.engines.polars.source import dtype
+from dq.engines.polars.values import output, plain
 from dq.ir import expr as e
 from dq.ir.data import FLOATS, INTEGERS, NUMBERS, Kind, Schema, Type
+from dq.ir.predicates import predicate
 from dq.ir.scalar import evaluate
 
 if TYPE_CHECKING:
@@ -68,6 +70,8 @@ def translate(expr: e.Expr, schema: Schema) -> Node:
             return _boolean(node(arg).expr.is_infinite() if node(arg).kind in FLOATS else known(node(arg), False))
         case e.Matches(arg, text, flavour):
             return _boolean(node(arg).expr.cast(pl.String).str.contains(pattern(text, flavour)))
+        case e.Holds(name, arg, args):
+            return _holds(node(arg), predicate(name, args))
         case e.Arith(op, left, right):
             return _arithmetic(op, node(left), node(right))
         case e.Call(name, args):
@@ -75,6 +79,17 @@ def translate(expr: e.Expr, schema: Schema) -> Node:
         case e.Bucket(arg):
             return _bucket(node(arg))
     raise TypeError(f"{type(expr).__name__} has no value for a row")
+
+
+def _holds(arg: Node, condition: Callable[[Any], bool]) -> Node:
+    """Asked once for each distinct value of a batch."""
+
+    def verdicts(values: pl.Series) -> pl.Series:
+        distinct = values.drop_nulls().unique()
+        answers = [condition(plain(v, arg.type)) for v in distinct.to_list()]
+        return values.replace_strict(distinct, answers, default=None, return_dtype=pl.Boolean)
+
+    return _boolean(output(arg.expr, arg.type).map_batches(verdicts, return_dtype=pl.Boolean, is_elementwise=True))
 
 
 def _boolean(expr: pl.Expr) -> Node:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import math
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
 from decimal import Context, Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +11,10 @@ import polars as pl
 from dq.engines.polars.expression import translate
 from dq.engines.polars.node import Node
 from dq.engines.polars.source import name_of
+from dq.engines.polars.values import output, plain
 from dq.ir import aggregate as a
 from dq.ir import expr as e
-from dq.ir.data import FLOATS, INTEGERS, NESTED, Kind, Schema, Type
+from dq.ir.data import FLOATS, INTEGERS, Kind, Schema, Type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -183,36 +181,3 @@ def registers(found: Sequence[int]) -> a.RegistersState:
     for code in found:
         largest[code // 64] = code % 64
     return a.RegistersState(STAMP, tuple(largest))
-
-
-def output(expr: pl.Expr, found: Type) -> pl.Expr:
-    """Times beyond the years that Python has are the last one there is."""
-    if found.kind is Kind.TIMESTAMP:
-        return expr.cast(pl.Datetime("us")).clip(datetime.min, datetime.max)
-    return expr.clip(date.min, date.max) if found.kind is Kind.DATE else expr
-
-
-def plain(value: Any, found: Type) -> Any:
-    """The plain Python value: zoned times in UTC, one NaN, one zero."""
-    if isinstance(value, float):
-        return math.nan if math.isnan(value) else value + 0.0
-    if isinstance(value, datetime):
-        return value.replace(tzinfo=UTC if found.zone else None)
-    if isinstance(value, list):
-        return [plain(v, found.item or found) for v in value]
-    if isinstance(value, dict) and found.kind is Kind.STRUCT:
-        types = {f.name: f.type for f in found.fields}
-        return {k: plain(v, types.get(k, found)) for k, v in value.items()}
-    return value
-
-
-def _text(value: Any) -> str:
-    return str(value.replace(tzinfo=None) if isinstance(value, datetime) else value)
-
-
-def plain_key(value: Any, found: Type) -> Any:
-    """A key that hashes and sorts: nested values as their JSON text."""
-    value = plain(value, found)
-    if found.kind in NESTED:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_text)
-    return value

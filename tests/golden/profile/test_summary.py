@@ -20,10 +20,10 @@ from dq.ir.aggregate import (
     TallyState,
     TopState,
     TopValues,
-    distinct_estimate,
 )
 from dq.ir.data import Type
 from dq.ir.expr import Col
+from dq.ir.numbers import distinct_estimate
 from dq.profile import (
     decode,
     document,

@@ -1,0 +1,66 @@
+"""Conditions that only Python can judge, asked once for each distinct value; those that fail become a table.
+
+DuckDB's own functions in Python are asked for every batch, and leak.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from dq.engines.duckdb.listed import Listed
+from dq.engines.duckdb.sql import translate
+from dq.engines.duckdb.values import output, plain
+from dq.ir import expr as e
+from dq.ir.predicates import predicate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dq.engines.duckdb.source import Source
+    from dq.ir.aggregate import Aggregate
+
+_BATCH = 100_000
+_FAILING = "failing"
+
+
+def settled(aggregates: Iterable[Aggregate], source: Source) -> dict[Aggregate, Aggregate]:
+    """Each aggregate as asked -> with every `Holds` in it as a look into the table of values that fail it."""
+    tables: dict[e.Expr, e.Expr] = {}
+    return {asked: _settled(asked, source, tables) for asked in aggregates}
+
+
+def _settled(asked: Aggregate, source: Source, tables: dict[e.Expr, e.Expr]) -> Aggregate:
+    changes: dict[str, Any] = {}
+    for field in fields(asked):
+        value = getattr(asked, field.name)
+        parts = value if isinstance(value, tuple) else (value,)
+        found = [h for p in parts if isinstance(p, e.Expr) for h in e.walk(p) if isinstance(h, e.Holds)]
+        for holds in found:
+            if holds not in tables:
+                tables[holds] = e.Not(Listed(holds.arg, _table(holds, f"fails_{len(tables)}", source)))
+        if found:
+            replaced = tuple(e.replace_leaves(p, tables) if isinstance(p, e.Expr) else p for p in parts)
+            changes[field.name] = replaced if isinstance(value, tuple) else replaced[0]
+    return replace(asked, **changes) if changes else asked
+
+
+def _table(holds: e.Holds, name: str, source: Source) -> str:
+    """The temporary table of the distinct values that fail."""
+    relation, columns = source.relation({path[0] for path in e.columns(holds.arg)})
+    value = translate(holds.arg, columns)
+    run, condition = source.connection.execute, predicate(holds.name, holds.args)
+    run(f"CREATE OR REPLACE TEMP TABLE {name}_all AS SELECT DISTINCT {value.text} AS v FROM {relation}")
+    typed = replace(value, text="v")
+    cursor = run(f"SELECT rowid, {output(typed)} FROM {name}_all WHERE v IS NOT NULL")
+    failing: list[int] = []
+    while rows := cursor.fetchmany(_BATCH):
+        failing += [place for place, found in rows if not condition(plain(found, value.type))]
+    source.connection.register(_FAILING, pa.table({"place": pa.array(failing, pa.int64())}))
+    kept = f"SELECT v FROM {name}_all SEMI JOIN {_FAILING} ON {name}_all.rowid = place"
+    run(f"CREATE OR REPLACE TEMP TABLE {name} AS {kept}")
+    source.connection.unregister(_FAILING)
+    run(f"DROP TABLE {name}_all")
+    return name
