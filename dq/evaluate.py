@@ -17,7 +17,7 @@ from dq.plan import Unjudged
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from dq.ir.aggregate import Aggregate, RowState
+    from dq.ir.aggregate import Aggregate, DuplicateKeys, FirstRows, RowState
     from dq.ir.check import Check, Condition
     from dq.ir.data import Finding
     from dq.ir.expr import Scalar
@@ -33,9 +33,12 @@ def answers(checks: Iterable[Check], plan: Plan, states: Mapping[Aggregate, Any]
     """By check id: states of the aggregates of its metric, or why there are none; None where they were not read."""
     found: dict[str, Answer] = {}
     for item in checks:
+        if item.id in plan.unjudged:
+            found[item.id] = plan.unjudged[item.id]
+            continue
         asked = item.metric.aggregates()
         read = tuple(states[plan.bound[a]] for a in asked if a in plan.bound and plan.bound[a] in states)
-        found[item.id] = plan.unjudged.get(item.id, read if len(read) == len(asked) else None)
+        found[item.id] = read if len(read) == len(asked) else None
     return found
 
 
@@ -108,8 +111,8 @@ def _structural(kind: str, found: list[Finding], pii: frozenset[str]) -> CheckRe
 def _judge(
     check: Check, measure: Measure | None, previous: Mapping[str, Scalar] | None, pii: frozenset[str]
 ) -> CheckResult:
-    if measure is None:
-        return _result(check, Status.SKIP, None, None, "nothing in scope")
+    if measure is None or (measure.total == 0 and check.metric.unit == "rows"):
+        return _result(check, Status.SKIP, None, measure, "nothing in scope")
     if measure.value is None:
         words = f"no {check.metric.name}: the rows in scope hold too few values; expected {check.bound}"
         return _result(check, Status.FAIL, Cause.DATA, measure, words, pii)
@@ -153,6 +156,7 @@ def _result(
         total_rows=measure.total if measure else None,
         message=message,
         origin=check.origin,
+        details=measure.details if measure else (),
     )
 
 
@@ -210,12 +214,14 @@ def number(value: Any) -> str:
     return str(value)
 
 
-def questions_of_evidence(checks: Iterable[Check], results: Iterable[CheckResult]) -> dict[str, Aggregate]:
+def questions_of_evidence(
+    checks: Iterable[Check], results: Iterable[CheckResult]
+) -> dict[str, FirstRows | DuplicateKeys]:
     """Check id -> the aggregate that fetches a few offending rows, for the checks that fail, or may when there is an
     earlier partition to compare with."""
     suspected = {r.id for r in results if r.status is Status.FAIL or (r.status is Status.SKIP and r.observed)}
-    asked = {c.id: c.metric.evidence() for c in checks if c.id in suspected}
-    return {k: a for k, a in asked.items() if a is not None}
+    asked = {c.id: (c.metric.evidence(), c.samples) for c in checks if c.id in suspected}
+    return {k: replace(a, limit=n) for k, (a, n) in asked.items() if a is not None}
 
 
 def evidence(asked: Any, rows: Iterable[RowState], pii: frozenset[str]) -> tuple[Evidence, ...]:

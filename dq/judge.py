@@ -16,7 +16,7 @@ from dq.errors import HoldError, SuiteError
 from dq.ir.data import RAW, Partition, Schema, parse_path
 from dq.ir.metric import Facts
 from dq.ir.result import Cause, CheckResult, Evidence, Judgement, Reason, Scan, Status, Verdict
-from dq.plan import Pass, Plan, Shape, Storage, bind, passes_over, plan
+from dq.plan import Pass, Plan, Shape, Storage, bind_known, passes_over, plan, second_stage
 from dq.profile import Depth, Profile, profile, questions
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def judge(partition: Partition, suite: Suite, scanned: Scanned, background: Back
     if scanned.fault is not None:
         return _held(partition, suite, scanned.fault)
     facts = replace(scanned.facts, accepted=background.accepted, twin=background.twin)
-    checks = tuple(c for c in suite.checks if c.id in scanned.answers)
+    checks = fitted((c for c in suite.checks if c.id in scanned.answers), facts.schema)
     results = evaluate.evaluate(checks, scanned.answers, facts, background.previous, suite.pii)
     results = evaluate.with_evidence(results, scanned.evidence)
     results = (*evaluate.structure(facts.findings, suite.pii), *results)
@@ -131,7 +131,7 @@ def _held(partition: Partition, suite: Suite, fault: Reason) -> Judgement:
 def prepare(dataset: Dataset, suite: Suite, asking: Asking) -> tuple[tuple[Check, ...], Shape, Plan]:
     """The checks that apply to the opened data, its shape, and the plan that answers them and the profile."""
     shape = shape_of(dataset)
-    checks = applicable(suite, shape)
+    checks = fitted(applicable(suite, shape), shape.schema)
     promised = frozenset(c.column for c in checks if c.metric.name == "column_present" and c.column) | suite.optional
     asked = questions(dataset.landed, asking.now, asking.depth, suite.pii) if asking.depth else ()
     return checks, shape, plan(checks, asked, shape, asking.engine, promised=promised)
@@ -142,6 +142,11 @@ def shape_of(dataset: Dataset) -> Shape:
     return Shape(
         storage, dataset.schema, dataset.rows, dataset.bytes, dataset.footer, dataset.keys, dataset.raw_columns
     )  # fmt: skip
+
+
+def fitted(checks: Iterable[Check], schema: Schema) -> tuple[Check, ...]:
+    """The checks as they are asked of the landed types."""
+    return tuple(replace(c, metric=c.metric.fitted(schema)) for c in checks)
 
 
 def applicable(suite: Suite, shape: Shape) -> tuple[Check, ...]:
@@ -163,15 +168,20 @@ def _scan(
         unread: dict[str, Answer] = dict.fromkeys(c.id for c in suite.checks)
         return Scanned(facts, dataset.rows, unread, scan=_summary((), dataset))
     checks, shape, folded = prepare(dataset, suite, asking)
-    states = dict(folded.known)
+    states, passes = dict(folded.known), folded.passes
     try:
         states |= run(folded.passes, dataset, engines)
+        if folded.later:
+            folded = second_stage(folded, states, shape, asking.engine)
+            states |= run(folded.passes, dataset, engines)
+            passes += folded.passes
     except Unreadable as error:
         facts = replace(facts, findings=(*facts.findings, error.finding))
     answers = evaluate.answers(checks, folded, states)
     results = evaluate.evaluate(checks, answers, facts, pii=suite.pii)
     judged = tuple(c for c in checks if c.id not in folded.unjudged)
-    asked = {k: bind(a, shape) for k, a in evaluate.questions_of_evidence(judged, results).items()}
+    questions = evaluate.questions_of_evidence(judged, results)
+    asked = {k: bind_known(a, folded, states, shape) for k, a in questions.items()}
     more = passes_over(dict.fromkeys(asked.values()), shape, asking.engine)
     return Scanned(
         facts,
@@ -179,7 +189,7 @@ def _scan(
         answers,
         _evidence(asked, more, dataset, engines, suite.pii),
         _profile(partition, suite, dataset, facts, folded, states, asking),
-        _summary((*folded.passes, *more), dataset),
+        _summary((*passes, *more), dataset),
     )
 
 

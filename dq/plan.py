@@ -11,9 +11,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from dq.ir import footer as footers
-from dq.ir.aggregate import Aggregate, Comoments, DuplicateKeys, FirstRows, Max, Min, Moments, Quantiles, Sum
+from dq.ir.aggregate import Aggregate, Comoments, DuplicateKeys, FirstRows, Max, Min, Moments, Order, Quantiles, Sum
 from dq.ir.data import NESTED, NUMBERS, RAW, Field, Footer, Kind, Schema, Type, format_path, raw
-from dq.ir.expr import And, Col, Expr, IsNull, Key, Lit, Path, replace_leaves, walk
+from dq.ir.expr import And, Col, Expr, IsNull, Key, Lit, Path, Value, replace_leaves, walk
+from dq.ir.numbers import number
 from dq.ir.result import Cause, Status
 from dq.ir.typecheck import Mistyped, Unknown, check, describe
 
@@ -29,6 +30,7 @@ _ORDERED = frozenset(Kind) - NESTED
 _TAKES: dict[type[Aggregate], tuple[str, frozenset[Kind]]] = {
     Sum: ("a sum needs numbers", NUMBERS), Moments: ("a mean or deviation needs numbers", NUMBERS),
     Comoments: ("a correlation needs numbers", NUMBERS), Quantiles: ("a median needs numbers", NUMBERS),
+    Order: ("an order of rows needs values that have one", _ORDERED),
     Min: ("a smallest value needs an order", _ORDERED), Max: ("a largest value needs an order", _ORDERED),
 }  # fmt: skip
 SMALL_ROWS = 250_000  # below, Polars answers before DuckDB has planned
@@ -79,12 +81,14 @@ class Unjudged:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`bound` maps an aggregate as asked to itself as an engine sees it; `known` holds states the footers gave."""
+    """`bound` maps an aggregate as asked to itself as an engine sees it; `known` holds states the footers gave; `later`
+    are asked in a second stage, when the numbers they name are known."""
 
     passes: tuple[Pass, ...] = ()
     bound: Mapping[Aggregate, Aggregate] = field(default_factory=dict)
     known: Mapping[Aggregate, Any] = field(default_factory=dict)
     unjudged: Mapping[str, Unjudged] = field(default_factory=dict)
+    later: tuple[Aggregate, ...] = ()
 
 
 def plan(
@@ -98,9 +102,16 @@ def plan(
     """Fold everything asked into passes. `promised` names columns whose absence another check already tells."""
     bound: dict[Aggregate, Aggregate] = {}
     unjudged: dict[str, Unjudged] = {}
+    later: dict[Aggregate, None] = {}
     for item in checks:
         try:
-            bound.update({a: bind(a, shape) for a in item.metric.aggregates()})
+            asked = item.metric.aggregates()
+            staged = [a for a in asked if _numbers(a)]
+            for aggregate in staged:
+                bind(_filled(aggregate, {v: Lit(0.0) for v in _numbers(aggregate)}), shape)  # faults are told at once
+            inner = [v.aggregate for a in staged for v in _numbers(a)]
+            bound.update({a: bind(a, shape) for a in (*asked, *inner) if a not in staged})
+            later.update(dict.fromkeys(staged))
         except Unknown as error:
             unjudged[item.id] = _missing(error.path, shape.schema, promised)
         except Mistyped as error:
@@ -108,8 +119,35 @@ def plan(
     for question in questions:
         bound[question] = bind(question, shape)
     known = {a: s for a in dict.fromkeys(bound.values()) if (s := _footer_state(a, shape)) is not footers.MISSING}
-    asked = [a for a in dict.fromkeys(bound.values()) if a not in known]
-    return Plan(passes_over(asked, shape, engine), bound, known, unjudged)
+    wanted = [a for a in dict.fromkeys(bound.values()) if a not in known]
+    return Plan(passes_over(wanted, shape, engine), bound, known, unjudged, tuple(later))
+
+
+def second_stage(first: Plan, states: Mapping[Aggregate, Any], shape: Shape, engine: str = "auto") -> Plan:
+    """The plan of what needs numbers that the states of the first give. A number of too few values is NULL."""
+    bound = {a: bind_known(a, first, states, shape) for a in first.later}
+    asked = [a for a in dict.fromkeys(bound.values()) if a not in states]
+    return replace(first, passes=passes_over(asked, shape, engine), bound={**first.bound, **bound}, later=())
+
+
+def bind_known(aggregate: Aggregate, first: Plan, states: Mapping[Aggregate, Any], shape: Shape) -> Aggregate:
+    """`bind`, with the numbers it names as the states tell them."""
+    known: dict[Expr, Expr] = {v: Lit(number(v, states[first.bound[v.aggregate]])) for v in _numbers(aggregate)}
+    return bind(_filled(aggregate, known), shape) if known else bind(aggregate, shape)
+
+
+def _numbers(aggregate: Aggregate) -> tuple[Value, ...]:
+    """Numbers of the whole partition that the aggregate's own expressions name."""
+    return tuple(dict.fromkeys(e for part in _parts(aggregate) for e in walk(part) if isinstance(e, Value)))
+
+
+def _filled(aggregate: Aggregate, leaves: dict[Expr, Expr]) -> Aggregate:
+    def filled(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(map(filled, value))
+        return replace_leaves(value, leaves) if isinstance(value, Expr) else value
+
+    return replace(aggregate, **{f.name: filled(getattr(aggregate, f.name)) for f in fields(aggregate)})
 
 
 def passes_over(aggregates: Iterable[Aggregate], shape: Shape, engine: str = "auto") -> tuple[Pass, ...]:

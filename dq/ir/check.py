@@ -77,7 +77,9 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """`id` is `<column|table>.<metric>[#n]`, never with the bound in it; `column` is the path's text form, or None."""
+    """`id` is `<column|table>.<metric>[#n]`, never with the bound in it; `column` is the path's text form, or None.
+
+    `samples`: how many offending rows are kept as evidence."""
 
     id: str
     metric: Metric
@@ -85,6 +87,7 @@ class Check:
     severity: Severity = Severity.BLOCK
     column: str | None = None
     origin: Origin = Origin()
+    samples: int = 5
 
 
 @dataclass(frozen=True, slots=True)

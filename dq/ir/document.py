@@ -65,6 +65,7 @@ def counts(checks: Iterable[CheckResult]) -> dict[str, int]:
 
 def _check(check: CheckResult) -> dict[str, Any]:
     body: dict[str, Any] = plain(check)
+    del body["details"]
     body["evidence"] = [
         {"file": e.file, "row": e.row, "values": {n: plain(v) for n, v in e.values}} for e in check.evidence
     ]

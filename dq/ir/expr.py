@@ -156,7 +156,7 @@ class Value(Expr):
     `part` says which number of the aggregate's state it is; None: the state itself.
     """
 
-    aggregate: object  # an ir.aggregate.Aggregate; typed loosely to keep this module at the bottom
+    aggregate: Any  # an ir.aggregate.Aggregate; typed loosely to keep this module at the bottom
     part: Literal["mean", "stddev", "quantile", "groups"] | None = None
 
 

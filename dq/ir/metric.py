@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from dq.ir.aggregate import Aggregate, Count, FirstRows
+from dq.ir.aggregate import Aggregate, Count, DuplicateKeys, FirstRows
 from dq.ir.data import Finding, Schema
 from dq.ir.expr import Expr, Not, Path, Scalar, all_of
 from dq.ir.positions import Positions
@@ -46,14 +46,16 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A metric's value. Row-level metrics count failing rows of `total` rows in scope.
+    """A metric's value. Row-level metrics count failing rows of `total` rows in scope; of 0 rows the check is SKIP.
 
-    `note` says in words what a number cannot (column names, file names).
+    `note` says in words what a number cannot (column names, file names); `details` are further numbers by name, for
+    dialects whose own results tell more.
     """
 
     value: Scalar
     total: int | None = None
     note: str = ""
+    details: tuple[tuple[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,11 +76,15 @@ class Metric:
         """Columns the metric reads; a missing one makes its check SKIP (`schema.column_present` blocks)."""
         return frozenset().union(*(a.columns() for a in self.aggregates()))
 
+    def fitted(self, schema: Schema) -> Metric:
+        """The metric for the schema that landed, where what is asked depends on types; itself elsewhere."""
+        return self
+
     def phrase(self) -> str:
         """What a failing row or number is, to stand behind a count: `outside [0, 500]`."""
         return ""
 
-    def evidence(self) -> Aggregate | None:
+    def evidence(self) -> FirstRows | DuplicateKeys | None:
         """Aggregate that fetches a few offending rows; None for table-level metrics."""
         return None
 
@@ -113,7 +119,7 @@ class RowMetric(Metric):
         total, failing = self.aggregates()
         return Measure(states[failing], states[total]) if states[total] else None
 
-    def evidence(self) -> Aggregate:
+    def evidence(self) -> FirstRows:
         return FirstRows(all_of(self.where, Not(self.ok)), tuple(sorted(self.paths())))
 
     def failing(self, limit: int | None = None) -> Aggregate:

@@ -64,6 +64,7 @@ class CheckResult:
     evidence: tuple[Evidence, ...] = ()
     message: str = ""
     origin: Origin = Origin()
+    details: tuple[tuple[str, Any], ...] = ()  # further numbers, for the dialect's own form of the result
 
     @property
     def blocks(self) -> bool:

@@ -51,5 +51,5 @@ class Completeness(Metric):
     def phrase(self) -> str:
         return "of the rows have a value"
 
-    def evidence(self) -> Aggregate:
+    def evidence(self) -> FirstRows:
         return FirstRows(all_of(self.where, absent(self.path)), (self.path,))

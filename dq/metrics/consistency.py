@@ -47,7 +47,7 @@ class TableRule(Metric):
 
     def aggregates(self) -> tuple[Aggregate, ...]:
         asked = [e.aggregate for e in walk(self.condition) if isinstance(e, Value)]
-        return (*asked, *map(_rows, asked))  # type: ignore[arg-type]
+        return (*asked, *map(_rows, asked))
 
     def measure(self, states: Mapping[Aggregate, Any], facts: Facts) -> Measure | None:
         keys = dict(facts.keys)
@@ -55,7 +55,7 @@ class TableRule(Metric):
         said = []
         for e in walk(self.condition):
             if isinstance(e, Value):
-                found = number(e, states[e.aggregate])  # type: ignore[index]
+                found = number(e, states[e.aggregate])
                 leaves[e] = Lit(found)
                 said.append(str(plain(found)))
             elif isinstance(e, Key):
@@ -67,7 +67,7 @@ class TableRule(Metric):
             held = evaluate(replace_leaves(self.condition, leaves), {})
         except TypeError:
             return Measure(1, note=f"{', '.join(said)} do not compare")
-        if held is None and not all(states[_rows(e.aggregate)] for e in leaves if isinstance(e, Value)):  # type: ignore[arg-type]
+        if held is None and not all(states[_rows(e.aggregate)] for e in leaves if isinstance(e, Value)):
             return None
         return Measure(0 if held else 1, note=", ".join(said))
 

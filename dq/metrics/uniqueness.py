@@ -37,7 +37,7 @@ class Unique(Metric):
     def phrase(self) -> str:
         return f"share their {', '.join(map(format_path, self.keys))} with another row"
 
-    def evidence(self) -> Aggregate:
+    def evidence(self) -> DuplicateKeys:
         return DuplicateKeys(tuple(Col(k) for k in self.keys), self.keys, self.where)
 
     def failing(self, limit: int | None = None) -> Aggregate:
