@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 def matches(pattern: str) -> Condition:
     """Python's own `re.search`, look-around and back-references included; it backtracks, so time is the deadline's."""
-    search = re.compile(pattern).search
+    try:
+        search = re.compile(pattern).search
+    except re.error as error:
+        raise ValueError(f"the pattern {pattern} cannot be read: {error.msg}") from None
     return lambda value: search(str(value)) is not None
 
 

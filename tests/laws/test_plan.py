@@ -28,7 +28,7 @@ from dq.ir.data import DataFile, Reading
 from dq.ir.metric import Facts, Metric
 from dq.ir.result import CheckResult
 from dq.judge import run, shape_of
-from dq.plan import FAMILIES, Plan, bind, passes_over, plan
+from dq.plan import FAMILIES, Plan, bind, passes_over, plan, second_stage
 from dq.profile import questions
 from tests.conformance.hostile import as_frame, same
 from tests.laws.strategies import COLUMNS, CONDITIONS, SCOPES, aggregates, columns, tables
@@ -257,3 +257,35 @@ def test_evidence_folds_too(anybody: tuple[str, Engine], table: pa.Table, checks
             assert same(together[one], anybody[1].run(dataset, [one])[one])
             if result.failed_rows is not None:
                 assert len(together[one]) == min(5, result.failed_rows)
+
+
+@CHEAP
+@given(table=tables())
+def test_numbers_of_the_whole_are_known_in_a_second_stage(anybody: tuple[str, Engine], table: pa.Table) -> None:
+    """Rows above the mean of all rows: the mean is asked first, and no value is above the mean of none."""
+    column = e.Col(("g",))
+    above = metrics.consistency.Rule(e.Compare("<=", column, e.Value(a.Moments(column), "mean")))
+    dataset = as_frame(table)
+    shape = shape_of(dataset)
+    first = plan([Check("table.rule", above, Bound((Condition("<=", 0),)))], (), shape, anybody[0])
+    assert all(not any(isinstance(x, e.Value) for x in e.walk(w)) for w in conditions(first))
+    states = answered(first, dataset, anybody)
+    second = second_stage(first, states, shape, anybody[0])
+    assert not second.later
+    states |= run(second.passes, dataset, dict([anybody]))
+    values = [v for v in table["g"].to_pylist() if v is not None]
+    mean = sum(values) / len(values) if values else 0
+    assert states[second.bound[above.aggregates()[1]]] == sum(v > mean for v in values)
+
+
+def conditions(folded: Plan) -> Iterator[e.Expr]:
+    yield from (x.where for one in folded.passes for x in one.aggregates if isinstance(x, a.Count) and x.where)
+
+
+def test_a_condition_that_does_not_fit_is_told_in_the_first_stage() -> None:
+    text = e.Col(("s",))
+    above = metrics.consistency.Rule(e.Compare("<=", text, e.Value(a.Count())))
+    dataset = as_frame(pa.table({"s": ["x"]}))
+    folded = plan([Check("table.rule", above, Bound((Condition("<=", 0),)))], (), shape_of(dataset))
+    assert not folded.later
+    assert "table.rule" in folded.unjudged

@@ -55,7 +55,7 @@ TABLE: list[tuple[str, e.Expr]] = [
     ('max("Last Update")', e.Value(a.Max(e.Col(("at",))))),
     ("avg(a)", e.Value(a.Moments(e.Col(("a",))), "mean")),
     ("stddev(a)", e.Value(a.Moments(e.Col(("a",))), "stddev")),
-    ("median(a)", e.Value(a.Quantiles(e.Col(("a",)), (0.5,)), "median")),
+    ("median(a)", e.Value(a.Quantiles(e.Col(("a",)), (0.5,)), "quantile")),
     ("count(*) filter (where s = 'x')", e.Value(a.Count(e.Compare("=", e.Col(("s",)), e.Lit("x"))))),
     ("sum(a * 2)", e.Value(a.Sum(e.Arith("*", e.Col(("a",)), e.Lit(2))))),
     ("partition.dt", e.Key("dt")),
