@@ -21,8 +21,8 @@ from dq.errors import EngineError
 from dq.ir import aggregate as a
 from dq.ir import scalar
 from dq.ir.data import FLOATS, NESTED, TEXTS, Kind, Type
-from dq.ir.positions import Positions, PositionsState, packed
 from dq.ir.numbers import rank
+from dq.ir.positions import Positions, PositionsState, packed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -10,8 +10,8 @@ from dq.ir import aggregate as a
 from dq.ir.data import NESTED, NUMBERS, Kind, Schema
 from dq.ir.expr import Bucket, Col, Compare, Expr, IsNull, Lit
 from dq.ir.expr import Path as ColumnPath
-from dq.ir.positions import Positions
 from dq.ir.numbers import distinct_estimate
+from dq.ir.positions import Positions
 from dq.ir.typecheck import check
 from tests.conformance.hostile import FRAMES, as_frame, as_parquet, same
 

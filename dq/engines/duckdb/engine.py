@@ -20,8 +20,8 @@ from dq.errors import EngineError
 from dq.ir import aggregate as a
 from dq.ir import expr as e
 from dq.ir.data import Finding
-from dq.ir.positions import Positions, PositionsState, packed
 from dq.ir.numbers import distinct_estimate, rank
+from dq.ir.positions import Positions, PositionsState, packed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

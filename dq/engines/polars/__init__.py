@@ -32,8 +32,8 @@ from dq.errors import EngineError
 from dq.ir import aggregate as a
 from dq.ir.data import NESTED, Finding
 from dq.ir.expr import columns
-from dq.ir.positions import Positions, PositionsState, packed
 from dq.ir.numbers import rank
+from dq.ir.positions import Positions, PositionsState, packed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
