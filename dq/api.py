@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 import uuid
 from contextlib import closing
@@ -16,9 +17,11 @@ from dq import overrule, standing
 from dq.errors import ContractViolation, SuiteError, UsageError, nearest
 from dq.gate import Run, Wanted, Zones
 from dq.history import History
+from dq.inventory import Other
 from dq.ir import document
 from dq.ir.check import Suite
 from dq.ir.data import Partition, Reading
+from dq.ir.layout import parse_layout
 from dq.ir.result import CheckResult, Judgement, Verdict
 from dq.judge import Asking, Background, held, judge, prepare, run, scan, shape_of
 from dq.opening import Engines, format_of, open_data, partition_of, said, store
@@ -298,6 +301,7 @@ def gate_run(source: str, config: Config, wanted: Wanted | None = None, now: dat
     """Everything one run over the source needs. Raises UsageError where it has no contract or no landing folder."""
     contract = contract_of(source, config)
     zones = zones_of(source, config)
+    zones = replace(zones, others=_others(source, zones, config))
     if not _landing(zones).is_dir():
         raise UsageError(f"{_landing(zones)}: no landing folder for source {source}")
     asking = Asking(now or datetime.now(UTC), config.engine.name)
@@ -316,6 +320,19 @@ def zones_of(source: str, config: Config) -> Zones:
     return Zones(
         store(landing), prefix, store(config.zones.history), store(config.zones.quarantine), curated
     )  # fmt: skip
+
+
+def _others(source: str, zones: Zones, config: Config) -> tuple[Other, ...]:
+    """Sources whose landing is this one's, or lies in it."""
+    mine, found = _landing(zones), []
+    for name in sources(config):
+        theirs = _landing(zones_of(name, config)) if name != source else None
+        if theirs == mine:
+            layout = contract_of(name, config).layout
+            found.append(Other("", parse_layout(layout) if layout else None))
+        elif theirs and theirs.is_relative_to(mine):
+            found.append(Other(theirs.relative_to(mine).as_posix()))
+    return tuple(found)
 
 
 def sources(config: Config) -> list[str]:
@@ -338,7 +355,7 @@ def landing_sources(config: Config) -> list[str]:
 
 
 def _landing(zones: Zones) -> Path:
-    return Path(zones.landing.location(zones.prefix))
+    return Path(os.path.normpath(zones.landing.location(zones.prefix)))
 
 
 def contract_of(source: str, config: Config) -> Contract:

@@ -11,10 +11,11 @@ from dq.errors import HoldError, SourceChanged
 from dq.ir import document
 from dq.ir.check import Suite
 from dq.ir.layout import moment
-from dq.ir.result import Cause, Decision, Judgement, Reason, Verdict
+from dq.ir.result import Decision, Judgement, Verdict
 from dq.ir.scalar import compare
 from dq.judge import Asking, Scanned, held, judge
 from dq.past import Past
+from dq.ready import matches_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,6 +40,7 @@ class Zones:
     history: Store
     quarantine: Store | None = None
     curated: Store | None = None
+    others: tuple[inventory.Other, ...] = ()  # sources in the same tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,10 @@ class Run:
     def moment(self) -> str:
         return self.asking.now.isoformat()
 
+    def landed(self) -> list[inventory.Landed]:
+        zones, now = self.zones, self.asking.now.timestamp()
+        return inventory.scan(zones.landing, zones.prefix, self.contract, now, zones.others)
+
 
 def gate(run: Run) -> Iterator[dict[str, Any]]:
     """Documents of the partitions that were decided, finished or held; with `keys`, of standing decisions too.
@@ -84,12 +90,13 @@ def gate(run: Run) -> Iterator[dict[str, Any]]:
         published = run.history.publications(run.contract.source)
         accepted = run.history.acceptances(run.contract.source)
         past = Past(run.contract, known, published, accepted)
-        for landed in inventory.scan(run.zones.landing, run.zones.prefix, run.contract, run.asking.now.timestamp()):
+        for landed in run.landed():
             named = run.wanted.keys is not None and landed.partition.key in run.wanted.keys
             if (run.wanted.keys is not None and not named) or _before(landed.partition, run.wanted.start):
                 past.pass_by(landed.partition)
                 continue
             if landed.waiting:
+                past.pass_by(landed.partition)
                 if named:
                     yield _hold(run, landed.partition, landed.waiting)
                 continue
@@ -133,7 +140,8 @@ def _judge_steadily(run: Run, past: Past, landed: inventory.Landed, partition: P
     """Judge bytes that are the same before and after; raises SourceChanged when they never are."""
     suite = run.contract.suite_at(dict(partition.values))
     if landed.fault:
-        return _misplaced(partition, suite, landed.fault), None
+        found = held(partition, suite, landed.fault.message)
+        return replace(found, verdict=Verdict.QUARANTINE, reasons=(landed.fault,)), None
     scanned = run.scan(partition, suite).result()
     if not _unchanged(run, partition):
         raise SourceChanged("landing changed while it was judged: nothing is decided, it is judged again next time")
@@ -148,14 +156,9 @@ def _unchanged(run: Run, partition: Partition) -> bool:
         entry = landing.stat(base)
         return entry is not None and entry.signature in judged.values()
     listed = {e.path.removeprefix(f"{base}/"): e for e in landing.list(base)}
-    return judged == {p: e.signature for p, e in listed.items() if inventory.is_data(p, e.bytes)}
-
-
-def _misplaced(partition: Partition, suite: Suite, fault: str) -> Judgement:
-    """A file that belongs to no partition: quarantined under its own path, unopened."""
-    step = "land it where the layout says, or extend `layout` in the contract"
-    found = held(partition, suite, fault)
-    return replace(found, verdict=Verdict.QUARANTINE, reasons=(Reason(Cause.DATA, "table.layout", fault, step),))
+    beside = (run.contract.ready.marker, run.contract.ready.manifest)
+    found = {p: e.signature for p, e in listed.items() if inventory.is_data(p, e.bytes) and not matches_name(p, beside)}
+    return judged == found
 
 
 def _carry_out(

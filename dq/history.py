@@ -7,10 +7,11 @@ import json
 from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from dq.errors import StoreError
 from dq.ir.codec import decode, encode
+from dq.ir.layout import file_name
 from dq.ir.result import Acceptance, Decision, Publication
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class History:
 
     def attempt(self, source: str, partition: str, digest: str, run_id: str, why: str, at: str) -> None:
         """A hold is no decision: it leaves one line, and the partition is tried again."""
-        body = json.dumps({"at": at, "run_id": run_id, "why": why}).encode()
+        body = json.dumps({"partition": partition, "at": at, "run_id": run_id, "why": why}).encode()
         self.store.put_if_absent(f"attempts/{_folder(source, partition)}/{digest or 'unknown'}/{run_id}.json", body)
 
     def attempts(self, source: str) -> dict[str, list[dict[str, str]]]:
@@ -102,8 +103,8 @@ class History:
         for entry in self.store.list(prefix):
             content = self.store.read(entry.path)
             if content:
-                key = "/".join(map(unquote, entry.path.removeprefix(prefix).strip("/").split("/")[:-2]))
-                found[key].append(json.loads(content))
+                attempt = json.loads(content)
+                found[attempt["partition"]].append(attempt)
         return {k: sorted(v, key=lambda a: a["at"]) for k, v in found.items()}
 
     def sources(self) -> list[str]:
@@ -139,5 +140,4 @@ def _folder(source: str, partition: str) -> str:
 
 
 def _segment(text: str) -> str:
-    quoted = quote(text, safe="=,+@ ")
-    return "%2E" + quoted[1:] if quoted.startswith(".") else quoted
+    return file_name(text, safe="=,+@ ")

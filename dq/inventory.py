@@ -9,7 +9,9 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from dq.ir.data import DataFile, Partition
-from dq.ir.layout import PARTS, moment, parse_layout
+from dq.ir.layout import HIVE_NULL, PARTS, Layout, moment, parse_layout
+from dq.ir.result import Cause, Reason
+from dq.ready import Marks, is_unfinished, matches_name, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
     from dq.ir.expr import Scalar
     from dq.stores.base import Entry, Store
 
-HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
+_DROPPINGS = {"thumbs.db", "desktop.ini"}
+_MISPLACED = "land it where the layout says, or extend `layout` in the contract"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,46 +29,128 @@ class Landed:
     """A partition as listed, not hashed yet. `fault`: it can only be quarantined; `waiting`: why it is not ready."""
 
     partition: Partition
-    fault: str = ""
+    fault: Reason | None = None
     waiting: str = ""
 
 
-def scan(landing: Store, prefix: str, contract: Contract, now_seconds: float) -> list[Landed]:
+@dataclass(frozen=True, slots=True)
+class Other:
+    """Another source in the same tree: all that lies in its `folder` below this source, or, where both share one
+    folder (empty), what fits its layout and not this one's."""
+
+    folder: str
+    layout: Layout | None = None
+
+
+def scan(
+    landing: Store, prefix: str, contract: Contract, now_seconds: float, others: Iterable[Other] = ()
+) -> list[Landed]:
     """Partitions in key order, strays last. `prefix` is the source's folder in the zone; keys are paths below it."""
-    layout = parse_layout(contract.layout) if contract.layout else None
-    groups: dict[str, list[Entry]] = {}
-    values: dict[str, Mapping[str, Scalar]] = {}
-    faults: dict[str, str] = {}
-    marks: dict[str, Entry] = {}
+    found = _Sorted(contract, tuple(others))
     for entry in landing.list(prefix):
-        path = entry.path.removeprefix(prefix).lstrip("/")
-        if not is_data(path, entry.bytes):
-            marks[path] = entry
-            continue
-        parts = tuple(path.split("/"))
-        found = layout.match(parts) if layout else {}
-        if found is None or HIVE_NULL in path:
-            faults[path] = f'path "{path}" does not fit the layout "{contract.layout}"'
-            groups[path] = [entry]
-            continue
-        key = path if layout is None or layout.single_file else "/".join(parts[: layout.depth])
-        groups.setdefault(key, []).append(entry)
-        values[key] = found
+        found.add(entry.path.removeprefix(prefix).lstrip("/"), entry)
     for path in landing.irregular(prefix):
-        faults.setdefault(path.removeprefix(prefix).lstrip("/"), "neither a file nor a folder (link, pipe or device)")
-    landed = []
-    for key, fault in faults.items():
-        landed.append(Landed(_partition(landing, contract, prefix, key, groups.pop(key, []), {}), fault=fault))
-    for key in groups:
-        partition = _partition(landing, contract, prefix, key, groups[key], values[key])
-        landed.append(Landed(partition, waiting=_waiting(contract, key, groups[key], marks, now_seconds)))
+        inside = path.removeprefix(prefix).lstrip("/")
+        if is_data(inside, 1) and not found.foreign(inside.split("/")):
+            found.fault(inside, "neither a file nor a folder (link, pipe or device)")
+    found.finish()
+    landed = [
+        Landed(_partition(landing, contract, prefix, key, found.groups.pop(key, []), {}), fault=fault)
+        for key, fault in found.faults.items()
+    ]
+    for key, entries in found.groups.items():
+        partition = _partition(landing, contract, prefix, key, entries, found.values[key])
+        sizes = {e.path.removeprefix(prefix).lstrip("/"): e.bytes for e in entries}
+        newest = max((e.modified for e in entries), default=0.0)
+        why = waiting(contract.ready, key, sizes, newest, found.marks, landing, prefix, now_seconds)
+        landed.append(Landed(partition, waiting=why))
     return sorted(landed, key=lambda one: (bool(one.fault), order(one.partition)))
+
+
+class _Sorted:
+    """What was listed, by what it is: files of partitions, marks beside them, faults."""
+
+    def __init__(self, contract: Contract, others: tuple[Other, ...]) -> None:
+        self.layout = parse_layout(contract.layout) if contract.layout else None
+        self.others = others
+        self.beside = (contract.ready.marker, contract.ready.manifest)
+        self.complete = contract.ready.marker or contract.ready.manifest
+        self.groups: dict[str, list[Entry]] = {}
+        self.values: dict[str, Mapping[str, Scalar]] = {}
+        self.faults: dict[str, Reason] = {}
+        self.marks = Marks()
+
+    def add(self, path: str, entry: Entry) -> None:
+        parts = path.split("/")
+        if self.others and self.foreign(parts):
+            return
+        unfinished = is_unfinished(path)
+        if matches_name(path, self.beside) or not (unfinished or is_data(path, entry.bytes)):
+            return self.marks.add(path, entry)
+        values = self.layout.match(parts) if self.layout else {}
+        if unfinished:
+            return self._begin(path, parts, values, entry)
+        key = self._key(path, parts)
+        if values is not None:
+            self.groups.setdefault(key, []).append(entry)
+            self.values[key] = values
+        elif self.layout and self.layout.lacks(parts):
+            self.groups.setdefault(key, []).append(entry)
+            self.fault(key, f'path "{path}": rows without a value of the partition key ({HIVE_NULL})')
+        else:
+            self.groups[path] = [entry]
+            self.fault(path, self._misfit(path, parts))
+
+    def _misfit(self, path: str, parts: list[str]) -> str:
+        assert self.layout is not None
+        said = f'path "{path}" does not fit the layout "{self.layout.text}"'
+        if self.layout.owns(parts):
+            return f"{said}: there is no such date or number"
+        return said + (": upper and lower case differ" if self.layout.owns(parts, any_case=True) else "")
+
+    def foreign(self, parts: list[str]) -> bool:
+        """Whether the file is another source's."""
+        for other in self.others:
+            depth = other.folder.count("/") + 1
+            if other.folder and "/".join(parts[:depth]) == other.folder and len(parts) > depth:
+                return True
+            if not other.folder and other.layout and other.layout.owns(parts):
+                return not (self.layout and self.layout.owns(parts))
+        return False
+
+    def _key(self, path: str, parts: list[str]) -> str:
+        return path if self.layout is None or self.layout.single_file else "/".join(parts[: self.layout.depth])
+
+    def _begin(self, path: str, parts: list[str], values: Mapping[str, Scalar] | None, entry: Entry) -> None:
+        """Somebody is writing: into a partition, or what may become one."""
+        inside = values is not None and self.layout is not None and not self.layout.single_file
+        key = self._key(path, parts) if inside else path
+        self.groups.setdefault(key, [])
+        self.values[key] = values or {}
+        self.marks.write(key, path, entry)
+
+    def fault(self, key: str, message: str, step: str = _MISPLACED, kind: str = "layout") -> None:
+        self.faults.setdefault(key, Reason(Cause.DATA, f"table.{kind}", message, step))
+
+    def finish(self) -> None:
+        """Folders that are said to be complete and hold nothing."""
+        self.marks.settle()
+        if not (self.complete and self.layout) or self.layout.single_file:
+            return
+        for path in self.marks.entries:
+            parts = path.split("/")
+            key = "/".join(parts[: self.layout.depth])
+            if key in self.groups or len(parts) <= self.layout.depth or self.layout.match(parts) is None:
+                continue
+            if matches_name(path, self.beside):
+                step = "land its files, or remove the empty folder"
+                self.fault(key, f'"{key}" is complete by its {parts[-1]} and holds no data file', step, "not_empty")
 
 
 def order(partition: Partition) -> tuple[str, tuple[str, ...], str]:
     """Key order within a source: by time where the key has one, then by the other values."""
     when = moment(dict(partition.values))
-    others = tuple(f"{v:020d}" if isinstance(v, int) else str(v) for v in series(partition))
+    others = tuple(f"{v + 10**18:020d}" if isinstance(v, int) else str(v) for v in series(partition))
     return ("" if when is None else when.isoformat(), others, partition.key)
 
 
@@ -76,10 +161,14 @@ def series(partition: Partition) -> tuple[Scalar, ...]:
 
 
 def is_data(path: str, size: int) -> bool:
-    """Not data: hidden and underscored names anywhere below the source, checksums, folder markers."""
-    if any(p.startswith(("_", ".")) for p in path.split("/") if p != HIVE_NULL and "=" not in p):
+    """Not data: hidden and underscored names anywhere below the source (a hive key may begin with an underscore),
+    checksums, folder markers, what a file manager drops, and what is still being written."""
+    parts = path.split("/")
+    if any(p.startswith(".") or (p.startswith("_") and "=" not in p and p != HIVE_NULL) for p in parts):
         return False
-    return not (path.endswith((".crc", "_$folder$", "/")) or (size == 0 and path.endswith("/")))
+    if parts[-1].endswith((".crc", "_$folder$")) or parts[-1].lower() in _DROPPINGS or is_unfinished(path):
+        return False
+    return bool(parts[-1]) or size > 0
 
 
 def _partition(
@@ -92,24 +181,6 @@ def _partition(
         files.append(DataFile(inside, entry.bytes, landing.location(entry.path), entry.signature))
     single = len(files) == 1 and landing.location(base) == files[0].location
     return Partition(contract.source, key, tuple(values.items()), tuple(files), single)
-
-
-def _waiting(contract: Contract, key: str, entries: list[Entry], marks: Mapping[str, Entry], now_seconds: float) -> str:
-    """Why the partition is not ready, or nothing."""
-    newest = max((e.modified for e in entries), default=0.0)
-    ready = contract.ready
-    if ready.marker:
-        folders = [key, *("/".join(key.split("/")[:-i]) for i in range(1, key.count("/") + 2))]
-        found = [m for f in folders if (m := marks.get(f"{f}/{ready.marker}".lstrip("/")))]
-        if not found:
-            return f"no {ready.marker} yet"
-        if max(m.modified for m in found) < newest:
-            return f"{ready.marker} is older than the newest file"
-    if ready.quiet_seconds is not None and now_seconds - newest < ready.quiet_seconds:
-        return f"changed {max(0, now_seconds - newest):.0f} s ago, quiet for {ready.quiet_seconds:.0f} s is asked"
-    if ready.manifest and f"{key}/{ready.manifest}".lstrip("/") not in marks:
-        return f"no {ready.manifest} yet"
-    return ""
 
 
 def identify(partition: Partition, landing: Store, known: Iterable[tuple[DataFile, ...]], prefix: str) -> Partition:

@@ -45,7 +45,7 @@ def look(run: Run) -> list[Standing]:
     known, commits = run.history.decisions(source), run.history.publications(source)
     attempts = run.history.attempts(source)
     found = []
-    for landed in _landed(run):
+    for landed in run.landed():
         key = landed.partition.key
         before = known.pop(key, {})
         decision = _decision(run, landed.partition, before)
@@ -57,10 +57,6 @@ def look(run: Run) -> list[Standing]:
         found.append(_decided(run, partition, last, commits.get(key, []), gone=True))
     strays = run.contract.layout is not None
     return sorted(found, key=lambda s: (strays and not s.partition.values, inventory.order(s.partition)))
-
-
-def _landed(run: Run) -> list[Landed]:
-    return inventory.scan(run.zones.landing, run.zones.prefix, run.contract, run.asking.now.timestamp())
 
 
 def _absent(run: Run, decision: Decision) -> Partition:
@@ -106,7 +102,7 @@ def _decided(
 def resolve(run: Run, name: str) -> str | None:
     """The key that a person means by a path below the source or a bare value (`2020-04-01`); None where no partition
     has it. Raises UsageError where several do."""
-    partitions = {one.partition.key: one.partition for one in _landed(run)}
+    partitions = {one.partition.key: one.partition for one in run.landed()}
     for decisions in run.history.decisions(run.contract.source).values():
         last = list(decisions.values())[-1]
         partitions.setdefault(last.partition, _absent(run, last))
@@ -150,7 +146,7 @@ def find(run: Run, name: str) -> tuple[Standing, Decision]:
 
 def landed(run: Run, name: str) -> Partition:
     """The partition in landing that a person names. Raises UsageError where there is none."""
-    partitions = {one.partition.key: one.partition for one in _landed(run)}
+    partitions = {one.partition.key: one.partition for one in run.landed()}
     key = resolve(run, name)
     if key not in partitions:
         raise _nowhere(run, name, partitions)

@@ -8,11 +8,12 @@ key `date`. A piece is `{name}` (text), `{name:int}`, `{date}`, `{name:date}` (I
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from dq.ir.data import Field, Kind, Type
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 PARTS = ("year", "month", "day", "hour")
 _PLAIN_KINDS = {"str", "int", "date", *PARTS}
-_NULL = "__HIVE_DEFAULT_PARTITION__"
+HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 _DIGITS = {"Y": 4, "y": 2, "m": 2, "d": 2, "H": 2, "M": 2, "S": 2, "j": 3}
 _PIECE = re.compile(r"\{([^{}]*)\}")
 _HIVE = re.compile(r"([^={}]+)=(\{.*)")
@@ -57,7 +58,7 @@ class Key:
         if self.kind == "time":
             return _moment(text, self.format)
         number = int(text)
-        lowest, largest = _RANGES.get(self.kind, (0, number))
+        lowest, largest = _RANGES.get(self.kind, (number, number))
         if not lowest <= number <= largest:
             raise ValueError(f"{text} is no {self.kind}")
         return number
@@ -97,13 +98,28 @@ class Layout:
         for (pattern, keys), part in zip(self.segments, parts, strict=False):
             text = unquote(part) if "=" in part else part
             match = re.fullmatch(pattern, text, re.ASCII | re.DOTALL)
-            if not match or _NULL in part:
+            if not match or HIVE_NULL in part:
                 return None
             try:
                 found.update({k.name: k.read(v) for k, v in zip(keys, match.groups(), strict=True)})
             except ValueError:
                 return None
         return found
+
+    def lacks(self, parts: Sequence[str]) -> bool:
+        """Whether the path fits but for key values that are NULL, as Hive writes them."""
+        return any(p.endswith(f"={HIVE_NULL}") for p in parts[: self.depth]) and self.owns(parts)
+
+    def owns(self, parts: Sequence[str], *, any_case: bool = False) -> bool:
+        """Whether the path is of this pattern: it fits, or a key is NULL, or a date does not exist."""
+        if len(parts) < self.depth or (self.single_file and len(parts) != self.depth):
+            return False
+        flags = re.ASCII | re.DOTALL | (re.IGNORECASE if any_case else 0)
+        return all(
+            re.fullmatch(pattern, unquote(part) if "=" in part else part, flags)
+            or (len(keys) == 1 and part == f"{keys[0].name}={HIVE_NULL}")
+            for (pattern, keys), part in zip(self.segments, parts, strict=False)
+        )
 
 
 def moment(keys: Mapping[str, Scalar]) -> date | None:
@@ -116,6 +132,19 @@ def moment(keys: Mapping[str, Scalar]) -> date | None:
         return None
     start = date(year, month if isinstance(month, int) else 1, day if isinstance(day, int) else 1)
     return datetime(start.year, start.month, start.day, hour) if isinstance(hour, int) else start
+
+
+LONGEST_NAME = 200  # bytes: room for what is put around a name, below the 255 of file systems
+
+
+def file_name(text: str, safe: str = "") -> str:
+    """A file's name for any text, its own: quoted, never hidden, and cut where it would be too long."""
+    quoted = quote(text, safe=safe)
+    quoted = "%2E" + quoted[1:] if quoted.startswith(".") else quoted
+    if len(quoted) <= LONGEST_NAME:
+        return quoted
+    digest = hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:32]
+    return f"{quoted[: LONGEST_NAME - 33]}~{digest}"
 
 
 def parse_layout(text: str) -> Layout:
@@ -197,7 +226,7 @@ def _pattern(key: Key) -> str:
     if key.kind == "time":
         parts = re.split("(%.)", key.format)
         return "".join(_directive(p[1]) if p.startswith("%") else re.escape(p) for p in parts)
-    return {"int": r"\d{1,18}", "year": r"\d{4}"}.get(key.kind, r"\d{1,2}")
+    return {"int": r"-?\d{1,18}", "year": r"\d{4}"}.get(key.kind, r"\d{1,2}")
 
 
 def _directive(letter: str) -> str:

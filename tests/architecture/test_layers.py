@@ -11,7 +11,19 @@ FILES = sorted((ROOT / "dq").rglob("*.py"))
 
 THOUGHT = {"metrics", "plan", "evaluate", "decide", "profile", "drift", "suggest"}
 EDGES = {"dialects", "engines", "stores", "reports"}
-USE_CASES = {"inventory", "judge", "gate", "publish", "history", "pretrain", "init", "standing", "past", "overrule"}
+USE_CASES = {
+    "inventory",
+    "ready",
+    "judge",
+    "gate",
+    "publish",
+    "history",
+    "pretrain",
+    "init",
+    "standing",
+    "past",
+    "overrule",
+}
 PROTOCOLS = {"dq.engines.base", "dq.stores.base"}
 
 OWNERS = {

@@ -126,6 +126,11 @@ def land(file: DataFile, encoding: str, temp: str, *, kind: str, copy: bool = Fa
     )
 
 
+def without_empty(findings: Iterable[Finding]) -> list[Finding]:
+    """An empty file beside others is one without rows, where the format has neither header nor end."""
+    return [f for f in findings if f.kind != "empty_file"]
+
+
 def discard(text: Text) -> None:
     """Remove what `land` made for it."""
     if text.made:

@@ -16,7 +16,7 @@ import duckdb
 
 from dq.engines.duckdb.connect import identifier, literal
 from dq.engines.duckdb.infer import JSON
-from dq.engines.duckdb.landed import Text, discard, land, marked, peek
+from dq.engines.duckdb.landed import Text, discard, land, marked, peek, without_empty
 from dq.engines.duckdb.sql import type_name
 from dq.engines.duckdb.table import Names, Part, Table
 from dq.ir.data import DataFile, Field, Finding, Kind, Reading, Type
@@ -69,6 +69,8 @@ def open_json(connection: duckdb.DuckDBPyConnection, files: Sequence[DataFile], 
             findings += _judge(connection, found)
             opened.append(found)
             dialect = replace(reading, format="ndjson" if found.unit == "line" else "json", encoding=text.encoding)
+    if opened and all(records.unit == "line" for records in opened):
+        findings = without_empty(findings)
     return _read(connection, opened, reading, dialect, findings)
 
 

@@ -18,7 +18,7 @@ import duckdb
 
 from dq.engines.duckdb import ndjson
 from dq.engines.duckdb.connect import connect, literal, literals
-from dq.engines.duckdb.landed import Text, discard, land, peek
+from dq.engines.duckdb.landed import Text, discard, land, peek, without_empty
 from dq.engines.duckdb.sniff import DELIMITERS, looks_like_data, propose, record, records
 from dq.engines.duckdb.table import Names, Part, Table
 from dq.errors import EngineError, SuiteError
@@ -119,6 +119,8 @@ def _open_csv(connection: duckdb.DuckDBPyConnection, files: Sequence[DataFile], 
             sheets.append(sheet)
         else:
             discard(text)
+    if sheets and not reading.header:
+        findings = without_empty(findings)
     table = Table(connection, tuple(names.columns.values()), reading)
     for sheet in sheets:
         try:
@@ -178,7 +180,8 @@ def _foreign(head: str) -> str | None:
 
 
 def _header_faults(path: str, first: list[str], rest: list[list[str]], line: str, reading: Reading) -> list[Finding]:
-    known = {n for d in reading.declared for n in (d.name, *d.aliases)}
+    keys = {name for name, _ in reading.keys}  # they land in the path
+    known = {n for d in reading.declared if d.name not in keys for n in (d.name, *d.aliases)}
     line = line.rstrip("\r\n")
     evidence = ((path, 1, line[:_SHOWN]),)
     if len(first) == 1 and first[0] not in known:
