@@ -103,6 +103,8 @@ def gate(run: Run) -> Iterator[dict[str, Any]]:
             outcome = _decide(run, past, landed, named)
             if outcome is not None:
                 yield outcome
+        if not run.wanted.dry:
+            run.history.gather()
 
 
 def _before(partition: Partition, start: date | None) -> bool:

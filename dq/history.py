@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from dq.errors import StoreError
+from dq.index import Index, load
 from dq.ir.codec import decode, encode
 from dq.ir.layout import file_name
 from dq.ir.result import Acceptance, Decision, Publication
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 class History:
     def __init__(self, store: Store) -> None:
         self.store = store
+        self._indexes: dict[str, Index] = {}
 
     def lock(self, source: str) -> AbstractContextManager[None]:
         return self.store.lock(_segment(source))
@@ -50,6 +51,7 @@ class History:
     def _record(self, decision: Decision, full: dict[str, Any]) -> Decision:
         name = f"{_folder(decision.source, decision.partition)}/{decision.digest}"
         self.store.put_if_absent(_document(decision), json.dumps(full).encode())
+        self._index("decisions", decision.source).missing += 1
         if self.store.put_if_absent(f"decisions/{name}/{decision.n}.json", _dump(decision)):
             return decision
         return self._load(f"decisions/{name}/{decision.n}.json")  # type: ignore[no-any-return]
@@ -76,6 +78,7 @@ class History:
         """Record a commit under the next free revision; one that another gate recorded of the same content stands."""
         while True:
             name = f"published/{_folder(publication.source, publication.partition)}/{publication.revision}.json"
+            self._index("published", publication.source).missing += 1
             if self.store.put_if_absent(name, _dump(publication)):
                 return publication
             first: Publication = self._load(name)
@@ -111,17 +114,20 @@ class History:
         """Sources with any decision."""
         return sorted({unquote(e.path.split("/")[1]) for e in self.store.list("decisions")})
 
+    def gather(self) -> None:
+        """Keep what was read or written one by one where the next run reads it at once."""
+        for index in self._indexes.values():
+            index.gather()
+
     def _records(self, kind: str, source: str) -> Iterator[tuple[str, Any]]:
-        for entry in self.store.list(f"{kind}/{_segment(source)}"):
-            if entry.path.endswith(".json") and not entry.path.rsplit("/", 1)[-1].startswith("."):
-                yield entry.path, self._load(entry.path)
+        return self._index(kind, source).records()
+
+    def _index(self, kind: str, source: str) -> Index:
+        folder = f"{kind}/{_segment(source)}"
+        return self._indexes.setdefault(folder, Index(self.store, folder))
 
     def _load(self, path: str) -> Any:
-        content = self.store.read(path)
-        try:
-            return decode(json.loads(content or b""))
-        except (ValueError, TypeError, KeyError) as error:
-            raise StoreError(f"{self.store.url}/{path} is no record of the gate ({type(error).__name__})") from error
+        return load(self.store, path)
 
 
 def _dump(record: Any) -> bytes:

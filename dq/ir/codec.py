@@ -101,14 +101,15 @@ def _tagged(value: Any) -> dict[str, str]:
 def decode(value: Any) -> Any:
     """Inverse of `encode`; lists come back as tuples. Raises ValueError on a name that is no part of the language."""
     if isinstance(value, list):
-        return tuple(decode(v) for v in value)
+        return tuple([decode(v) if isinstance(v, (list, dict)) else v for v in value])
     if not isinstance(value, dict):
         return value
     if "$type" in value:
         cls: Any = _classes().get(value["$type"])
         if cls is None or not hasattr(cls, "__dataclass_fields__"):
             raise ValueError(f'"{value["$type"]}" is no part of the language')
-        return cls(**{k: decode(v) for k, v in value.items() if k != "$type"})
+        inner = {k: decode(v) if isinstance(v, (list, dict)) else v for k, v in value.items() if k != "$type"}
+        return cls(**inner)
     if "$enum" in value and value["$enum"] in _classes():
         return _classes()[value["$enum"]](value["value"])
     if "$set" in value:

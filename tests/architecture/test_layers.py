@@ -18,6 +18,7 @@ USE_CASES = {
     "gate",
     "publish",
     "history",
+    "index",
     "pretrain",
     "init",
     "standing",
