@@ -52,6 +52,11 @@ class Limits(Part):
     memory_bytes: int | None = Field(None, gt=0, description="memory per engine; absent: half of the machine's")
     temp: str | None = Field(None, description="folder for spilling; absent: the system's")
 
+    @property
+    def allowed_bytes(self) -> int:
+        """Memory an engine may use: as configured, else half of what this machine or container has."""
+        return self.memory_bytes or _machine_bytes() // 2
+
 
 class Config(Part):
     suites: str = Field("suites", description="folder of contracts, one <source>.yaml each")
@@ -61,6 +66,15 @@ class Config(Part):
     engine: Engine = Engine()
     limits: Limits = Limits()
     file: str = Field("", exclude=True)
+
+
+def _machine_bytes() -> int:
+    try:
+        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
+    except OSError:
+        limit = "max"
+    physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return min(physical, int(limit)) if limit.isdecimal() else physical
 
 
 _VARIABLES = {

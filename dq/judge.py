@@ -140,7 +140,8 @@ def prepare(dataset: Dataset, suite: Suite, asking: Asking) -> tuple[tuple[Check
 def shape_of(dataset: Dataset) -> Shape:
     storage: Storage = "parquet" if dataset.parts else "frame" if dataset.frame is not None else "text"
     return Shape(
-        storage, dataset.schema, dataset.rows, dataset.bytes, dataset.footer, dataset.keys, dataset.raw_columns
+        storage, dataset.schema, dataset.rows, dataset.bytes, dataset.footer, dataset.keys, dataset.raw_columns,
+        dataset.memory_bytes,
     )  # fmt: skip
 
 

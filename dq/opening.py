@@ -62,7 +62,7 @@ class Engines(dict[str, Any]):
         super().__init__()
         if wanted not in ("auto", *ENGINES):
             raise UsageError(f'no engine "{wanted}"{nearest(wanted, ENGINES)}; there are auto, {", ".join(ENGINES)}')
-        self.limits = {"threads": limits.threads, "memory_bytes": limits.memory_bytes, "temp": limits.temp}
+        self.limits = {"threads": limits.threads, "memory_bytes": limits.allowed_bytes, "temp": limits.temp}
 
     def __missing__(self, name: str) -> Any:
         from dq.engines import engine
@@ -178,7 +178,9 @@ def open_files(
     if kinds == {"parquet"}:
         from dq.engines.parquet import open_parquet
 
-        return open_parquet(files, reading)
+        dataset = open_parquet(files, reading)
+        dataset.memory_bytes = limits.allowed_bytes
+        return dataset
     reading = replace(reading, format=kinds.pop())
     if parser is not None:
         return parser.open(files, reading)

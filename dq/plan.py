@@ -11,15 +11,28 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from dq.ir import footer as footers
-from dq.ir.aggregate import Aggregate, Comoments, DuplicateKeys, FirstRows, Max, Min, Moments, Order, Quantiles, Sum
-from dq.ir.data import NESTED, NUMBERS, RAW, Field, Footer, Kind, Schema, Type, format_path, raw
-from dq.ir.expr import And, Col, Expr, IsNull, Key, Lit, Path, Value, replace_leaves, walk
+from dq.ir.aggregate import (
+    Aggregate,
+    Comoments,
+    Count,
+    Distinctness,
+    DuplicateKeys,
+    FirstRows,
+    Max,
+    Min,
+    Moments,
+    Order,
+    Quantiles,
+    Sum,
+)
+from dq.ir.data import NESTED, NUMBERS, RAW, TEXTS, TIMES, Field, Footer, Kind, Schema, Type, format_path, raw
+from dq.ir.expr import And, Arith, Col, Expr, IsNull, Key, Lit, Path, Value, replace_leaves, walk
 from dq.ir.numbers import number
 from dq.ir.result import Cause, Status
 from dq.ir.typecheck import Mistyped, Unknown, check, describe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from dq.ir.check import Check
     from dq.ir.expr import Scalar
@@ -34,6 +47,13 @@ _TAKES: dict[type[Aggregate], tuple[str, frozenset[Kind]]] = {
     Min: ("a smallest value needs an order", _ORDERED), Max: ("a largest value needs an order", _ORDERED),
 }  # fmt: skip
 SMALL_ROWS = 250_000  # below, Polars answers before DuckDB has planned
+_STREAMS = (Count, Sum, Min, Max, Moments, Comoments, Distinctness, Quantiles)
+_STREAMED = NUMBERS | TEXTS | TIMES | {Kind.BOOL, Kind.BINARY, Kind.UUID, Kind.TIME, Kind.DURATION}
+_SHARE = 0.75  # of the memory, for an estimate to be safe
+_BASE_BYTES = 150_000_000
+_GROUPS_AT_ONCE = 6  # row groups that Polars decodes ahead
+_SORTED_BYTES = 24
+_REGROUPED_ROWS = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +67,7 @@ class Shape:
     footer: Footer | None = None
     keys: tuple[tuple[str, Scalar], ...] = ()
     hidden: frozenset[str] = frozenset()  # raw-text columns that exist
+    memory_bytes: int | None = None  # an engine may use
     seen: Schema = field(init=False, repr=False, compare=False)  # with the raw-text columns
     memo: dict[Aggregate, Aggregate] = field(init=False, repr=False, compare=False)
 
@@ -152,24 +173,53 @@ def _filled(aggregate: Aggregate, leaves: dict[Expr, Expr]) -> Aggregate:
 
 def passes_over(aggregates: Iterable[Aggregate], shape: Shape, engine: str = "auto") -> tuple[Pass, ...]:
     """Bound aggregates in as few passes as engines run fastest: families are not mixed, each reads its columns only."""
-    groups: dict[tuple[str, str], list[Aggregate]] = {}
+    groups: dict[str, list[Aggregate]] = {}
     for aggregate in aggregates:
-        key = (aggregate.family, choose(shape, engine))
-        groups.setdefault(key, []).append(aggregate)
-    order = sorted(groups, key=lambda k: FAMILIES.index(k[0]))
-    return tuple(_pass(family, name, groups[family, name], shape) for family, name in order)
+        groups.setdefault(aggregate.family, []).append(aggregate)
+    return tuple(_pass(f, choose(groups[f], shape, engine), groups[f], shape) for f in FAMILIES if f in groups)
 
 
-def choose(shape: Shape, engine: str = "auto") -> str:
-    """Polars for what is small or in memory already, DuckDB for what is large: it spills, and text is its own."""
+def choose(aggregates: Sequence[Aggregate], shape: Shape, engine: str = "auto") -> str:
+    """The engine for aggregates of one family: Polars for what is small, in memory already, or streams through little
+    memory; DuckDB for text, for counts of distinct values (it counts columns of few values once), and to spill."""
     if engine != "auto":
         return engine
-    small = shape.rows is not None and shape.rows <= SMALL_ROWS
-    return "polars" if small or shape.storage == "frame" else "duckdb"
+    if shape.storage == "frame" or (shape.rows is not None and shape.rows <= SMALL_ROWS):
+        return "polars"
+    if shape.footer is None or not _streams(aggregates, shape):
+        return "duckdb"
+    fits = shape.memory_bytes is None or _polars_bytes(aggregates, shape.footer) <= shape.memory_bytes * _SHARE
+    return "polars" if fits else "duckdb"
+
+
+def _streams(aggregates: Sequence[Aggregate], shape: Shape) -> bool:
+    found = (shape.seen.find(path) for path in _paths(aggregates))
+    kinds = {f.kind if f else Kind.STRING for f in found}
+    slow = any(isinstance(e, Arith) and e.op == "%" for x in aggregates for part in _parts(x) for e in walk(part))
+    return kinds <= _STREAMED and not slow and all(isinstance(x, _STREAMS) for x in aggregates)
+
+
+def _polars_bytes(aggregates: Sequence[Aggregate], footer: Footer) -> int:
+    """What Polars holds at most at a time, by measurement: some decoded row groups, and of exact uniqueness and
+    quantiles a sorted number of every row, and the keys of rows that may be duplicates."""
+    row = sum(_decoded_bytes(path, footer) for path in _paths(aggregates))
+    held = _BASE_BYTES + row * min(_GROUPS_AT_ONCE * footer.group_rows, footer.rows)
+    exact = [x for x in aggregates if x.family == "exact"]
+    return held + (_SORTED_BYTES * footer.rows + row * min(_REGROUPED_ROWS, footer.rows) if exact else 0)
+
+
+def _decoded_bytes(path: Path, footer: Footer) -> int:
+    """Of one value: at most 16 where it is a number, 16 beside its text."""
+    found = footer.column(path)
+    return 16 + found.plain_bytes // max(1, footer.rows) if found else 16
+
+
+def _paths(aggregates: Iterable[Aggregate]) -> tuple[Path, ...]:
+    return tuple(sorted(frozenset().union(*(a.columns() for a in aggregates))))
 
 
 def _pass(family: str, engine: str, aggregates: list[Aggregate], shape: Shape) -> Pass:
-    paths = tuple(sorted(frozenset().union(*(a.columns() for a in aggregates))))
+    paths = _paths(aggregates)
     weight = None
     if shape.footer is not None:
         tops = {p[0] for p in paths}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +19,15 @@ ENGINES: dict[str, str] = {
 
 
 def engine(name: str, **limits: Any) -> Engine:
-    """A new engine. `limits` (threads, memory_bytes, temp) reach the one that has such: DuckDB.
+    """A new engine. `limits` (threads, memory_bytes, temp) reach the one that has such: DuckDB. Polars takes its
+    threads from the environment, once in a process, and is asked only for what fits into memory.
 
     Raises UsageError for a name that is none.
     """
     if name not in ENGINES:
         raise UsageError(f'no engine "{name}"{nearest(name, ENGINES)}; engines are {", ".join(ENGINES)}')
+    if limits.get("threads"):
+        os.environ.setdefault("POLARS_MAX_THREADS", str(limits["threads"]))
     module, attribute = ENGINES[name].split(":")
     made: Engine = getattr(import_module(module), attribute)(**(limits if name == "duckdb" else {}))
     return made

@@ -49,6 +49,7 @@ class Dataset:
     table: str = ""
     frame: pa.Table | None = None
     raw_columns: frozenset[str] = frozenset()  # hidden raw-text columns the table has
+    memory_bytes: int | None = None  # that an engine may use; None: no matter
     close: Callable[[], None] = lambda: None
 
     @property

@@ -317,6 +317,7 @@ class ColumnFooter:
     low: Scalar = None
     high: Scalar = None
     bytes: int = 0
+    plain_bytes: int = 0  # before compression
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,6 +326,7 @@ class Footer:
 
     rows: int
     columns: tuple[tuple[Path, ColumnFooter], ...] = field(default=())
+    group_rows: int = 0  # of the largest row group
     _places: Mapping[Path, ColumnFooter] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:

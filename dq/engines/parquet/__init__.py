@@ -73,7 +73,11 @@ def open_parquet(files: Sequence[DataFile], reading: Reading) -> Dataset:
         findings=tuple(findings),
         rows=rows,
         bytes=sum(f.bytes for f in files),
-        footer=Footer(rows, statistics.merge(schema, (o.statistics for o in opened), keys)),
+        footer=Footer(
+            rows,
+            statistics.merge(schema, (o.statistics for o in opened), keys),
+            max((o.statistics.group_rows for o in opened), default=0),
+        ),
         dialect=replace(reading, format="parquet"),
         keys=reading.keys,
         parts=_parts(opened, types),

@@ -43,6 +43,7 @@ class Range:
     high: Any = None
     known: bool = True
     bytes: int = 0
+    plain_bytes: int = 0
 
     def widen(self, low: Any, high: Any) -> None:
         if low is None or high is None or compare(low, high) > 0:
@@ -54,6 +55,7 @@ class Range:
     def absorb(self, other: Range) -> None:
         self.nulls = None if self.nulls is None or other.nulls is None else self.nulls + other.nulls
         self.bytes += other.bytes
+        self.plain_bytes += other.plain_bytes
         self.known = self.known and other.known
         if other.low is not None:
             self.widen(other.low, other.high)
@@ -64,6 +66,7 @@ class FileStatistics:
     rows: int
     schema: Schema
     ranges: Mapping[Path, Range]
+    group_rows: int = 0
 
 
 def row_groups_fit(footer: Struct, end: int) -> bool:
@@ -94,7 +97,7 @@ def of_file(footer: Struct, schema: Schema, names: Mapping[str, str]) -> FileSta
         kind = schema.find(path)
         for group in footer[4]:
             _add(total, leaf, kind, group[1][position][3], ordered)
-    return FileStatistics(footer[3], schema, ranges)
+    return FileStatistics(footer[3], schema, ranges, max((group[3] for group in footer[4]), default=0))
 
 
 def merge(
@@ -113,7 +116,7 @@ def merge(
             total.absorb(here if comparable else replace(here, low=None, high=None, known=False))
         told = total.known and total.low is not None
         low, high = (total.low, total.high) if told else (None, None)
-        found[path] = ColumnFooter(total.nulls, low, high, total.bytes)
+        found[path] = ColumnFooter(total.nulls, low, high, total.bytes, total.plain_bytes)
     for name, value in keys:
         bounds = None if isinstance(value, float) else value
         found[(name,)] = ColumnFooter(rows if value is None else 0, bounds, bounds)
@@ -148,6 +151,7 @@ def _leaves(elements: Iterator[Struct], count: int, above: _Leaf) -> Iterator[_L
 
 def _add(total: Range, leaf: _Leaf, kind: Type | None, meta: Struct, ordered: bool) -> None:
     total.bytes += meta[7]
+    total.plain_bytes += meta[6]
     if kind is not None and kind.kind is Kind.NULL:
         total.nulls = None if total.nulls is None else total.nulls + meta[5]
         return

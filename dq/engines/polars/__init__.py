@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from dq.engines.base import FILE, ROW, Unreadable
 from dq.engines.polars.comparison import compare
+from dq.engines.polars.distinct import distinctness, sortable
 from dq.engines.polars.expression import translate
 from dq.engines.polars.node import Node, column
 from dq.engines.polars.simple import (
@@ -167,6 +168,9 @@ class _Run:
 
     def distinctness(self, asked: a.Distinctness) -> a.DistinctnessState:
         lazy = _within(self.lazy(asked.where, *asked.keys), asked.where, self.schema)
+        nodes = [key(k, self.schema) for k in asked.keys]
+        if not self.held and sortable(nodes):
+            return distinctness(lazy, nodes, self.collect)
         counted = _grouped(lazy, asked.keys, self.schema).agg(pl.len().cast(pl.Int64).alias("n"))
         sums = counted.select(rows=pl.col("n").sum(), groups=pl.len(), single=(pl.col("n") == 1).sum())
         return a.DistinctnessState(*self.collect(sums).row(0))
