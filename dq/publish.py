@@ -106,7 +106,6 @@ def stage(partition: Partition, curated: Store, publication: Publication) -> str
     staged = f".dq/staging/{publication.source}/{key}-{publication.digest[:16]}-{publication.run_id}"
     whole = curated.layout == "flat" and partition.single_file
     try:
-        curated.remove(staged)
         for file in partition.files:
             if curated.copy_in(file.location, staged if whole else f"{staged}/{file.path}") != file.digest:
                 raise SourceChanged(f"{file.location} changed after it was judged: judged again next time")
@@ -142,7 +141,7 @@ def _point(partition: Partition, curated: Store, publication: Publication) -> Pu
         "published_at": publication.published_at,
     }
     curated.move(stage(partition, curated, publication), generation)
-    if seen is None and curated.exists(publication.path) and _sizes(curated, publication.path):
+    if seen is None and _sizes(curated, publication.path).keys() - {POINTER}:
         curated.move(publication.path, _superseded(publication))  # published flat before
     body = {
         "schema": "dq.current/1", "source": publication.source, "partition": publication.partition, **entry,

@@ -16,6 +16,11 @@ import pyarrow as pa
 import pyarrow.dataset
 import pyarrow.parquet
 
+from dq import config
+from dq.api import zones_of
+from dq.history import History
+from tests.survival.invariants import World
+
 NOW = datetime(2026, 3, 10, tzinfo=UTC)
 CONTRACT = """
 source: trips
@@ -38,6 +43,13 @@ class Place:
         zones = '[zones]\nlanding = "landing"\ncurated = "curated"\n'
         (self.root / "dq.toml").write_text(f'{zones}[publish]\nlayout = "{layout}"\n')
 
+    @classmethod
+    def at(cls, root: Path) -> Place:
+        """A place that is already there."""
+        place = cls.__new__(cls)
+        place.root = root
+        return place
+
     @property
     def settings(self) -> Path:
         return self.root / "dq.toml"
@@ -59,6 +71,18 @@ class Place:
             for p in sorted(base.rglob("*"))
             if p.is_file()
         }
+
+    def everything(self) -> dict[str, str]:
+        """All files but locks and what is written about this place."""
+        found = {f"{z}/{p}": d for z in ("landing", "curated", "quarantine", "_dq") for p, d in self.files(z).items()}
+        return {p: d for p, d in found.items() if not p.startswith("_dq/locks/")}
+
+    def world(self) -> World:
+        zones = zones_of("trips", config.load(self.settings, environment={}))
+        assert zones.curated is not None
+        assert zones.quarantine is not None
+        landed = {f"{p}": d for p, d in self.files("landing").items()}
+        return World("trips", zones.landing, zones.curated, zones.quarantine, History(zones.history), landed)
 
     def records(self, kind: str) -> list[dict[str, Any]]:
         return [json.loads(p.read_bytes()) for p in sorted((self.root / "_dq" / kind).rglob("[!.]*.json"))]

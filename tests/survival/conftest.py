@@ -1,0 +1,76 @@
+"""Gates that start at once, and places in a known state."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.survival.place import Place
+
+
+class Warm:
+    """Orders a forked gate and waits for its exit codes; negative where a signal ended it."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, "-W", "ignore::DeprecationWarning", "-m", "tests.survival.warm"]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def __call__(self, place: Place, **order: Any) -> list[int]:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps({"root": str(place.root), **order}) + "\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())  # type: ignore[no-any-return]
+
+    def steps(self, place: Place, **order: Any) -> list[str]:
+        """The steps of an undisturbed gate."""
+        log = place.root / "steps.log"
+        self(place, log=str(log), **order)
+        found = log.read_text().splitlines()
+        log.unlink()
+        return found
+
+    def close(self) -> None:
+        self.process.communicate(timeout=10)
+
+
+@pytest.fixture(scope="session")
+def warm() -> Iterator[Warm]:
+    one = Warm()
+    yield one
+    one.close()
+
+
+class Scene:
+    """A place to be used up many times: each `fresh` copy starts in the same state."""
+
+    def __init__(self, made: Place, into: Path) -> None:
+        self.made, self._into, self._n = made, into, count()
+
+    def fresh(self) -> Place:
+        root = self._into / f"{next(self._n)}"
+        shutil.copytree(self.made.root, root)
+        return Place.at(root)
+
+    def done(self, place: Place) -> None:
+        shutil.rmtree(place.root)
+
+
+@pytest.fixture(params=["flat", "generations"])
+def scene(request: pytest.FixtureRequest, tmp_path: Path, warm: Warm) -> Scene:
+    """One partition to be revised, one new, one bad; the gate has not seen the latter three yet."""
+    place = Place(tmp_path / "made", request.param)
+    place.land("2026-03-01", 0)
+    assert warm(place) == [0]
+    place.land("2026-03-01", 100)
+    place.land("2026-03-02", 200)
+    place.land("2026-03-03", 300, fare=-1.0)
+    return Scene(place, tmp_path)

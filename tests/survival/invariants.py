@@ -1,0 +1,161 @@
+"""What holds after every step of every gate, whatever happened to it. Each raises AssertionError that says where."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+from dq import publish
+from dq.history import History
+from dq.inventory import identity
+from dq.ir.data import DataFile
+from dq.ir.result import Publication, Verdict
+from dq.stores.base import Store
+
+Document = dict[str, Any]
+
+
+@dataclass
+class World:
+    """One source in its zones. `landed` is what its producers put there; the rest is what was seen at the last look."""
+
+    source: str
+    landing: Store
+    curated: Store
+    quarantine: Store
+    history: History
+    landed: dict[str, str] = field(default_factory=dict)
+    records: dict[str, str] = field(default_factory=dict)
+    pointers: dict[str, Document] = field(default_factory=dict)
+
+    def visible(self) -> dict[str, Publication]:
+        return publish.visible(self.source, self.curated, self.history)
+
+    def pointer(self, key: str) -> Document | None:
+        path = f"{self.source}/{key}/{publish.POINTER}"
+        return publish.told_by(self.curated, path, self.curated.read(path))
+
+
+def digests(store: Store, prefix: str = "") -> dict[str, str]:
+    return {e.path: store.digest(e.path) for e in store.list(prefix)}
+
+
+def i1_readers_see_whole_sets_with_their_digests(world: World) -> None:
+    for key, seen in world.visible().items():
+        if world.curated.stat(seen.path) is not None:
+            (file,) = seen.files
+            assert world.curated.digest(seen.path) == file.digest, f"{key}: not the bytes of revision {seen.revision}"
+            continue
+        found = {p.removeprefix(f"{seen.path}/"): d for p, d in digests(world.curated, seen.path).items()}
+        assert found == {f.path: f.digest for f in seen.files}, f"{key}: not the files of revision {seen.revision}"
+
+
+def i2_every_visible_byte_has_a_passing_decision(world: World) -> None:
+    decisions = world.history.decisions(world.source)
+    seen = world.visible()
+    for key, one in seen.items():
+        decision = decisions[key].get(one.digest)
+        assert decision is not None, f"{key}: no decision on the visible bytes"
+        assert decision.verdict is Verdict.PROMOTE, f"{key}: the visible bytes are not promoted"
+        assert identity(tuple(DataFile(f.path, f.bytes, digest=f.digest) for f in one.files)) == one.digest
+    shown = {p for p in digests(world.curated, world.source) if not p.endswith(publish.POINTER)}
+    flat = [one for one in seen.values() if not one.path.startswith(".dq/")]
+    named = {one.path if world.curated.stat(one.path) else f"{one.path}/{f.path}" for one in flat for f in one.files}
+    assert shown == named, "files that no decision let through"
+
+
+def i3_landing_is_as_it_was(world: World) -> None:
+    assert digests(world.landing, world.source) == world.landed
+
+
+def i4_decisions_stay_and_count_from_one(world: World) -> None:
+    records = {p: d for p, d in digests(world.history.store).items() if is_record(p)}
+    changed = {p for p, d in world.records.items() if records.get(p) != d}
+    assert not changed, f"records that changed or went: {changed}"
+    world.records = records
+    by_digest: dict[str, list[int]] = {}
+    for path in records:
+        if path.startswith("decisions/"):
+            folder, _, name = path.rpartition("/")
+            by_digest.setdefault(folder, []).append(int(name.removesuffix(".json")))
+    for folder, found in by_digest.items():
+        assert sorted(found) == list(range(1, len(found) + 1)), f"{folder}: {sorted(found)}"
+
+
+def is_record(path: str) -> bool:
+    name = path.rpartition("/")[2]
+    return path.split("/")[0] in ("decisions", "published", "accepted", "documents") and not name.startswith(".")
+
+
+def i5_running_again_changes_nothing(before: dict[str, str], after: dict[str, str]) -> None:
+    changed = {p for p in before.keys() | after.keys() if before.get(p) != after.get(p)}
+    assert not changed, f"running again changed {changed}"
+
+
+def i6_everything_landed_is_finished(world: World, partitions: Iterable[str]) -> None:
+    """After an undisturbed run: each partition is decided as it lies in landing, and the decision is carried out."""
+    seen = world.visible()
+    recorded = world.history.publications(world.source)
+    for key in partitions:
+        base = f"{world.source}/{key}"
+        files = [DataFile(e.path.removeprefix(f"{base}/"), e.bytes, digest=world.landing.digest(e.path))
+                 for e in world.landing.list(base)]  # fmt: skip
+        digest = identity(tuple(files))
+        decision = world.history.decisions(world.source)[key][digest]
+        if decision.verdict is Verdict.PROMOTE:
+            assert seen[key].digest == recorded[key][-1].digest == digest, f"{key}: promoted, and readers see another"
+        else:
+            assert world.quarantine.exists(f"{base}/{digest}/quarantine.json"), f"{key}: no quarantine record"
+
+
+def i7_publications_stay_and_sequences_grow(world: World) -> None:
+    for key in world.history.publications(world.source).keys() | world.pointers.keys():
+        told, before = world.pointer(key), world.pointers.get(key)
+        if before is not None and world.curated.layout == "generations":
+            assert told is not None, f"{key}: the pointer is gone"
+            assert told["sequence"] >= before["sequence"], f"{key}: the pointer went back"
+            assert told["history"][: len(before["history"])] == before["history"], f"{key}: its history was rewritten"
+        if told is not None:
+            world.pointers[key] = told
+
+
+def i8_one_winner_per_revision(world: World) -> None:
+    for key, commits in world.history.publications(world.source).items():
+        revisions = [c.revision for c in commits]
+        assert revisions == sorted(set(revisions)), f"{key}: revisions {revisions}"
+        contents = [c.digest for c in commits]
+        assert all(a != b for a, b in pairwise(contents)), f"{key}: published twice"
+        told = world.pointer(key)
+        if told is not None:
+            sequences = [e["sequence"] for e in told["history"]]
+            assert sequences == sorted(set(sequences)), f"{key}: sequences {sequences}"
+
+
+def i9_success_is_what_readers_see(world: World, documents: Iterable[Document]) -> None:
+    seen = world.visible()
+    for one in documents:
+        if one["success"]:
+            assert seen[one["partition"]].digest == one["digest"], (
+                f"{one['partition']}: success, and readers see another"
+            )
+            assert one["published"], f"{one['partition']}: success without a place"
+        assert one["success"] is (one["verdict"] == "promote"), (
+            f"{one['partition']}: {one['verdict']}, {one['success']}"
+        )
+
+
+def at_any_moment(world: World) -> None:
+    """Those that hold in the middle of things too."""
+    i1_readers_see_whole_sets_with_their_digests(world)
+    i2_every_visible_byte_has_a_passing_decision(world)
+    i3_landing_is_as_it_was(world)
+    i4_decisions_stay_and_count_from_one(world)
+    i7_publications_stay_and_sequences_grow(world)
+    i8_one_winner_per_revision(world)
+
+
+def documents_in(text: str) -> list[Document]:
+    return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
