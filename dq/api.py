@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from dq import config as configuration
 from dq import overrule, standing
-from dq.errors import ContractViolation, SuiteError, UsageError, nearest
+from dq.errors import ContractViolation, StoreError, SuiteError, UsageError, nearest
 from dq.gate import Run, Wanted, Zones
 from dq.history import History
 from dq.inventory import Other
@@ -302,7 +302,7 @@ def gate_run(source: str, config: Config, wanted: Wanted | None = None, now: dat
     contract = contract_of(source, config)
     zones = zones_of(source, config)
     zones = replace(zones, others=_others(source, zones, config))
-    if not _landing(zones).is_dir():
+    if not _is_there(_landing(zones)):
         raise UsageError(f"{_landing(zones)}: no landing folder for source {source}")
     asking = Asking(now or datetime.now(UTC), config.engine.name)
     scanner = Scanner([str(_landing(zones))], config.limits, asking)
@@ -346,12 +346,19 @@ def sources(config: Config) -> list[str]:
 def landing_sources(config: Config) -> list[str]:
     """Sources that have a contract and a folder in landing. Raises UsageError where there is none at all."""
     named = sources(config)
-    found = [n for n in named if _landing(zones_of(n, config)).is_dir()]
+    found = [n for n in named if _is_there(_landing(zones_of(n, config)))]
     if not found:
         raise UsageError(f"{config.zones.landing}: no landing folder of {', '.join(named) or 'any contract'}")
     for name in sorted(set(named).difference(found)):
         log.info("%s: nothing has landed yet", name)
     return found
+
+
+def _is_there(folder: Path) -> bool:
+    try:
+        return folder.is_dir()
+    except OSError as error:
+        raise StoreError(f"{folder}: {error.strerror}") from None
 
 
 def _landing(zones: Zones) -> Path:

@@ -81,6 +81,7 @@ _NULL = re.compile(r"~|null|Null|NULL|")
 _BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _INT = re.compile(r"[-+]?(0|[1-9][0-9]*)")  # 007 is a code
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_BEYOND = re.compile(r"[+-]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
 
 def _scalar(text: str) -> Any:
@@ -90,6 +91,8 @@ def _scalar(text: str) -> Any:
         return _BOOL[text]
     if _INT.fullmatch(text) and len(text) <= 40:
         return int(text)
+    if _BEYOND.fullmatch(text):
+        return float(text.replace(".", ""))
     return float(text) if _FLOAT.fullmatch(text) else text
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -75,8 +76,14 @@ def _range(path: Path, asked: list[Asked], declared: Type | None) -> Metric:
 
 
 def _exact(value: Any, declared: Type | None) -> Any:
-    """0.1 of a decimal column is a tenth, not its nearest double."""
-    return Decimal(str(value)) if declared and declared.kind is Kind.DECIMAL and isinstance(value, float) else value
+    """0.1 of a decimal column is a tenth, not its nearest double. Raises ValueError for NaN."""
+    if isinstance(value, float) and math.isnan(value):
+        raise ValueError(".nan bounds and equals nothing: write a rule with isnan(column), or not isnan(column)")
+    if not (declared and declared.kind is Kind.DECIMAL and isinstance(value, float)):
+        return value
+    if math.isinf(value):
+        raise ValueError("no decimal is infinite")
+    return Decimal(str(value))
 
 
 def _length(path: Path, asked: list[Asked]) -> Metric:

@@ -156,14 +156,6 @@ def test_a_path_that_leads_nowhere_is_usage(place: Path, dq: Dq, fault: str, arg
     assert ran.err.count("\n") == 1
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is unreadable to root")
-def test_an_unreadable_file_is_our_fault(place: Path, dq: Dq) -> None:
-    good(place / "x.csv")
-    (place / "x.csv").chmod(0)
-    ran = dq("validate", "x.csv", "--suite", "suites/trips.yaml")
-    assert (ran.code, ran.err) == (3, "dq: x.csv: Permission denied\n")
-
-
 SUITES = {
     "unknown key": ("columns:\n  fare: {minimum: 0}", ':5: ', "minimum"),
     "wrong type": ("columns:\n  fare: {required: 3}", ":5: ", "required"),

@@ -91,12 +91,41 @@ def test_only_what_history_says_can_be_accepted_and_a_file_is_named_once(tmp_pat
     assert reasons["table.ragged"]["message"].count("d.csv") == 1
 
 
-def test_a_name_that_differs_in_case_is_not_said_to_stand_there_twice(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["d.csv", "d.ndjson", "d.parquet"])
+def test_a_column_that_landed_in_another_case_is_another_column_of_its_own_name(tmp_path: Path, name: str) -> None:
+    suite, data = tmp_path / "x.yaml", tmp_path / name
+    frame = pl.DataFrame({"a": [1], "b": [2]})
+    {".csv": frame.write_csv, ".ndjson": frame.write_ndjson, ".parquet": frame.write_parquet}[data.suffix](data)
+    suite.write_text("source: x\ncolumns: {a: {}, B: {}}\n")
+    (reason,) = json.loads(dq.validate(data, suite).to_json())["reasons"]
+    assert reason["message"] == 'no column "B" (did you mean "b"?); "a", "b" landed'
+    suite.write_text("source: x\ncolumns: {a: {}, b: {min: 3}, B: {optional: true}}\n")
+    assert [c.id for c in dq.validate(data, suite).checks if c.blocks] == ["b.range"]
+    suite.write_text("source: x\ncolumns: {a: {}, B: {aliases: [b], max: 1}}\n")
+    assert [c.id for c in dq.validate(data, suite).checks if c.blocks] == ["B.range"]
+
+
+@pytest.mark.parametrize("first", ["b", "B"])
+def test_a_declared_column_keeps_its_name_beside_one_that_differs_in_case(tmp_path: Path, first: str) -> None:
     suite, data = tmp_path / "x.yaml", tmp_path / "d.csv"
-    suite.write_text("source: x\ncolumns: {a: {}, B: {optional: true}}\n")
-    data.write_text("a,b\n1,2\n")
-    found = next(c for c in dq.validate(data, suite).checks if c.id == "table.duplicate_columns")
-    assert '"b" stand for a column that is there already or declared, case aside' in found.message
+    suite.write_text("source: x\ncolumns: {B: {min: 5}}\n")
+    data.write_text("b,B\n1,7\n" if first == "b" else "B,b\n7,1\n")
+    blocking = {c.id: c.message for c in dq.validate(data, suite).checks if c.blocks}
+    assert list(blocking) == ["table.duplicate_columns"]
+    assert '"b" stand for a column that is there already, case aside' in blocking["table.duplicate_columns"]
+
+
+@pytest.mark.parametrize("engine", ["duckdb", "polars"])
+def test_bounds_may_be_infinite_and_not_nan(tmp_path: Path, engine: str) -> None:
+    suite, data = tmp_path / "x.yaml", tmp_path / "d.parquet"
+    pl.DataFrame({"n": [1, 2], "x": [float("inf"), float("nan")]}).write_parquet(data)
+    suite.write_text("source: x\ncolumns: {n: {min: -.inf, max: .inf}, x: {not_allowed: [-.inf], max: .inf}}\n")
+    found = {c.id: c.failed_rows for c in dq.validate(data, suite, engine=engine).checks if c.blocks}
+    assert found == {"x.range": 1}  # NaN is in no range
+    for rule in ("min: .nan", "max: .NaN", "allowed: [.nan, 1]", "not_allowed: [.NAN]"):
+        suite.write_text(f"source: x\ncolumns:\n  x: {{{rule}}}\n")
+        with pytest.raises(dq.SuiteError, match=r"x\.yaml:3: .*isnan"):
+            dq.validate(data, suite)
 
 
 def test_a_column_that_arrow_does_not_take_is_named(tmp_path: Path) -> None:

@@ -58,21 +58,23 @@ class Names:
 
     def __init__(self, declared: Sequence[Declared]) -> None:
         self._known = {alias: d for d in declared for alias in (*d.aliases, d.name)}
-        self._spelled = {_lower(d.name): d.name for d in declared}
+        self._spelled: dict[str, str] = {}
         self.columns: dict[str, Column] = {}
 
     def of(self, landed: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Names for a file's columns, and the landed ones that are there twice. An empty name becomes `column<n>`."""
         names: list[str] = []
         twice: list[str] = []
+        for declared in filter(None, map(self._known.get, landed)):  # before what differs from it in case
+            self._spelled.setdefault(_lower(declared.name), declared.name)
         for i, text in enumerate(landed):
-            declared = self._known.get(text)
-            name = declared.name if declared else text or f"column{i}"
+            known = self._known.get(text)
+            name = known.name if known else text or f"column{i}"
             if name in names or self._spelled.setdefault(_lower(name), name) != name:
                 twice.append(text)
-                name, declared = self._free(name, names), None
+                name, known = self._free(name, names), None
             names.append(name)
-            self.columns.setdefault(name, Column(name, declared))
+            self.columns.setdefault(name, Column(name, known))
         return tuple(names), tuple(twice)
 
     def _free(self, name: str, names: list[str]) -> str:

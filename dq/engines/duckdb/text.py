@@ -159,7 +159,7 @@ def _sheet(text: Text, reading: Reading, names: Names, findings: list[Finding]) 
     canonical, twice = names.of(landed)
     if twice:
         shown = ", ".join(f'"{n}"' for n in dict.fromkeys(twice))
-        message = f"{path}: columns {shown} stand for a column that is there already or declared, case aside"
+        message = f"{path}: columns {shown} stand for a column that is there already, case aside"
         findings.append(Finding("duplicate_columns", message, path))
     inside = head[blank:end]
     ends = max(inside.count("\n"), inside.count("\r"), 1) if reading.header else 0
