@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from dq import config as configuration
-from dq import overrule, standing
+from dq import standing
 from dq.errors import ContractViolation, StoreError, SuiteError, UsageError, nearest
 from dq.gate import Run, Wanted, Zones
 from dq.history import History
@@ -257,38 +257,6 @@ def drafts(path: str) -> tuple[list[Draft], str]:
 def look(locations: list[str], source: str) -> tuple[Profile, Reading]:
     """Core profile of files nobody has described, and how text was read."""
     return _profiled(locations, "core", None, None, "auto", None, source)
-
-
-def release(
-    source: str, name: str, *, why: str, by: str, config: Config | None = None, teach: bool = False
-) -> dict[str, Any]:
-    """A person overrules a quarantine: its bytes are published as they are. Said again it finishes what it began.
-
-    Raises UsageError, and records nothing, unless the bytes in landing are the quarantined ones.
-    """
-    config = config or configuration.load()
-    return _overruled(overrule.release(gate_run(source, config), name, by=by, why=why, teach=teach), source, config)
-
-
-def reject(source: str, name: str, *, why: str, by: str, config: Config | None = None) -> dict[str, Any]:
-    """A person confirms a quarantine: it stays, and asks nobody for anything any more."""
-    one = gate_run(source, config or configuration.load())
-    return standing.stored(one, overrule.reject(one, name, by=by, why=why))
-
-
-def accept(
-    source: str, name: str, *, why: str, by: str, config: Config | None = None
-) -> Iterator[dict[str, Any]]:  # fmt: skip
-    """A person declares the partition's layout and levels the new normal; open quarantines are judged again."""
-    config = config or configuration.load()
-    keys = overrule.accept(gate_run(source, config), name, by=by, why=why)
-    return gate(source, config=config, wanted=Wanted(keys))
-
-
-def _overruled(key: str, source: str, config: Config) -> dict[str, Any]:
-    """What the gate made of a person's word."""
-    (document,) = gate(source, config=config, wanted=Wanted(frozenset({key})))
-    return document | {"adopted": False}
 
 
 def published(source: str, *, config: Config | None = None) -> list[str]:

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from dq.index import Index, load
 from dq.ir.codec import decode, encode
 from dq.ir.layout import file_name
-from dq.ir.result import Acceptance, Decision, Publication
+from dq.ir.result import Absence, Acceptance, Decision, Publication
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,6 +94,22 @@ class History:
         n = 1
         while not self.store.put_if_absent(f"{folder}/{n}.json", _dump(acceptance)):
             n += 1
+
+    def absences(self, source: str) -> list[Absence]:
+        return [one for _, one in self._records("absent", source)]
+
+    def excuse(self, absence: Absence) -> Absence:
+        """Record it; returns the one that stands: an earlier one."""
+        path = f"absent/{_folder(absence.source, absence.partition)}/1.json"
+        if self.store.put_if_absent(path, _dump(absence)):
+            return absence
+        return self._load(path)  # type: ignore[no-any-return]
+
+    def log(self, source: str) -> list[Decision | Acceptance | Absence]:
+        """Everything ever decided or said, overruled decisions too, oldest first."""
+        found = [(one.decided_at, one) for _, one in self._records("decisions", source)]
+        found += [(one.at, one) for kind in ("accepted", "absent") for _, one in self._records(kind, source)]
+        return [one for _, one in sorted(found, key=lambda pair: pair[0])]
 
     def attempt(self, source: str, partition: str, digest: str, run_id: str, why: str, at: str) -> None:
         """A hold is no decision: it leaves one line, and the partition is tried again."""

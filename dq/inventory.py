@@ -206,6 +206,11 @@ def identity(files: tuple[DataFile, ...]) -> str:
     return hashlib.sha256(body.encode()).hexdigest()
 
 
+def is_part(files: Iterable[DataFile], of: Iterable[DataFile]) -> bool:
+    """Whether some of the files are gone and the others are as they were."""
+    return {(f.path, f.digest) for f in files} < {(f.path, f.digest) for f in of}
+
+
 def content(files: tuple[DataFile, ...]) -> str:
     """What a partition holds, whatever its files are called."""
     return hashlib.sha256("\n".join(sorted(f.digest for f in files)).encode()).hexdigest()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dq import standing
 from dq.errors import UsageError
-from dq.ir.result import Acceptance, Act, Decision, Verdict
+from dq.ir.result import Absence, Acceptance, Act, Decision, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,6 +38,15 @@ def release(run: Run, name: str, *, by: str, why: str, teach: bool = False) -> s
     changes = {"verdict": Verdict.PROMOTE, "act": Act.RELEASED, "teaches": teach, "values": tuple(values.items())}
     _append(run, decision, by, why, **changes)
     return decision.partition
+
+
+def excuse(run: Run, name: str, *, by: str, why: str) -> Absence | None:
+    """Record that a late partition of that name will not come; None where none is late."""
+    for gap in standing.late(run, standing.look(run)):
+        for one in gap:
+            if standing.is_named(one, name):
+                return run.history.excuse(Absence(run.contract.source, one.key, by, why, run.moment))
+    return None
 
 
 def reject(run: Run, name: str, *, by: str, why: str) -> str:
@@ -88,7 +97,7 @@ def _decided(run: Run, name: str, act: str) -> tuple[Standing, Decision]:
     if found.decision is None:
         source, key = run.contract.source, found.partition.key
         why = f" ({found.why})" if found.why else ""
-        changed = "other files landed since it was decided and it" if found.older else "it"
+        changed = "other files landed since it was decided and it" if found.older and not found.why else "it"
         raise UsageError(
             f"{source} {key}: {changed} is {found.state}{why}, so there is nothing to {act};"
             f" run  dq gate {source} --partition {key}  first"

@@ -6,27 +6,30 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from dq import inventory, publish
+from dq import due, inventory, publish
 from dq.errors import HoldError, UsageError, nearest
 from dq.ir.codec import plain
+from dq.ir.data import Partition
 from dq.ir.layout import parse_layout
 from dq.ir.result import Act, Decision, Publication, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from dq.due import Gap
     from dq.gate import Run
     from dq.inventory import Landed
-    from dq.ir.data import Partition
 
-STATES = ("promoted", "unpublished", "quarantined", "rejected", "held", "waiting", "undecided")
+STATES = (
+    "promoted", "unpublished", "quarantined", "rejected", "parked", "held", "waiting", "undecided", "shrunk", "ignored"
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
     """`decision` is the one on the bytes now in landing, or the last one where they are gone from it. `commits` are
     the partition's publications, oldest first; `why` says what keeps an undecided partition; `older` whether other
-    bytes of it were decided before."""
+    bytes of it were decided before; `since` when the state began, where that is known."""
 
     partition: Partition
     state: str
@@ -36,6 +39,7 @@ class Standing:
     why: str = ""
     attempts: int = 0
     older: bool = False
+    since: str | None = None
 
 
 def look(run: Run) -> list[Standing]:
@@ -47,56 +51,82 @@ def look(run: Run) -> list[Standing]:
     found = []
     for landed in run.landed():
         key = landed.partition.key
-        before = known.pop(key, {})
-        decision = _decision(run, landed.partition, before)
-        one = _standing(run, landed, decision, commits.get(key, []), attempts.get(key, []))
-        found.append(replace(one, older=bool(before)))
+        before = list(known.pop(key, {}).values())
+        found.append(_standing(run, landed, before, tuple(commits.get(key, ())), attempts.get(key, [])))
     for key, decisions in known.items():
         last = list(decisions.values())[-1]
-        partition = _absent(run, last)
-        found.append(_decided(run, partition, last, commits.get(key, []), gone=True))
+        found.append(_decided(run, _absent(run, last), last, tuple(commits.get(key, ())), gone=True))
     strays = run.contract.layout is not None
     return sorted(found, key=lambda s: (strays and not s.partition.values, inventory.order(s.partition)))
 
 
+def late(run: Run, standings: Iterable[Standing]) -> list[Gap]:
+    """What should have landed by now, but for what a person said will not come."""
+    excused = (_keyed(run, one.partition) for one in run.history.absences(run.contract.source))
+    return due.late(run.contract, [*(s.partition for s in standings), *excused], run.asking.now)
+
+
 def _absent(run: Run, decision: Decision) -> Partition:
-    from dq.ir.data import Partition
+    return replace(_keyed(run, decision.partition), files=decision.files)
 
+
+def _keyed(run: Run, key: str) -> Partition:
+    """A partition that is not in landing."""
     layout = parse_layout(run.contract.layout) if run.contract.layout else None
-    values = (layout.match(tuple(decision.partition.split("/"))) if layout else None) or {}
-    return Partition(decision.source, decision.partition, tuple(values.items()), decision.files)
-
-
-def _decision(run: Run, partition: Partition, decisions: dict[str, Decision]) -> Decision | None:
-    """The standing decision on the bytes now in landing."""
-    sizes = [(f.path, f.bytes) for f in partition.files]
-    alike = [d.files for d in decisions.values() if [(f.path, f.bytes) for f in d.files] == sizes]
-    if not alike:
-        return None
-    return decisions.get(inventory.identify(partition, run.zones.landing, alike, run.zones.prefix).digest)
+    values = (layout.match(tuple(key.split("/"))) if layout else None) or {}
+    return Partition(run.contract.source, key, tuple(values.items()))
 
 
 def _standing(
-    run: Run, landed: Landed, decision: Decision | None, commits: list[Publication], attempts: list[dict[str, str]]
+    run: Run, landed: Landed, before: list[Decision], commits: tuple[Publication, ...], attempts: list[dict[str, str]]
 ) -> Standing:
+    """`before` are the decisions on whatever the partition held, oldest first."""
+    partition, last = landed.partition, before[-1] if before else None
+    decision = _decision(run, partition, before)
+    if last is not None and decision is not last and _is_shrunk(run, partition, last):
+        kept = {f.path for f in partition.files}
+        gone = [f.path for f in last.files if f.path not in kept]
+        why = f"{len(gone)} of {len(last.files)} files gone from landing: {', '.join(gone[:3])}"
+        return Standing(partition, "shrunk", None, commits, why=why + ("…" if len(gone) > 3 else ""), older=True)
     if decision is not None:
-        return _decided(run, landed.partition, decision, commits)
+        return replace(_decided(run, partition, decision, commits), older=len(before) > 1)
     state, why = "undecided", ""
     if landed.waiting:
         state, why = "waiting", landed.waiting
     elif attempts:
         state, why = "held", attempts[-1]["why"]
-    return Standing(landed.partition, state, None, tuple(commits), why=why, attempts=len(attempts))
+    return Standing(partition, state, None, commits, why=why, attempts=len(attempts), older=bool(before))
+
+
+def _decision(run: Run, partition: Partition, before: list[Decision]) -> Decision | None:
+    """The standing decision on the bytes now in landing."""
+    sizes = [(f.path, f.bytes) for f in partition.files]
+    alike = [d for d in before if [(f.path, f.bytes) for f in d.files] == sizes]
+    if not alike:
+        return None
+    digest = inventory.identify(partition, run.zones.landing, [d.files for d in alike], run.zones.prefix).digest
+    return next((d for d in alike if d.digest == digest), None)
+
+
+def _is_shrunk(run: Run, partition: Partition, last: Decision) -> bool:
+    """Whether landing holds fewer files than were decided last, and nothing else."""
+    if not {(f.path, f.bytes) for f in partition.files} < {(f.path, f.bytes) for f in last.files}:
+        return False
+    if {f.signature for f in partition.files} < {f.signature for f in last.files}:
+        return True
+    return inventory.is_part(
+        inventory.identify(partition, run.zones.landing, [], run.zones.prefix).files, last.files
+    )  # fmt: skip
 
 
 def _decided(
-    run: Run, partition: Partition, decision: Decision, commits: list[Publication], gone: bool = False
+    run: Run, partition: Partition, decision: Decision, commits: tuple[Publication, ...], gone: bool = False
 ) -> Standing:
     state = "rejected" if decision.act is Act.REJECTED else "quarantined"
     if decision.verdict is Verdict.PROMOTE:
         visible = run.zones.curated is None or any(c.digest == decision.digest for c in commits[-1:])
         state = "promoted" if visible else "unpublished"
-    return Standing(partition, state, decision, tuple(commits), gone)
+    return Standing(partition, state, decision, commits, gone, since=decision.decided_at)
 
 
 def resolve(run: Run, name: str) -> str | None:
@@ -109,10 +139,15 @@ def resolve(run: Run, name: str) -> str | None:
     wanted = name.strip("/")
     if wanted in partitions:
         return wanted
-    found = [k for k, p in partitions.items() if wanted in _bare(p)]
+    found = [k for k, p in partitions.items() if is_named(p, wanted)]
     if len(found) > 1:
         raise UsageError(f'"{name}" is several partitions of {run.contract.source}: {", ".join(found)}')
     return found[0] if found else None
+
+
+def is_named(partition: Partition, name: str) -> bool:
+    """Whether a person may mean the partition by this name."""
+    return name == partition.key or name in _bare(partition)
 
 
 def _bare(partition: Partition) -> Iterator[str]:
@@ -175,36 +210,6 @@ def stored(run: Run, name: str) -> dict[str, Any]:
         "act": decision.act.value,
         "by": decision.by,
         "why": decision.why,
-    }
-
-
-def status(run: Run) -> dict[str, Any]:
-    """`dq.status/1` of one source."""
-    standings = look(run)
-    decided = [s for s in standings if s.decision is not None]
-    timed = [s for s in decided if s.partition.values] or decided
-    return {
-        "schema": "dq.status/1",
-        "source": run.contract.source,
-        "partitions": len(standings),
-        "counts": {state: sum(s.state == state for s in standings) for state in STATES},
-        "gone": sum(s.gone for s in standings),
-        "last": _told(timed[-1]) if timed else None,
-        "open": [_told(s) for s in standings if s.state == "quarantined"],
-        "held": [
-            {"partition": s.partition.key, "why": s.why, "attempts": s.attempts} for s in standings if s.state == "held"
-        ],
-    }
-
-
-def _told(standing: Standing) -> dict[str, Any]:
-    decision = standing.decision
-    return {
-        "partition": standing.partition.key,
-        "state": standing.state,
-        "rows": decision.rows if decision else None,
-        "decided_at": decision.decided_at if decision else None,
-        "reasons": [plain(r) for r in decision.reasons] if decision else [],
     }
 
 

@@ -43,7 +43,7 @@ def dq(
 
 for command in (
     starting.demo, starting.init, judging.gate, judging.validate, judging.profile, judging.diff, judging.explain,
-    looking.status, looking.show, looking.ls, overruling.release, overruling.reject, overruling.accept,
+    looking.status, looking.show, looking.history, looking.ls, overruling.release, overruling.reject, overruling.accept,
 ):  # fmt: skip
     app.command()(command)
 

@@ -1,4 +1,4 @@
-"""Commands that look at what stands: status, show, ls."""
+"""Commands that look at what stands: status, show, history, ls."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from dq.cli.output import ConfigFile, Json, first_of, say, say_json
-from dq.errors import UsageError
+from dq.cli.output import ConfigFile, Json, complain, say, say_json
+from dq.errors import DQError, UsageError
 
 Source = Annotated[str, typer.Argument(metavar="SOURCE")]
 Partition = Annotated[str, typer.Argument(metavar="PARTITION", help="Its path below the source, or 2026-03-01.")]
@@ -16,26 +16,57 @@ Partition = Annotated[str, typer.Argument(metavar="PARTITION", help="Its path be
 
 def status(
     source: Annotated[str | None, typer.Argument(metavar="SOURCE")] = None,
-    check: Annotated[bool, typer.Option("--check", help="Exit 1 for open quarantines, 3 for held ones.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Exit 1 while anything needs somebody.")] = False,
     as_json: Json = False,
     config: ConfigFile = None,
 ) -> int:
-    """Say what stands where, per source."""
-    from dq import api, standing
+    """Say what stands where, and what needs somebody."""
+    from dq import api, operate
     from dq.config import load
-    from dq.reports import tables
+    from dq.reports import status as reports
 
     settings = load(config)
     names = [source] if source else api.landing_sources(settings)
-    documents = [standing.status(api.gate_run(n, settings)) for n in names]
+    documents, faults, codes = [], {}, []
+    for name in names:
+        try:
+            documents.append(operate.status(name, config=settings))
+        except DQError as error:
+            if source:
+                raise
+            faults[name] = str(error)
+            codes.append(error.exit_code)
     if as_json:
         for document in documents:
             say_json(document)
+        for fault in faults.values():
+            complain(fault)
     else:
-        say(tables.statuses(documents))
-    counts = [d["counts"] for d in documents]
-    codes = [3 if c["held"] or c["unpublished"] else 1 if c["quarantined"] else 0 for c in counts]
-    return first_of(codes) if check else 0
+        alone = len(documents) == 1 and not faults
+        say(reports.detail(documents[0]) if alone else reports.overview(documents, faults))
+    if check:
+        codes += [0 if d["success"] else 1 for d in documents]
+    return max(codes, default=0)
+
+
+def history(
+    source: Source,
+    partition: Annotated[str | None, typer.Argument(metavar="PARTITION", help="Only this one.")] = None,
+    as_json: Json = False,
+    config: ConfigFile = None,
+) -> int:
+    """List all decisions on a source over time, people's words included."""
+    from dq import operate
+    from dq.config import load
+    from dq.reports import status as reports
+
+    documents = operate.history(source, partition, config=load(config))
+    if as_json:
+        for document in documents:
+            say_json(document)
+    elif documents:
+        say(reports.history(documents))
+    return 0
 
 
 def show(source: Source, partition: Partition, as_json: Json = False, config: ConfigFile = None) -> int:

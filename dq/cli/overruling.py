@@ -26,13 +26,13 @@ def release(
     config: ConfigFile = None,
 ) -> int:
     """Publish a quarantined partition as it is."""
-    from dq import api
+    from dq import operate
     from dq.config import load
     from dq.reports import text
 
     why, who = _word(reason, by)
     with progress(f"{source} {partition}"):
-        found = api.release(source, partition, why=why, by=who, teach=teach, config=load(config))
+        found = operate.release(source, partition, why=why, by=who, teach=teach, config=load(config))
     say_json(found) if as_json else say(text.render(found))
     return exit_code(found)
 
@@ -45,14 +45,20 @@ def reject(
     as_json: Json = False,
     config: ConfigFile = None,
 ) -> int:
-    """Confirm a quarantine: nobody needs to look again."""
-    from dq import api
+    """Confirm a quarantine, or that what is late will not come."""
+    from dq import operate
     from dq.config import load
     from dq.reports import text
+    from dq.reports.base import printable
 
     why, who = _word(reason, by)
-    found = api.reject(source, partition, why=why, by=who, config=load(config))
-    say_json(found) if as_json else say(text.render(found))
+    found = operate.reject(source, partition, why=why, by=who, config=load(config))
+    if as_json:
+        say_json(found)
+    elif found["schema"] == "dq.history/1":
+        say(printable(f"{found['source']} {found['partition']} will not come, says {found['by']}: {found['why']}"))
+    else:
+        say(text.render(found))
     return 0
 
 
@@ -65,13 +71,13 @@ def accept(
     config: ConfigFile = None,
 ) -> int:
     """Declare a partition the new normal; judge quarantines again."""
-    from dq import api
+    from dq import operate
     from dq.config import load
 
     why, who = _word(reason, by)
     table = Table(as_json)
     with progress(source):
-        for document in api.accept(source, partition, why=why, by=who, config=load(config)):
+        for document in operate.accept(source, partition, why=why, by=who, config=load(config)):
             table.add(document)
     return table.end()
 

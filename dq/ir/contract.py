@@ -25,7 +25,7 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """A partition is late when it did not land `every_seconds` after the last, by `by` o'clock in `timezone`."""
+    """A partition of every `every_seconds` has landed by the first `by` o'clock in `timezone` after its end."""
 
     every_seconds: float
     by: str = "00:00"

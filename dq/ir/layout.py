@@ -63,6 +63,14 @@ class Key:
             raise ValueError(f"{text} is no {self.kind}")
         return number
 
+    def write(self, value: Scalar) -> str:
+        """The text of a value, as `read` reads it."""
+        if self.kind == "time" and isinstance(value, date):
+            return value.strftime(self.format)
+        if self.kind in PARTS and isinstance(value, int):
+            return f"{value:04d}" if self.kind == "year" else f"{value:02d}"
+        return str(value)
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
@@ -89,6 +97,16 @@ class Layout:
     def timed(self) -> bool:
         """Whether partitions follow each other in time."""
         return any(k.kind in ("date", "time", "year") for k in self.keys)
+
+    def path(self, values: Mapping[str, Scalar]) -> str:
+        """Where a partition with these key values is expected."""
+        keys = iter(self.keys)
+
+        def written(_: re.Match[str]) -> str:
+            key = next(keys)
+            return key.write(values[key.name])
+
+        return _PIECE.sub(written, self.text)
 
     def match(self, parts: Sequence[str]) -> dict[str, Scalar] | None:
         """Key values of a file by the segments of its path below the source; None where the path does not fit."""

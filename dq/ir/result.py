@@ -160,6 +160,17 @@ class Acceptance:
 
 
 @dataclass(frozen=True, slots=True)
+class Absence:
+    """A person said that an expected partition will not come. What lands nevertheless is judged as ever."""
+
+    source: str
+    partition: str
+    by: str
+    why: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
 class Publication:
     """One commit: which content readers of the partition see since then. `revision` counts from 1."""
 

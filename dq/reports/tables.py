@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 _WIDEST_CELL = 32
 
 
-def table(heads: Sequence[str], rows: Iterable[Sequence[object]], right: str = "") -> str:
+def table(heads: Sequence[str], rows: Iterable[Sequence[object]], right: str = "", widest: int = _WIDEST_CELL) -> str:
     """Lines of cells two blanks apart; columns whose head is a word of `right` are aligned to the right."""
-    cells = [[_cut(printable("" if c is None else c)) for c in row] for row in rows]
+    cells = [[_cut(printable("" if c is None else c), widest) for c in row] for row in rows]
     widths = [max(len(line[i]) for line in [list(heads), *cells]) for i in range(len(heads))]
     flush = [h in right.split() for h in heads]
     return "\n".join(
@@ -23,8 +23,8 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]], right: str = "
     )
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _WIDEST_CELL else text[: _WIDEST_CELL - 1] + "…"
+def _cut(text: str, widest: int) -> str:
+    return text if len(text) <= widest else text[: widest - 1] + "…"
 
 
 def profile(document: Mapping[str, Any]) -> str:
@@ -81,24 +81,3 @@ def difference(document: Mapping[str, Any]) -> str:
         f"  {d['severity']:<4}  {d['column'] or 'table':<{width}}  {d['message']}" for d in document["differences"]
     ]
     return "\n".join(map(printable, [head, *lines]))
-
-
-def statuses(documents: Iterable[Mapping[str, Any]]) -> str:
-    """`dq.status/1` of several sources: one line each, then what is open."""
-    documents = list(documents)
-    always = ("promoted", "quarantined", "undecided")
-    states = ("promoted", "unpublished", "quarantined", "held", "waiting", "undecided")
-    shown = [s for s in states if s in always or any(d["counts"][s] for d in documents)]
-    heads = ("SOURCE", *(s.upper() for s in shown), "LAST")
-    rows = [
-        (d["source"], *(d["counts"][s] for s in shown), d["last"]["partition"] if d["last"] else "-") for d in documents
-    ]
-    lines = [table(heads, rows, " ".join(heads[1:-1]))]
-    for d in documents:
-        for one in d["open"]:
-            ids = ", ".join(r["id"] for r in one["reasons"])
-            lines.append(printable(f"quarantined: {d['source']} {one['partition']}: {ids}"))
-        lines += [printable(f"held: {d['source']} {h['partition']}: {h['why']}") for h in d["held"]]
-        if d["gone"]:
-            lines.append(printable(f"{d['source']}: {counted(d['gone'], 'decided partition')} no longer in landing"))
-    return "\n".join(lines)

@@ -24,6 +24,8 @@ USE_CASES = {
     "standing",
     "past",
     "overrule",
+    "status",
+    "due",
 }
 PROTOCOLS = {"dq.engines.base", "dq.stores.base"}
 

@@ -161,12 +161,10 @@ def test_from_ignores_what_is_older(place: Path, dq: Dq) -> None:
 def test_status_counts_and_lists_open_quarantines(gated: tuple[Path, object], dq: Dq) -> None:
     ran = dq("status", at=gated[0])
     assert ran.code == 0
-    assert ran.out.splitlines() == [
-        "SOURCE  PROMOTED  QUARANTINED  UNDECIDED  LAST",
-        "jhu            3            2          0  04-02-2020.csv.gz",
-        "quarantined: jhu 04-01-2020.csv.gz: table.row_count",
-        "quarantined: jhu 04-18-20.csv.gz: table.layout",
-    ]
+    lines = ran.out.splitlines()
+    assert lines[0] == "jhu: 3 promoted, 2 quarantined; last 04-02-2020.csv.gz, 2,569 rows"
+    needs = [line.split(",")[0] for line in lines if line.startswith("QUARANTINED")]
+    assert needs == ["QUARANTINED 04-18-20.csv.gz", "QUARANTINED 04-01-2020.csv.gz"]
     assert dq("status", "jhu", "--check").code == 1
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from importlib.resources import files
 from pathlib import Path
@@ -14,15 +14,18 @@ import polars as pl
 import pytest
 from jsonschema import Draft202012Validator
 
-from dq import api, config, standing
+from dq import api, config, operate, standing
 from dq.gate import Wanted
 from dq.ir.document import difference
 from dq.profile import document as profile_document
 
-NAMES = ("result", "profile", "diff", "status", "files")
+NAMES = ("result", "profile", "diff", "status", "history", "files")
+NOW = datetime(2026, 3, 10, tzinfo=UTC)
 CONTRACT = """
 source: trips
 layout: "dt={date:%Y-%m-%d}"
+expected: {every: 1d, by: "06:00"}
+owner: growth
 columns:
   id: {type: int64, unique: true}
   fare: {min: 0, max: {value: 3, severity: warn}}
@@ -59,6 +62,8 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[s
         folder = root / "landing" / "trips" / f"dt=2026-03-{day}"
         folder.mkdir(parents=True)
         pl.DataFrame({"id": range(len(fares)), "fare": fares}).write_parquet(folder / "part.parquet")
+    more = pl.DataFrame({"id": [7], "fare": [1.0]})
+    more.write_parquet(root / "landing" / "trips" / "dt=2026-03-01" / "more.parquet")
     (root / "landing" / "trips" / "dt=2026-03-04").mkdir()
     (root / "landing" / "trips" / "dt=2026-03-04" / "part.parquet").write_bytes(b"PAR1")
     (root / "landing" / "trips" / "stray.parquet").write_bytes(b"PAR1")
@@ -67,6 +72,11 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[s
     results.append(api.gate_named("trips", "2026-03-09", config=settings, wanted=Wanted()))
     run = api.gate_run("trips", settings)
     results += [standing.stored(run, "2026-03-01"), standing.stored(run, "2026-03-02")]
+    said = {"by": "ada", "why": "known", "config": settings}
+    results += [operate.release("trips", "2026-03-02", **said), operate.reject("trips", "2026-03-04", **said)]
+    results += operate.accept("trips", "2026-03-01", **said)
+    operate.reject("trips", "2026-03-05", **said)
+    (root / "landing" / "trips" / "dt=2026-03-01" / "more.parquet").unlink()
     found = api.profile(root / "landing" / "trips" / "dt=2026-03-01")
     other = api.profile(pl.DataFrame(EVERY_KIND))
     sides = {"name": "a", "rows": 3}, {"name": "b", "rows": 3}
@@ -74,7 +84,8 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[s
         "result": results,
         "profile": [profile_document(found), profile_document(other)],
         "diff": [difference(*sides, api.diff(found, other)), difference(*sides, ())],
-        "status": [standing.status(run)],
+        "status": [operate.status("trips", config=settings, now=NOW)],
+        "history": operate.history("trips", config=settings),
         "files": [standing.files(run)],
     }
 
@@ -91,7 +102,11 @@ def test_the_documents_cover_what_happens(documents: dict[str, list[dict[str, An
     assert {d["verdict"] for d in documents["result"]} == {"promote", "quarantine", "hold"}
     assert {c["status"] for d in documents["result"] for c in d["checks"]} >= {"pass", "fail", "skip"}
     assert documents["diff"][0]["differences"]
-    assert documents["status"][0]["open"]
+    assert {n["state"] for d in documents["status"] for n in d["needs"]} >= {"quarantined", "late", "shrunk"}
+    assert documents["status"][0]["overruled"]
+    assert {d["event"] for d in documents["history"]} == {
+        "promoted", "quarantined", "released", "rejected", "accepted", "excused"
+    }  # fmt: skip
     assert documents["files"][0]["files"]
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +13,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dq.reports import json as as_json
-from dq.reports import tables, text
+from dq.reports import status, tables, text
 from dq.reports.base import UNPRINTABLE, printable, share
 
 HERE = Path(__file__).parent
 RESULTS = sorted(p.stem for p in HERE.glob("*.json") if not p.stem.startswith("table_"))
-TABLES = {
-    "table_status": tables.statuses,
+TABLES: dict[str, Callable[[Any], str]] = {
+    "table_status": partial(status.overview, faults={"broken": 'suites/broken.yaml:3: unknown key "cloumns"'}),
+    "table_status_calm": partial(status.overview, faults={}),
+    "table_status_one": status.detail,
+    "table_status_many": status.detail,
+    "table_status_one_calm": status.detail,
+    "table_history": status.history,
     "table_diff": tables.difference,
     "table_diff_none": tables.difference,
     "table_profile": tables.profile,

@@ -1,0 +1,119 @@
+"""States of sources as text: a line per source, what needs somebody first; or one source with what to do next."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from dq.reports.base import counted, number, printable
+from dq.reports.tables import table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_GRAVITY = ("parked", "unpublished", "quarantined", "shrunk", "late")
+_ASIDE = ("rejected", "held", "waiting", "undecided", "ignored")
+_SHOWN = 8  # needs told in full; of more, how many and why
+_RECENT = 5
+
+
+def overview(documents: Iterable[Mapping[str, Any]], faults: Mapping[str, str]) -> str:
+    """One line a source. `faults` are sources that could not be looked at."""
+    documents = sorted(documents, key=lambda d: (_gravest(d), d["source"]))
+    rows: list[tuple[object, ...]] = [(name, "cannot be read: see below", "", "", "") for name in sorted(faults)]
+    rows += [
+        (d["source"], _counts(d, _GRAVITY) or "-", d["counts"]["promoted"], _aside(d), _last(d)) for d in documents
+    ]
+    heads = ("SOURCE", "NEEDS SOMEBODY", "PROMOTED", "BESIDES", "LAST")
+    needy = [d["source"] for d in documents if not d["success"]]
+    lines = [table(heads, rows, "PROMOTED", widest=60)]
+    lines += [printable(f"{name}: {fault}") for name, fault in sorted(faults.items())]
+    total = len(documents) + len(faults)
+    if not needy and not faults:
+        return "\n".join([*lines, f"{counted(total, 'source')}: nothing needs somebody"])
+    many = len(needy) + len(faults)
+    lines.append(f"{counted(total, 'source')}: {many} need{'' if many > 1 else 's'} somebody")
+    steps = [f"dq status {shlex.quote(printable(name))}" for name in needy[:_RECENT]]
+    return "\n".join([*lines, *_next("", steps)])
+
+
+def _gravest(document: Mapping[str, Any]) -> int:
+    return min((_GRAVITY.index(n["state"]) for n in document["needs"]), default=len(_GRAVITY))
+
+
+def _counts(document: Mapping[str, Any], states: Iterable[str]) -> str:
+    return ", ".join(f"{document['counts'][s]:,} {s}" for s in states if document["counts"][s])
+
+
+def _aside(document: Mapping[str, Any]) -> str:
+    gone = f"{document['gone']:,} gone" if document["gone"] else ""
+    return ", ".join(s for s in (_counts(document, _ASIDE), gone) if s)
+
+
+def _last(document: Mapping[str, Any]) -> str:
+    return document["last"]["partition"] if document["last"] else "-"
+
+
+def detail(document: Mapping[str, Any]) -> str:
+    """One source: counts, then each need with its reasons and what to do, gravest first."""
+    counts = [f"{document['counts']['promoted']:,} promoted", _counts(document, _GRAVITY), _aside(document)]
+    head = f"{document['source']}: {', '.join(c for c in counts if c)}"
+    last = document["last"]
+    if last:
+        head += f"; last {last['partition']}, {counted(last['rows'], 'row') if last['rows'] is not None else 'unread'}"
+    needs = document["needs"]
+    lines = [printable(head)]
+    for need in needs[:_SHOWN]:
+        lines += _need(need)
+    if len(needs) > _SHOWN:
+        lines += _more(document["source"], needs[_SHOWN:])
+    lines += [printable(f"held, tried again: {h['partition']}: {h['why']}") for h in document["held"][:_RECENT]]
+    words = sorted(document["overruled"], key=lambda w: str(w["at"]))[-_RECENT:]
+    lines += [printable(f"{w['act']}: {w['partition']} by {w['by']}, {_moment(w['at'])}: {w['why']}") for w in words]
+    return "\n".join(lines if needs else [*lines, "nothing needs somebody"])
+
+
+def _need(need: Mapping[str, Any]) -> list[str]:
+    since = "due" if need["state"] == "late" else "since"
+    said = f"{need['state'].upper()} {need['partition']}"
+    said += f", {since} {_moment(need['since'])}" if need["since"] else ""
+    said += f" (readers keep rev {need['readers_revision']})" if need["readers_revision"] else ""
+    said += f": {need['why']}" if need["why"] else ""
+    reasons = [f"  {r['id']}: {r['message']}" for r in need["reasons"]] if need["state"] == "quarantined" else []
+    return [*map(printable, [said, *reasons]), *_next("  ", need["next"])]
+
+
+def _more(source: str, needs: list[Mapping[str, Any]]) -> list[str]:
+    """What a long list is made of."""
+    causes = Counter(
+        (n["state"], ", ".join(dict.fromkeys(r["id"] for r in n["reasons"]))) for n in needs
+    ).most_common(_RECENT)  # fmt: skip
+    said = [f"{count:,} {state}" + (f" for {ids}" if ids else "") for (state, ids), count in causes]
+    return [
+        printable(f"and {len(needs):,} more: {'; '.join(said)}"),
+        printable(f"  all of them: dq status {shlex.quote(source)} --json"),
+    ]
+
+
+def _next(indent: str, steps: Iterable[str]) -> list[str]:
+    return [indent + ("next: " if i == 0 else "      ") + printable(step) for i, step in enumerate(steps)]
+
+
+def _moment(text: str) -> str:
+    """To the minute; a zone that is not UTC stays."""
+    match = re.fullmatch(r"([\d-]{10})T(\d\d:\d\d)[\d:.]*(.*)", text)
+    return text if match is None else f"{match[1]} {match[2]}{'' if match[3] == '+00:00' else match[3]}"
+
+
+def history(documents: Iterable[Mapping[str, Any]]) -> str:
+    """`dq.history/1`: one line per event, oldest first."""
+    rows = [
+        (
+            _moment(d["at"]), d["partition"], d["event"], d["revision"], number(d["rows"]),
+            ", ".join(d["reasons"]), f"{d['by']}: {d['why']}" if d["by"] and d["why"] else d["by"],
+        )
+        for d in documents
+    ]  # fmt: skip
+    return table(("AT", "PARTITION", "EVENT", "REV", "ROWS", "REASONS", "BY"), rows, "REV ROWS", widest=80)
