@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from dq.ir.expr import Scalar
 
 Storage: TypeAlias = Literal["parquet", "text", "frame"]
-FAMILIES = ("simple", "tally", "exact", "top", "rows")
+FAMILIES = ("held", "simple", "tally", "exact", "top", "rows")
 _ORDERED = frozenset(Kind) - NESTED
 _TAKES: dict[type[Aggregate], tuple[str, frozenset[Kind]]] = {
     Sum: ("a sum needs numbers", NUMBERS), Moments: ("a mean or deviation needs numbers", NUMBERS),
@@ -172,10 +172,12 @@ def _filled(aggregate: Aggregate, leaves: dict[Expr, Expr]) -> Aggregate:
 
 
 def passes_over(aggregates: Iterable[Aggregate], shape: Shape, engine: str = "auto") -> tuple[Pass, ...]:
-    """Bound aggregates in as few passes as engines run fastest: families are not mixed, each reads its columns only."""
+    """Bound aggregates in as few passes as engines run fastest: families are not mixed, each reads its columns only.
+    What is small Polars reads once and holds for all of them."""
     groups: dict[str, list[Aggregate]] = {}
+    held = _is_small(shape) and engine in ("auto", "polars")
     for aggregate in aggregates:
-        groups.setdefault(aggregate.family, []).append(aggregate)
+        groups.setdefault("held" if held else aggregate.family, []).append(aggregate)
     return tuple(_pass(f, choose(groups[f], shape, engine), groups[f], shape) for f in FAMILIES if f in groups)
 
 
@@ -184,12 +186,16 @@ def choose(aggregates: Sequence[Aggregate], shape: Shape, engine: str = "auto") 
     memory; DuckDB for text, for counts of distinct values (it counts columns of few values once), and to spill."""
     if engine != "auto":
         return engine
-    if shape.storage == "frame" or (shape.rows is not None and shape.rows <= SMALL_ROWS):
+    if shape.storage == "frame" or _is_small(shape):
         return "polars"
     if shape.footer is None or not _streams(aggregates, shape):
         return "duckdb"
     fits = shape.memory_bytes is None or _polars_bytes(aggregates, shape.footer) <= shape.memory_bytes * _SHARE
     return "polars" if fits else "duckdb"
+
+
+def _is_small(shape: Shape) -> bool:
+    return shape.rows is not None and shape.rows <= SMALL_ROWS
 
 
 def _streams(aggregates: Sequence[Aggregate], shape: Shape) -> bool:

@@ -106,7 +106,7 @@ class Reference:
             bits = int.from_bytes(hashlib.blake2b(repr(value).encode(), digest_size=8).digest(), "big")
             rank = 54 - (bits & (2**54 - 1)).bit_length() + 1
             registers[bits >> 54] = max(registers[bits >> 54], rank)
-        return a.RegistersState(STAMP, tuple(registers)) if any(registers) else a.RegistersState()
+        return a.RegistersState(STAMP, bytes(registers)) if any(registers) else a.RegistersState()
 
     @state.register
     def _(self, asked: a.Distinctness, data: list[Row]) -> a.DistinctnessState:

@@ -216,7 +216,7 @@ class RegistersState:
     """HyperLogLog registers; `stamp` names engine and hash family, and states of different stamps do not merge."""
 
     stamp: str = ""
-    registers: tuple[int, ...] = ()
+    registers: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +236,7 @@ class ApproxDistinct(Aggregate):
             return left if left.registers else right
         if left.stamp != right.stamp:
             raise ValueError(f"distinct counts of {left.stamp} and {right.stamp} do not merge")
-        return RegistersState(left.stamp, tuple(map(max, left.registers, right.registers)))
+        return RegistersState(left.stamp, bytes(map(max, left.registers, right.registers)))
 
 
 @dataclass(frozen=True, slots=True)

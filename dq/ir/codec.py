@@ -70,7 +70,7 @@ def encode(value: Any) -> Any:
     if kind is float and math.isfinite(value):
         return value
     if kind is tuple or kind is list:
-        return [encode(v) for v in value]
+        return [v if type(v) is str or (type(v) is int and -_EXACT <= v <= _EXACT) else encode(v) for v in value]
     if isinstance(value, Enum):
         return {"$enum": kind.__name__, "value": value.value}
     if is_dataclass(value):

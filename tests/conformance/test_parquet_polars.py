@@ -163,7 +163,7 @@ from dq.ir.data import Reading
 from dq.ir.expr import Col
 dataset = open_frame(pa.table({"s": [f"v{i}" for i in range(500)], "i": range(500)}), Reading())
 states = Polars().run(dataset, [ApproxDistinct(Col((n,))) for n in "si"])
-print(hashlib.sha256(repr([(s.stamp, s.registers) for s in states.values()]).encode()).hexdigest())
+print(hashlib.sha256(repr([(s.stamp, tuple(s.registers)) for s in states.values()]).encode()).hexdigest())
 """
 
 

@@ -60,6 +60,13 @@ def test_a_family_stays_together() -> None:
     assert one.engine == "duckdb"
 
 
+def test_what_is_small_is_read_once() -> None:
+    asked = [a.Max(N), a.ApproxDistinct(S), a.Tally(N), a.Distinctness((N,)), a.TopValues(S)]
+    (one,) = passes_over(asked, replace(LARGE, rows=SMALL_ROWS))
+    assert (one.engine, one.aggregates) == ("polars", tuple(asked))
+    assert len(passes_over(asked, replace(LARGE, rows=SMALL_ROWS), "duckdb")) == 4
+
+
 def test_an_engine_that_was_asked_for_does_everything() -> None:
     little = replace(LARGE, memory_bytes=1)
     assert {p.engine for p in passes_over([a.Distinctness((N,)), a.Tally(N)], little, "polars")} == {"polars"}

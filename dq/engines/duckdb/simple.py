@@ -109,4 +109,4 @@ def _comoments(x: str, y: str, scope: str) -> Question:
 def _registers(state: dict[str, Any] | None) -> a.RegistersState:
     if state is None or not any(state["registers"]):
         return a.RegistersState()
-    return a.RegistersState(STAMP, tuple(state["registers"]))
+    return a.RegistersState(STAMP, bytes(state["registers"]))

@@ -105,7 +105,8 @@ class _Run:
         lazy = frame(self.dataset, {p for x in aggregates for p in x.columns()})
         questions = _questions(tuple(aggregates), self.schema)
         named = [s.alias(f"{i}.{j}") for i, q in enumerate(questions) for j, s in enumerate(q.select)]
-        row = self.collect((lazy.collect().lazy() if self.held else lazy).select(*named)).row(0)
+        # NOTE: what is held is selected from at once: looking for common parts costs more than it saves.
+        row = (lazy.collect().select(*named) if self.held else self.collect(lazy.select(*named))).row(0)
         states: dict[Aggregate, Any] = {}
         start = 0
         for aggregate, question in zip(aggregates, questions, strict=True):
@@ -254,14 +255,14 @@ def _question(asked: Aggregate, schema: Schema) -> Question:
 def _counts(asked: a.Tally | a.TopValues, schema: Schema) -> Question:
     node = scoped(asked.key if isinstance(asked, a.Tally) else asked.arg, asked.where, schema)
     values = output(node.expr, node.type).alias("k").drop_nulls()
-    counted = values.value_counts(name="n", sort=isinstance(asked, a.TopValues))
-    if isinstance(asked, a.TopValues) and node.kind not in NESTED:  # ties by value, not by chance
-        runs = values.sort().rle()
-        ordered = runs.sort_by(runs.struct.field("len"), descending=True, maintain_order=True)
-        counted = pl.struct(ordered.struct.field("value"), ordered.struct.field("len"))
-    most = asked.cap if isinstance(asked, a.Tally) else asked.limit
-    counted = counted if most is None else counted.head(most + 1)
-    return Question((counted.implode(),), lambda v: _state(asked, (c.values() for c in v[0]), node))
+    counted, pair = values.value_counts(name="n").implode(), pl.element()
+    if isinstance(asked, a.TopValues):  # NOTE: inside the list, for else it is counted again, in another order
+        by = [pair.struct.field("n")] if node.kind in NESTED else [pair.struct.field("n"), pair.struct.field("k")]
+        ordered = pair.sort_by(by, descending=[True, False][: len(by)])  # ties by value, not by chance
+        counted = counted.list.eval(ordered.head(asked.limit + 1))
+    elif asked.cap is not None:
+        counted = counted.list.head(asked.cap + 1)
+    return Question((counted,), lambda v: _state(asked, (c.values() for c in v[0]), node))
 
 
 def _state(asked: a.Tally | a.TopValues, counts: Iterable[Iterable[Any]], node: Node) -> Any:

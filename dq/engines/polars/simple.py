@@ -180,4 +180,4 @@ def registers(found: Sequence[int]) -> a.RegistersState:
     largest = [0] * _REGISTERS
     for code in found:
         largest[code // 64] = code % 64
-    return a.RegistersState(STAMP, tuple(largest))
+    return a.RegistersState(STAMP, bytes(largest))

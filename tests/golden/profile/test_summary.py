@@ -238,4 +238,4 @@ def test_distinct_estimate_keeps_its_error(distinct: int) -> None:
 
 
 def test_distinct_estimate_of_saturated_registers_is_finite() -> None:
-    assert math.isfinite(distinct_estimate(RegistersState("x", (55,) * 1023 + (54,))))
+    assert math.isfinite(distinct_estimate(RegistersState("x", bytes([55] * 1023 + [54]))))
