@@ -276,7 +276,7 @@ def gate_run(source: str, config: Config, wanted: Wanted | None = None, now: dat
     scanner = Scanner([str(_landing(zones))], config.limits, asking)
     return Run(
         contract, zones, History(zones.history), scanner.open, scanner.submit, asking, new_run_id(),
-        wanted or Wanted(), scanner.close,
+        wanted or Wanted(), scanner.close, scanner.divider,
     )  # fmt: skip
 
 

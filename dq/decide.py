@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from dq.ir.check import Severity
 from dq.ir.result import Cause, CheckResult, Reason, Status, Verdict
 
 if TYPE_CHECKING:
@@ -20,13 +22,22 @@ def decide(suite: Suite, results: Iterable[CheckResult]) -> tuple[Verdict, tuple
     blocking = [r for r in results if r.blocks]
     errors = [r for r in blocking if r.status is Status.ERROR]
     faults = [r for r in blocking if r.status is Status.FAIL]
-    if suite.on_fail == "warn":
-        faults = [r for r in faults if r.metric == "readable" and r.column is None]
     if errors:
         return Verdict.HOLD, tuple(_reason(suite, r) for r in errors)
     if faults:
         return Verdict.QUARANTINE, tuple(_reason(suite, r) for r in ranked(faults))
     return Verdict.PROMOTE, ()
+
+
+def softened(suite: Suite, results: Iterable[CheckResult]) -> tuple[CheckResult, ...]:
+    """With `on_fail: warn` what failed is a warning, but for bytes that could not be read."""
+    if suite.on_fail != "warn":
+        return tuple(results)
+
+    def is_fault(r: CheckResult) -> bool:
+        return r.status is Status.FAIL and not (r.metric == "readable" and r.column is None)
+
+    return tuple(replace(r, severity=Severity.WARN) if is_fault(r) else r for r in results)
 
 
 _RANK = (

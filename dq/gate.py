@@ -6,14 +6,14 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from dq import inventory, publish
+from dq import inventory, publish, split
 from dq.errors import HoldError, SourceChanged
 from dq.ir import document
 from dq.ir.check import Suite
 from dq.ir.layout import moment
 from dq.ir.result import Decision, Judgement, Verdict
 from dq.ir.scalar import compare
-from dq.judge import Asking, Scanned, held, judge
+from dq.judge import Asking, Background, Scanned, held, judge
 from dq.past import Past
 from dq.ready import matches_name
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from dq.history import History
     from dq.ir.contract import Contract
     from dq.ir.data import Partition
+    from dq.ir.result import CheckResult
     from dq.stores.base import Store
 
 TRIES = 3  # a partition that changes while it is judged is judged again so often, then held
@@ -70,6 +71,7 @@ class Run:
     run_id: str
     wanted: Wanted = field(default_factory=Wanted)
     close: Callable[[], None] = lambda: None
+    divider: split.Divider | None = None  # without one, and zones for both parts, nothing is split
 
     @property
     def moment(self) -> str:
@@ -145,9 +147,27 @@ def _judge_steadily(run: Run, past: Past, landed: inventory.Landed, partition: P
         found = held(partition, suite, landed.fault.message)
         return replace(found, verdict=Verdict.QUARANTINE, reasons=(landed.fault,)), None
     scanned = run.scan(partition, suite).result()
+    judgement, profile = judge(partition, suite, scanned, past.background(partition, suite)), scanned.profile
+    if suite.on_fail == "split" and judgement.verdict is Verdict.QUARANTINE:
+        judgement, profile = _split(run, past, partition, suite, judgement, profile)
     if not _unchanged(run, partition):
         raise SourceChanged("landing changed while it was judged: nothing is decided, it is judged again next time")
-    return judge(partition, suite, scanned, past.background(partition, suite)), scanned.profile
+    return judgement, profile
+
+
+def _split(
+    run: Run, past: Past, partition: Partition, suite: Suite, judgement: Judgement, profile: Any
+) -> tuple[Judgement, Any]:
+    """The judgement that promotes the good rows and their profile, or why it is no split."""
+    if run.divider is None or run.zones.curated is None or run.zones.quarantine is None:
+        return split.whole(judgement, "there is no curated zone to publish the good rows in"), profile
+
+    def background(part: Partition) -> Background:
+        return past.background(replace(part, digest=partition.digest), suite)
+
+    most = run.contract.split_max_ratio
+    judgement, good = split.divide(partition, suite, judgement, most, run.divider, background)
+    return judgement, good.profile if good else profile
 
 
 def _unchanged(run: Run, partition: Partition) -> bool:
@@ -167,6 +187,7 @@ def _carry_out(
     run: Run, past: Past, partition: Partition, judgement: Judgement, profile: Any, n: int, asked_by: tuple[str, str]
 ) -> dict[str, Any]:
     """Record first, then move; a decision somebody else recorded meanwhile is adopted."""
+    taught, parts = judgement.split or judgement, judgement.split
     mine = Decision(
         source=partition.source,
         partition=partition.key,
@@ -179,16 +200,22 @@ def _carry_out(
         content=inventory.content(partition.files),
         files=partition.files,
         rows=judgement.rows,
-        values=_values(judgement),
-        schema=judgement.schema,
+        values=_values(taught.checks),
+        schema=taught.schema,
         reasons=judgement.reasons,
         by=asked_by[0],
         why=asked_by[1],
+        published_digest=parts.digest if parts else "",
+        published=parts.files if parts else (),
+        withheld=parts.withheld if parts else (),
+        rows_quarantined=judgement.rows_quarantined,
     )
     body = document.result(
         judgement, landing=_landing(run, partition), decided_at=run.moment, run_id=run.run_id, by=mine.by, why=mine.why
     )  # fmt: skip
-    stands = run.history.record(mine, body, profile)
+    if parts and run.zones.quarantine:
+        body["split"]["quarantined"] = f"{run.zones.quarantine.url}/{publish.withheld_at(mine)}"
+    stands = run.history.record(mine, body, profile, parts.selection if parts else None)
     past.known.setdefault(partition.key, {})[partition.digest] = stands
     _finish(run, past, partition, stands)
     past.learn(partition, stands)
@@ -197,10 +224,10 @@ def _carry_out(
     return _situated(run, past, partition, stands, body)
 
 
-def _values(judgement: Judgement) -> tuple[tuple[str, Any], ...]:
+def _values(checks: tuple[CheckResult, ...]) -> tuple[tuple[str, Any], ...]:
     """Numbers that later partitions may be compared with."""
     numbers = (int, float)
-    return tuple((c.id, c.observed) for c in judgement.checks if isinstance(c.observed, numbers) and c.cause is None)
+    return tuple((c.id, c.observed) for c in checks if isinstance(c.observed, numbers) and c.cause is None)
 
 
 def _finish(run: Run, past: Past, partition: Partition, decision: Decision) -> bool:
@@ -212,18 +239,26 @@ def _finish(run: Run, past: Past, partition: Partition, decision: Decision) -> b
             return False
         revision = len(past.published.get(partition.key, [])) + 1
         commit = publish.promote(
-            partition, decision, run.zones.curated, run.history, revision, run.run_id, run.moment,
-            past.unrecorded(partition.key),
+            _shown(run, partition, decision), decision, run.zones.curated, run.history, revision, run.run_id,
+            run.moment, past.unrecorded(partition.key),
         )  # fmt: skip
         past.published.setdefault(partition.key, []).append(commit)
         return True
     if decision.verdict is Verdict.QUARANTINE and run.zones.quarantine is not None:
-        path = f"{decision.source}/{decision.partition}/{decision.digest}/quarantine.json"
-        if run.zones.quarantine.exists(path):
-            return False
-        publish.quarantine(partition, decision, run.zones.quarantine, _landing(run, partition))
-        return True
+        copy = run.contract.quarantine_copy
+        return publish.quarantine(partition, decision, run.zones.quarantine, _landing(run, partition), copy=copy)
     return False
+
+
+def _shown(run: Run, partition: Partition, decision: Decision) -> Partition:
+    """What the decision publishes. Of a split that are the good rows, once the others are in the quarantine zone."""
+    if not decision.published:
+        return partition
+    if run.divider is None or run.zones.quarantine is None:
+        raise HoldError("a split was decided and there is no zone to keep the rows in that it withholds")
+    parts = split.again(partition, decision, run.history.selection(decision), run.divider)
+    publish.withhold(parts.withheld, partition, decision, run.zones.quarantine, _landing(run, partition))
+    return partition.with_files(parts.good, decision.published_digest)
 
 
 def _adopted(run: Run, past: Past, partition: Partition, decision: Decision) -> dict[str, Any]:

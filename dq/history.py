@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
+    from dq.ir.positions import Selection
     from dq.stores.base import Store
 
 
@@ -39,8 +40,13 @@ class History:
                 found[one.partition][one.digest] = one
         return {p: dict(sorted(by.items(), key=lambda d: d[1].decided_at)) for p, by in found.items()}
 
-    def record(self, decision: Decision, document: dict[str, Any], profile: Any) -> Decision:
-        """Write the decision as the next on its digest; returns the one that stands: another's if they were first."""
+    def record(
+        self, decision: Decision, document: dict[str, Any], profile: Any, selection: Selection | None = None
+    ) -> Decision:
+        """Write the decision as the next on its digest; returns the one that stands: another's if they were first. The
+        selection of a split is written before it, so that the split can be made again."""
+        if selection is not None:
+            self.store.put_if_absent(_document(decision, "selections"), _dump(selection))
         return self._record(decision, {"document": document, "profile": encode(profile)})
 
     def overrule(self, decision: Decision, overruled: Decision, changes: dict[str, Any]) -> Decision:
@@ -62,6 +68,11 @@ class History:
     def profile(self, decision: Decision) -> Any:
         """The partition's profile states, or None where it was not profiled."""
         return decode(self._full(decision).get("profile"))
+
+    def selection(self, decision: Decision) -> Selection | None:
+        """What a split withholds."""
+        path = _document(decision, "selections")
+        return self._load(path) if self.store.exists(path) else None
 
     def _full(self, decision: Decision) -> dict[str, Any]:
         content = self.store.read(_document(decision))
@@ -150,10 +161,10 @@ def _dump(record: Any) -> bytes:
     return json.dumps(encode(record), separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def _document(decision: Decision) -> str:
+def _document(decision: Decision, kind: str = "documents") -> str:
     """Named after the run too: a decision that lost the race keeps its document beside the winner's."""
     name = f"{decision.digest}-{decision.n}-{decision.run_id}.json"
-    return f"documents/{_folder(decision.source, decision.partition)}/{name}"
+    return f"{kind}/{_folder(decision.source, decision.partition)}/{name}"
 
 
 def _folder(source: str, partition: str) -> str:

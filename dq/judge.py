@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from dq import evaluate
-from dq.decide import decide
+from dq.decide import decide, softened
 from dq.engines.base import Dataset, Unreadable
 from dq.errors import HoldError, SuiteError
 from dq.ir.data import RAW, Partition, Schema, parse_path
@@ -98,6 +98,7 @@ def judge(partition: Partition, suite: Suite, scanned: Scanned, background: Back
     results = evaluate.evaluate(checks, scanned.answers, facts, background.previous, suite.pii)
     results = evaluate.with_evidence(results, scanned.evidence)
     results = (*evaluate.structure(facts.findings, suite.pii), *results)
+    results = softened(suite, results)
     verdict, reasons = decide(suite, results)
     return Judgement(
         source=partition.source,

@@ -70,13 +70,15 @@ class Past:
 
     def is_published(self, partition: Partition) -> Publication | None:
         commits = self.published.get(partition.key, [])
-        return commits[-1] if commits and commits[-1].digest == partition.digest else None
+        stands = self.standing(partition)
+        digest = stands.shown_digest if stands else partition.digest
+        return commits[-1] if commits and commits[-1].digest == digest else None
 
     def unrecorded(self, key: str) -> list[Decision]:
         """Decisions to promote that no publication is recorded of, oldest first."""
         recorded = {c.digest for c in self.published.get(key, [])}
         promoted = [d for d in self.known.get(key, {}).values() if d.verdict is Verdict.PROMOTE]
-        return [d for d in promoted if d.digest not in recorded]
+        return [d for d in promoted if d.shown_digest not in recorded]
 
 
 def _teaches(decision: Decision) -> bool:

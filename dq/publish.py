@@ -34,25 +34,27 @@ def promote(
     earlier: Iterable[Decision] = (),
 ) -> Publication:  # fmt: skip
     """Make exactly the judged bytes visible as the partition's current revision, the next after those published.
+    `partition` holds the files that the decision shows.
 
     `earlier` are decisions to promote other content that no publication is recorded of: one may be what readers see.
     Raises SourceChanged when landing no longer holds the judged bytes, StoreError and PublishUnknown on I/O faults,
     PublishConflict where another run published something else meanwhile.
     """
     for other in earlier:
-        if other.digest == decision.digest:
+        if other.shown_digest == decision.shown_digest:
             continue
         if (unrecorded := found(curated, other, revision)) is not None:
             revision = history.publish(unrecorded).revision + 1
     publication = Publication(
-        decision.source, decision.partition, revision, decision.digest, place(decision), partition.files, now, run_id
-    )
+        decision.source, decision.partition, revision, decision.shown_digest, place(decision), decision.shown, now,
+        run_id,
+    )  # fmt: skip
     if curated.layout == "generations":
         return history.publish(_point(partition, curated, publication))
-    if not holds(curated, publication.path, partition.files, decision.digest):
+    if not holds(curated, publication.path, publication.files, publication.digest):
         staged = stage(partition, curated, publication)
         curated.commit(staged, publication.path, _superseded(publication))
-        if _sizes(curated, publication.path) != _wanted(partition.files, partition.single_file):
+        if _sizes(curated, publication.path) != _wanted(publication.files, partition.single_file):
             raise PublishUnknown(f"{curated.location(publication.path)} is not what was committed: read back next time")
     return history.publish(publication)
 
@@ -68,7 +70,7 @@ def visible(source: str, curated: Store, history: History) -> dict[str, Publicat
     for key, decisions in history.decisions(source).items():
         last = seen.get(key)
         promoted = [d for d in reversed(decisions.values()) if d.verdict is Verdict.PROMOTE]
-        others = [d for d in promoted if last is None or d.digest != last.digest]
+        others = [d for d in promoted if last is None or d.shown_digest != last.digest]
         if others and (last is None or others[0] is promoted[0] or not _shows(curated, last)):
             revision = last.revision + 1 if last else 1
             newer = next((one for d in others if (one := found(curated, d, revision))), last)
@@ -89,14 +91,14 @@ def _shows(curated: Store, publication: Publication) -> bool:
 def found(curated: Store, decision: Decision, revision: int) -> Publication | None:
     """The publication of the decision that the zone itself shows, None where readers see anything else."""
     made = Publication(
-        decision.source, decision.partition, revision, decision.digest, place(decision), decision.files,
+        decision.source, decision.partition, revision, decision.shown_digest, place(decision), decision.shown,
         decision.decided_at, decision.run_id,
     )  # fmt: skip
     pointer = f"{made.path}/{POINTER}"
     told = told_by(curated, pointer, curated.read(pointer))
     if told is not None:
-        return _as_told(made, told) if told["digest"] == decision.digest else None
-    return made if holds(curated, made.path, decision.files, decision.digest) else None
+        return _as_told(made, told) if told["digest"] == made.digest else None
+    return made if holds(curated, made.path, made.files, made.digest) else None
 
 
 def stage(partition: Partition, curated: Store, publication: Publication) -> str:
@@ -201,20 +203,46 @@ def _wanted(files: tuple[DataFile, ...], single: bool) -> dict[str, int]:
     return {"" if single else f.path: f.bytes for f in files}
 
 
-def quarantine(partition: Partition, decision: Decision, zone: Store, landing: str) -> str:
-    """Leave a durable record of the reasons with a pointer to the landing bytes; its path."""
-    path = f"{decision.source}/{decision.partition}/{decision.digest}/quarantine.json"
+def quarantine(partition: Partition, decision: Decision, zone: Store, landing: str, *, copy: bool = False) -> bool:
+    """Leave a durable record of the reasons with a pointer to the landing bytes, or with `copy` beside copies of them.
+    Whether it was not there yet. Raises SourceChanged where landing no longer holds the judged bytes."""
+    folder = f"{decision.source}/{decision.partition}/{decision.digest}"
+    return _withhold(folder, partition.files, decision, zone, landing, partition.files if copy else ())
+
+
+def withhold(files: tuple[DataFile, ...], partition: Partition, decision: Decision, zone: Store, landing: str) -> bool:
+    """The part of a split that is not published, in `rows/` beside its record. Whether it was not there yet."""
+    return _withhold(withheld_at(decision), partition.files, decision, zone, landing, files)
+
+
+def withheld_at(decision: Decision) -> str:
+    """Where the part of a split that is not published lies in the quarantine zone."""
+    return f"{decision.source}/{decision.partition}/{decision.digest}/split-{decision.n}"
+
+
+def _withhold(
+    folder: str, landed: tuple[DataFile, ...], decision: Decision, zone: Store, landing: str,
+    files: tuple[DataFile, ...],
+) -> bool:  # fmt: skip
+    """Data first, the record last: where it stands, all is there."""
+    path, rows = f"{folder}/quarantine.json", f"{folder}/rows"
+    if zone.exists(path):
+        return False
+    for file in files:
+        if zone.copy_in(file.location, f"{rows}/{file.path}") != file.digest:
+            raise SourceChanged(f"{file.location} changed after it was judged: judged again next time")
     record = {
         "schema": "dq.quarantine/1",
         "source": decision.source,
         "partition": decision.partition,
         "digest": decision.digest,
         "landing": landing,
-        "files": [{"path": f.path, "bytes": f.bytes, "digest": f.digest} for f in partition.files],
+        "files": [{"path": f.path, "bytes": f.bytes, "digest": f.digest} for f in landed],
+        "copies": [{"path": f"rows/{f.path}", "bytes": f.bytes, "digest": f.digest} for f in files],
         "rows": decision.rows,
+        "rows_quarantined": decision.rows_quarantined,
         "reasons": [plain(r) for r in decision.reasons],
         "decided_at": decision.decided_at,
         "run_id": decision.run_id,
     }
-    zone.put_if_absent(path, json.dumps(record, indent=1, ensure_ascii=False).encode())
-    return path
+    return zone.put_if_absent(path, json.dumps(record, indent=1, ensure_ascii=False).encode())

@@ -6,6 +6,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from dq.dividing import Divider
 from dq.judge import Asking, Scanned, scan
 from dq.opening import Engines, TextParser, open_files
 
@@ -23,6 +24,7 @@ class Scanner:
         self._limits, self._asking = limits, asking
         self._engines = Engines(asking.engine, limits)
         self._parser = TextParser(locations, limits)
+        self.divider = Divider(locations, limits, asking)
 
     def open(self, partition: Partition, suite: Suite) -> Dataset:
         reading = replace(suite.reading, keys=partition.values)
@@ -38,5 +40,6 @@ class Scanner:
         return done
 
     def close(self) -> None:
+        self.divider.close()
         self._parser.close()
         self._engines.close()

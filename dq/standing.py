@@ -124,7 +124,7 @@ def _decided(
 ) -> Standing:
     state = "rejected" if decision.act is Act.REJECTED else "quarantined"
     if decision.verdict is Verdict.PROMOTE:
-        visible = run.zones.curated is None or any(c.digest == decision.digest for c in commits[-1:])
+        visible = run.zones.curated is None or any(c.digest == decision.shown_digest for c in commits[-1:])
         state = "promoted" if visible else "unpublished"
     return Standing(partition, state, decision, commits, gone, since=decision.decided_at)
 
@@ -198,7 +198,7 @@ def stored(run: Run, name: str) -> dict[str, Any]:
     body = run.history.document(decision)
     if body is None:
         raise HoldError(f"{decision.source} {decision.partition}: the document of its decision is not in history")
-    mine = [c for c in standing.commits if c.digest == decision.digest]
+    mine = [c for c in standing.commits if c.digest == decision.shown_digest]
     curated = run.zones.curated
     current = standing.state == "promoted" and bool(mine) and curated is not None
     return {

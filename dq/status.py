@@ -47,7 +47,8 @@ def status(run: Run) -> dict[str, Any]:
 
 def _last(found: Standing, decision: Decision) -> dict[str, Any]:
     return {
-        "partition": found.partition.key, "state": found.state, "rows": decision.rows, "decided_at": decision.decided_at
+        "partition": found.partition.key, "state": found.state, "rows": decision.rows,
+        "rows_quarantined": decision.rows_quarantined, "decided_at": decision.decided_at,
     }  # fmt: skip
 
 

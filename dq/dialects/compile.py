@@ -52,12 +52,6 @@ class _Compiler:
         self.problems = problems
         for place in [("include", n) for n, _ in enumerate(self.value.get("include", []))]:
             self.fault(place, "include: suites of other dialects are not supported yet")
-        if self.value.get("policy", {}).get("on_fail") == "split":
-            self.fault(
-                ("policy", "on_fail"), "policy.on_fail: split is not supported yet; there are quarantine and warn"
-            )
-        if self.value.get("quarantine_copy"):
-            self.fault(("quarantine_copy",), "quarantine_copy is not supported yet: quarantined bytes stay in landing")
 
     def fault(self, place: Place, message: str) -> None:
         self.problems.add(self.document.line(place), message)

@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING, Any
 from dq.errors import UsageError, nearest
 
 if TYPE_CHECKING:
-    from dq.engines.base import Engine
+    from dq.engines.base import Engine, Parted
+    from dq.ir.data import DataFile
+    from dq.ir.positions import FileSplit
 
 ENGINES: dict[str, str] = {
     "duckdb": "dq.engines.duckdb.engine:DuckDB",
     "polars": "dq.engines.polars:Polars",
     "reference": "dq.engines.reference:Reference",
 }
+
+PARTING = {"parquet": "dq.engines.parquet.rewrite:part", "text": "dq.engines.duckdb.lines:part"}
 
 
 def engine(name: str, **limits: Any) -> Engine:
@@ -31,3 +35,13 @@ def engine(name: str, **limits: Any) -> Engine:
     module, attribute = ENGINES[name].split(":")
     made: Engine = getattr(import_module(module), attribute)(**(limits if name == "duckdb" else {}))
     return made
+
+
+def part(file: DataFile, split: FileSplit, good: str, bad: str) -> Parted:
+    """Write the records of a file that are to be withheld to `bad`, with the rules they broke, the others to `good`.
+
+    Raises Indivisible where they cannot be taken apart, EngineError where they are not what was read.
+    """
+    module, attribute = PARTING["text" if split.text else "parquet"].split(":")
+    parted: Parted = getattr(import_module(module), attribute)(file, split, good, bad)
+    return parted

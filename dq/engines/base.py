@@ -8,12 +8,14 @@ declared column: the landed text where it could not be read as the declared type
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from dq.ir.data import FILE, RAW, ROW, DataFile, Finding, Footer, Reading, Schema, Type, raw
 from dq.ir.expr import Scalar
 
-__all__ = ["FILE", "RAW", "ROW", "Dataset", "Engine", "ParquetPart", "Reader", "Unreadable", "raw"]
+__all__ = [
+    "FILE", "RAW", "ROW", "Dataset", "Engine", "Indivisible", "ParquetPart", "Parted", "Reader", "Unreadable", "raw",
+]  # fmt: skip
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from dq.ir.aggregate import Aggregate
+    from dq.ir.positions import FileSplit
+
+
+LayOut: TypeAlias = "Callable[[Mapping[str, bytes]], tuple[FileSplit, ...]]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,9 @@ class Dataset:
     raw_columns: frozenset[str] = frozenset()  # hidden raw-text columns the table has
     memory_bytes: int | None = None  # that an engine may use; None: no matter
     close: Callable[[], None] = lambda: None
+    lay_out: LayOut = lambda _: ()
+    """Of text: given packed positions of rows by file, how the records of each file lie in its lines, and as `rules`
+    those that could not be read (`table.<kind>`). Raises Indivisible where a record has no lines of its own."""
 
     @property
     def landed(self) -> Schema:
@@ -88,3 +97,15 @@ class Unreadable(Exception):
     def __init__(self, finding: Finding) -> None:
         self.finding = finding
         super().__init__(finding.message)
+
+
+@dataclass(frozen=True, slots=True)
+class Parted:
+    """What parting a file left: records withheld, and whether any is kept."""
+
+    withheld: int
+    kept: bool
+
+
+class Indivisible(Exception):
+    """The rows of a file cannot be taken apart; the message says why."""

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from dq.ir.check import Severity
 from dq.ir.codec import plain
-from dq.ir.result import Act, CheckResult, Judgement, Status, Verdict
+from dq.ir.result import Act, CheckResult, Judgement, Split, Status, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from dq.ir.data import DataFile
 
 
 def result(
@@ -36,9 +38,10 @@ def result(
         "published": published,
         "landing": landing,
         "rows": judgement.rows,
-        "rows_quarantined": judgement.rows if judgement.verdict is Verdict.QUARANTINE else 0,
+        "rows_quarantined": judgement.rows if judgement.verdict is Verdict.QUARANTINE else judgement.rows_quarantined,
         "bytes": judgement.bytes,
-        "files": [{"path": f.path, "bytes": f.bytes, "digest": f.digest} for f in judgement.files],
+        "files": _files(judgement.files),
+        "split": _split(judgement.split) if judgement.split else None,
         "reasons": [plain(r) for r in judgement.reasons],
         "counts": counts(judgement.checks),
         "checks": [_check(c) for c in judgement.checks],
@@ -51,6 +54,25 @@ def result(
         "act": Act.JUDGED.value,
         "by": by,
         "why": why,
+    }
+
+
+def _files(files: Iterable[DataFile]) -> list[dict[str, Any]]:
+    return [{"path": f.path, "bytes": f.bytes, "digest": f.digest} for f in files]
+
+
+def _split(split: Split) -> dict[str, Any]:
+    """The good rows, as they were judged by themselves, and where the others are."""
+    return {
+        "digest": split.digest,
+        "files": _files(split.files),
+        "rows": split.rows,
+        "rows_bad": split.bad,
+        "records_rejected": split.rejected,
+        "counts": counts(split.checks),
+        "checks": [_check(c) for c in split.checks],
+        "withheld": _files(split.withheld),
+        "quarantined": None,
     }
 
 

@@ -1,4 +1,4 @@
-"""Where rows stand: the aggregates that tell failing rows one by one, in eight bytes each."""
+"""Where rows stand: the aggregate that tells failing rows one by one, in eight bytes each; and what a split takes."""
 
 from __future__ import annotations
 
@@ -53,3 +53,35 @@ class Positions(Aggregate):
 
     def zero(self) -> PositionsState:
         return PositionsState()
+
+
+@dataclass(frozen=True, slots=True)
+class TextForm:
+    """How records lie in the lines of a text file: `above` lines stand before the first, `newline` ends a line (empty:
+    any of CRLF, LF and CR), `wrapped` packs (first line, lines) of the records that take several."""
+
+    encoding: str
+    newline: str
+    above: int = 0
+    wrapped: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class FileSplit:
+    """The rows of a file that are withheld: packed positions by the id of the rule they broke. In text they are lines,
+    and records that could not be read are among them."""
+
+    path: str
+    rules: tuple[tuple[str, bytes], ...]
+    text: TextForm | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What a split withholds, file by file: `bad` rows, and `rejected` records that could not be read as rows.
+
+    Files are parted by it alone, so the same bytes are parted in the same way again."""
+
+    files: tuple[FileSplit, ...]
+    bad: int = 0
+    rejected: int = 0

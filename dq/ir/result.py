@@ -9,6 +9,7 @@ from typing import Any
 from dq.ir.check import Origin, Severity
 from dq.ir.data import DataFile, Schema
 from dq.ir.metric import Dimension
+from dq.ir.positions import Selection
 
 
 class Status(StrEnum):
@@ -93,6 +94,22 @@ class Scan:
 
 
 @dataclass(frozen=True, slots=True)
+class Split:
+    """Of a partition only the good rows are published: `digest`, `files`, `rows`, `checks` and `schema` are theirs, as
+    they were judged by themselves. `withheld` are the files of the others: `bad` rows and `rejected` records."""
+
+    digest: str
+    files: tuple[DataFile, ...]
+    rows: int
+    checks: tuple[CheckResult, ...]
+    schema: Schema
+    withheld: tuple[DataFile, ...]
+    bad: int
+    rejected: int
+    selection: Selection
+
+
+@dataclass(frozen=True, slots=True)
 class Judgement:
     """All that is known of a partition after judging: what the gate records and every door shows."""
 
@@ -109,6 +126,14 @@ class Judgement:
     changes: tuple[str, ...] = ()
     scan: Scan = Scan()
     suite_digest: str = ""
+    split: Split | None = None
+
+    @property
+    def rows_quarantined(self) -> int:
+        """Records that are withheld."""
+        if self.split is not None:
+            return self.split.bad + self.split.rejected
+        return self.rows or 0 if self.verdict is Verdict.QUARANTINE else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +142,8 @@ class Decision:
 
     `content` identifies the bytes whatever the files are called; `values` are the numbers later partitions are compared
     with, by check id; `by` and `why` are set where a person decided or asked for it; `teaches` is false where later
-    partitions are not compared with it, although it was promoted.
+    partitions are not compared with it, although it was promoted. Of a split `published` and `withheld` are the files
+    of either part, `published_digest` the identity of the former; `values` and `schema` are those of the good rows.
     """
 
     source: str
@@ -138,6 +164,20 @@ class Decision:
     why: str = ""
     act: Act = Act.JUDGED
     teaches: bool = True
+    published_digest: str = ""
+    published: tuple[DataFile, ...] = ()
+    withheld: tuple[DataFile, ...] = ()
+    rows_quarantined: int = 0
+
+    @property
+    def shown(self) -> tuple[DataFile, ...]:
+        """The files that readers are to see: what landed, or the good rows of a split."""
+        return self.published or self.files
+
+    @property
+    def shown_digest(self) -> str:
+        """Identity of `shown`."""
+        return self.published_digest or self.digest
 
 
 @dataclass(frozen=True, slots=True)

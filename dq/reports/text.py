@@ -23,6 +23,8 @@ def render(document: Mapping[str, Any]) -> str:
     warned = [(c["id"], "warning: " + c["message"] + _example(c)) for c in checks.values() if _warns(c)]
     more = [("", f"and {len(warned) - _WARNINGS} more warnings")] if len(warned) > _WARNINGS else []
     lines = [_head(document), *_person(document), *_aligned([*told, *warned[:_WARNINGS], *more])]
+    if (split := document.get("split")) and split["quarantined"]:
+        lines.append(f"  withheld rows are in {printable(split['quarantined'])}")
     return "\n".join([*lines, *_steps(document)])
 
 
@@ -74,6 +76,8 @@ def _head(document: Mapping[str, Any]) -> str:
         apart = [(counts["warn"], "warning"), (counts["skip"], "skipped")]
         said = "".join(f", {counted(n, what) if what == 'warning' else f'{n} {what}'}" for n, what in apart if n)
         rows = "" if document["rows"] is None else f"{counted(document['rows'], 'row')}, "
+        if document.get("split"):
+            rows += f"{counted(document['rows_quarantined'], 'row')} quarantined, "
         text += f": {rows}{counted(counts['pass'], 'check')} passed{said}"
     if document["published"]:
         text += f" -> {printable(document['published'])}"

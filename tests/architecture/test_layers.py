@@ -16,6 +16,7 @@ USE_CASES = {
     "ready",
     "judge",
     "gate",
+    "split",
     "publish",
     "history",
     "index",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+import pyarrow as pa
 
 from dq.engines.base import FILE, ROW, Dataset, Unreadable
 from dq.engines.duckdb.connect import connect
@@ -15,13 +16,13 @@ from dq.engines.duckdb.holds import settled
 from dq.engines.duckdb.simple import Question, simple
 from dq.engines.duckdb.source import FRAME, Source, open_source, readable_paths
 from dq.engines.duckdb.sql import Sql, compared, stored, translate
-from dq.engines.duckdb.values import key_output, output, plain
+from dq.engines.duckdb.values import key_output, output, packed_column, plain
 from dq.errors import EngineError
 from dq.ir import aggregate as a
 from dq.ir import expr as e
 from dq.ir.data import Finding
 from dq.ir.numbers import distinct_estimate, rank
-from dq.ir.positions import Positions, PositionsState, packed
+from dq.ir.positions import Positions, PositionsState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -297,8 +298,8 @@ class _Run:
         grouped = f"SELECT f, list(r ORDER BY r) AS r FROM ({found}) GROUP BY f ORDER BY f"
         table = self.source.connection.sql(grouped).to_arrow_table()
         files = tuple(
-            (file.as_py(), packed(chunk.values.to_pylist()))
-            for file, chunk in zip(table.column("f"), table.column("r"), strict=True)
+            (file.as_py(), packed_column(pa.chunked_array([rows.values])))
+            for file, rows in zip(table.column("f"), table.column("r"), strict=True)
         )
         state = PositionsState(files)
         return PositionsState(over=True) if asked.limit is not None and state.count > asked.limit else state

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _CHUNK = 1 << 20
 _HEAD = 1 << 18  # bytes a header may take
-_BOMS = (
+BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
     (codecs.BOM_UTF32_BE, "utf-32-be"),
@@ -58,15 +58,16 @@ class Text:
     encoding: str
     landed: bool
     made: bool
+    copied: bool = False  # with LF for every end of a line
     findings: tuple[Finding, ...] = ()
 
 
 def peek(file: DataFile) -> bytes:
     """The first decompressed bytes."""
     try:
-        with _opened(file) as stream:
+        with opened(file) as stream:
             found = bytearray()
-            for chunk in _plain(stream, file.location):
+            for chunk in plain(stream, file.location):
                 found += chunk
                 if len(found) >= _HEAD:
                     break
@@ -77,7 +78,7 @@ def peek(file: DataFile) -> bytes:
 
 def marked(head: bytes) -> str | None:
     """Encoding by byte-order mark."""
-    return next((name for bom, name in _BOMS if head.startswith(bom)), None)
+    return next((name for bom, name in BOMS if head.startswith(bom)), None)
 
 
 def land(file: DataFile, encoding: str, temp: str, *, kind: str, copy: bool = False) -> Text | Finding:
@@ -86,8 +87,8 @@ def land(file: DataFile, encoding: str, temp: str, *, kind: str, copy: bool = Fa
     A byte-order mark overrules `encoding`. A `copy` has no mark, and LF for every end of a line.
     Raises SuiteError for an unknown encoding, StoreError where the file cannot be opened.
     """
-    with _opened(file) as stream:
-        chunks = _plain(stream, file.location)
+    with opened(file) as stream:
+        chunks = plain(stream, file.location)
         try:
             first = next(chunks, b"")
             if not first:
@@ -101,7 +102,7 @@ def land(file: DataFile, encoding: str, temp: str, *, kind: str, copy: bool = Fa
             actual = "utf-8"
             if b"\0" in first[:4096]:
                 return Finding(kind, f"{file.path} is binary: NUL byte at offset {first.index(0)}", file.path)
-        in_place = actual == "utf-8" and not copy and not _compressed(file.location)
+        in_place = actual == "utf-8" and not copy and not compression(file.location)
         head = _decoded(first[:_HEAD], actual)
         data: Iterator[bytes] = chain([first], chunks)
         if copy or actual != "utf-8":
@@ -122,6 +123,7 @@ def land(file: DataFile, encoding: str, temp: str, *, kind: str, copy: bool = Fa
         encoding=actual,
         landed=in_place,
         made=path != os.path.realpath(file.location),
+        copied=copy,
         findings=tuple(scan.findings),
     )
 
@@ -162,7 +164,7 @@ class _Scan:
         self.lines += not last.endswith(end)
 
 
-def _opened(file: DataFile) -> IO[bytes]:
+def opened(file: DataFile) -> IO[bytes]:
     try:
         return open(file.location, "rb", buffering=0)
     except OSError as error:
@@ -186,15 +188,15 @@ def _foreign(head: bytes) -> str | None:
     return None
 
 
-def _compressed(location: str) -> str | None:
+def compression(location: str) -> str | None:
     with open(location, "rb", buffering=0) as stream:
         magic = stream.read(4)
     return "gzip" if magic[:2] == b"\x1f\x8b" else "zstd" if magic == b"\x28\xb5\x2f\xfd" else None
 
 
-def _plain(stream: IO[bytes], location: str) -> Iterator[bytes]:
+def plain(stream: IO[bytes], location: str) -> Iterator[bytes]:
     """Decompressed chunks, by magic bytes and not by extension. Raises Cut."""
-    match _compressed(location):
+    match compression(location):
         case "gzip":
             yield from _gunzip(stream)
         case "zstd":

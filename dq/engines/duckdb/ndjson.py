@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import duckdb
 
+from dq.engines.base import Indivisible
 from dq.engines.duckdb.connect import identifier, literal
 from dq.engines.duckdb.infer import JSON
 from dq.engines.duckdb.landed import Text, discard, land, marked, peek, without_empty
 from dq.engines.duckdb.sql import type_name
 from dq.engines.duckdb.table import Names, Part, Table
+from dq.engines.duckdb.values import packed_column
 from dq.ir.data import DataFile, Field, Finding, Kind, Reading, Type
+from dq.ir.positions import FileSplit, TextForm
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,6 +50,8 @@ class _Records:
     table: str
     unit: str  # line | record
     shapes: dict[str, Shape]
+    form: TextForm | None = None  # None: records do not follow lines
+    rejected: bytes = b""
 
 
 def open_json(connection: duckdb.DuckDBPyConnection, files: Sequence[DataFile], reading: Reading, temp: str) -> Dataset:
@@ -97,13 +102,21 @@ def _records(
                 connection, table, f"SELECT json::VARCHAR AS j FROM read_json_objects({literal(text.path)}, {options})"
             )
         else:
-            _create_lines(connection, table, text, reading, temp, findings)
+            parsed = _create_lines(connection, table, text, reading, temp, findings)
     except duckdb.InvalidInputException as error:
         where = re.search(r"at byte \d+ in (?:record/value|line) \d+", str(error))
         message = f"{path} is malformed {'JSON' if not lines else 'text'}" + (f", {where[0]}" if where else "")
         findings.append(Finding("not_json", message, path))
         return None
-    return _Records(text.file, table, "line" if lines else "record", {})
+    records = _Records(text.file, table, "line" if lines else "record", {})
+    if lines and _count(connection, table) == parsed.lines:
+        records.form = TextForm(text.encoding, "" if parsed.copied else text.newline)
+    return records
+
+
+def _count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
+    row: Any = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
+    return int(row[0])
 
 
 def _closed(path: str) -> bool:
@@ -134,8 +147,8 @@ def _create_lines(
     reading: Reading,
     temp: str,
     findings: list[Finding],
-) -> None:
-    """One record per line, read as a CSV of one column without quotes; then the row tells the line."""
+) -> Text:
+    """One record per line, read as a CSV of one column without quotes; then the row tells the line. The text read."""
 
     def source(path: str) -> str:
         options = "auto_detect=false, columns={'j': 'VARCHAR'}, delim='', quote='', escape='', header=false"
@@ -143,6 +156,7 @@ def _create_lines(
 
     try:
         _create(connection, table, source(text.path))
+        return text
     except duckdb.InvalidInputException:
         clean = land(text.file, reading.encoding, temp, kind="not_json", copy=True)
         if isinstance(clean, Finding):
@@ -150,6 +164,7 @@ def _create_lines(
         try:
             findings += _undecoded(text)
             _create(connection, table, source(clean.path))
+            return clean
         finally:
             discard(clean)
 
@@ -186,6 +201,11 @@ def _judge(connection: duckdb.DuckDBPyConnection, records: _Records) -> list[Fin
         message = f"{path}: {count:,} {records.unit}{plural} of {said}, first {records.unit} {shown[0]['n']}"
         evidence = tuple((path, s["n"], s["j"]) for s in shown)
         found.append(Finding("bad_json", message, path, count, evidence))
+    if found:
+        lines = connection.sql(
+            f"SELECT rowid + 1 AS line FROM {table} WHERE kind IN ('INVALID', 'OTHER') ORDER BY rowid"
+        )
+        records.rejected = packed_column(lines.to_arrow_table().column("line"))
     records.shapes = _shapes(connection, table)
     return [*found, *_twice(connection, records)]
 
@@ -247,7 +267,22 @@ def _read(
     nested = {n: s for n, s in merged.items() if (s == "JSON" or not isinstance(s, str)) and not table.declared(n)}
     fixed = {n: _nested(table, n, s) for n, s in nested.items()}
     candidates = {n: JSON.get(s, ()) for n, s in merged.items() if isinstance(s, str)}
-    return table.finish(findings, dialect, candidates, fixed)
+    dataset = table.finish(findings, dialect, candidates, fixed)
+    dataset.lay_out = lambda _: _lay_out(opened, findings)
+    return dataset
+
+
+def _lay_out(opened: Sequence[_Records], findings: Sequence[Finding]) -> tuple[FileSplit, ...]:
+    """As Dataset.lay_out says; a line that cannot be decoded is malformed JSON too."""
+    for finding in findings:
+        if finding.kind not in ("bad_json", "encoding"):
+            raise Indivisible(f"{finding.kind} is no fault of single records")
+    for records in opened:
+        if records.form is None:
+            raise Indivisible(f"{records.file.path}: its records do not follow lines")
+    return tuple(
+        FileSplit(r.file.path, (("table.bad_json", r.rejected),) if r.rejected else (), r.form) for r in opened
+    )
 
 
 def _plain(name: str, key: str, layout: dict[str, str]) -> bool:

@@ -14,7 +14,7 @@ from dq.engines.duckdb.sql import constant, type_name
 from dq.ir.data import Field, Finding, Kind, Schema, Type
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import duckdb
 
@@ -101,6 +101,7 @@ class Table:
         self.reading = reading
         self.parts: list[Part] = []
         self.lined = lined
+        self.stored = lined  # whether every row's line is in the table
         self.serial = next(_serial)
         self.name = f"dq_rows_{self.serial}"
         self._nulls = tuple(dict.fromkeys(("", *reading.null_values)))
@@ -155,6 +156,25 @@ class Table:
         row = self.connection.execute(query).fetchone()
         return int(row[0] or 0) if row else 0
 
+    def lines_of(self, part: Part, places: set[int]) -> dict[int, int]:
+        """The lines that these rows of the file begin in. Once finished."""
+        rows = [part.start + place for place in places if place < part.rows]
+        query = f"SELECT rowid, {self._line(part)} FROM {self.name} WHERE rowid IN (SELECT unnest(?::BIGINT[]))"
+        return {row - part.start: line for row, line in self.connection.execute(query, [rows]).fetchall()}
+
+    def gaps(self, part: Part, end: int, fetched: int) -> Iterator[tuple[int, int]]:
+        """The line of every row of the file behind which the next begins more than a line later, and that one (`end`
+        behind the last). Once finished."""
+        rows = f"rowid >= {part.start} AND rowid < {part.start + part.rows}"
+        lines = f"SELECT rowid AS row, {self._line(part)} AS line FROM {self.name} WHERE {rows}"
+        pairs = f"SELECT line, lead(line, 1, {end}) OVER (ORDER BY row) AS following FROM ({lines})"
+        self.connection.execute(f"SELECT line, following FROM ({pairs}) WHERE following - line > 1 ORDER BY line")
+        while found := self.connection.fetchmany(fetched):
+            yield from found
+
+    def _line(self, part: Part) -> str:
+        return identifier(LINE) if self.stored else f"rowid + {part.offset}"
+
     def _breaks(self, newline: str) -> str:
         texts = [identifier(raw(c.name) if c.typed else c.name) for c in self.columns]
         code = f"chr({ord(newline)})"
@@ -180,16 +200,15 @@ class Table:
         asked = {n: candidates.get(n, TEXT) for n in names}
         guessed = {**infer(self.connection, self.name, asked, self._nulls), **fixed}
         spare = self._spare()
-        stored = self.lined
-        if any(p.jumps or p.breaks for p in self.parts) and not stored:
+        if any(p.jumps or p.breaks for p in self.parts) and not self.stored:
             self._rebuild(guessed, spare, "r.row + j.lines")
-            stored = True
+            self.stored = True
         elif any(t.kind not in (Kind.STRING, Kind.NULL) for t, _ in guessed.values()):
             self._rebuild(guessed, spare, "")
         else:
             for name in spare:
                 self.connection.execute(f"ALTER TABLE {self.name} DROP COLUMN {identifier(raw(name))}")
-        return self._dataset(guessed, spare, stored, findings, dialect)
+        return self._dataset(guessed, spare, findings, dialect)
 
     def _spare(self) -> frozenset[str]:
         """Typed columns of a large table of which every text could be read: the empty text column is worth dropping."""
@@ -245,7 +264,6 @@ class Table:
         self,
         guessed: Mapping[str, tuple[Type, str]],
         spare: frozenset[str],
-        stored: bool,
         findings: Sequence[Finding],
         dialect: Reading,
     ) -> Dataset:
@@ -260,7 +278,7 @@ class Table:
         raws = [c.name for c in self.columns if c.typed]
         shown += ["CAST(NULL AS VARCHAR) AS " * (n in spare) + identifier(raw(n)) for n in raws]
         shown.append(f"{self._per_file([literal(p.file.path) for p in self.parts])} AS {identifier(FILE)}")
-        place = identifier(LINE) if stored else f"rowid + {self._per_file([str(p.offset) for p in self.parts])}"
+        place = identifier(LINE) if self.stored else f"rowid + {self._per_file([str(p.offset) for p in self.parts])}"
         shown.append(f"{place} AS {identifier(ROW)}")
         view = f"dq_text_{self.serial}"
         self.connection.execute(f"CREATE TEMP VIEW {view} AS SELECT {', '.join(shown)} FROM {self.name}")

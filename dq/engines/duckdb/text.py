@@ -19,6 +19,7 @@ import duckdb
 from dq.engines.duckdb import ndjson
 from dq.engines.duckdb.connect import connect, literal, literals
 from dq.engines.duckdb.landed import Text, discard, land, peek, without_empty
+from dq.engines.duckdb.places import Event, Laid, lay_out
 from dq.engines.duckdb.sniff import DELIMITERS, looks_like_data, propose, record, records
 from dq.engines.duckdb.table import Names, Part, Table
 from dq.errors import EngineError, SuiteError
@@ -101,6 +102,7 @@ class _Sheet:
     names: tuple[str, ...]
     before: int
     records: int
+    laid: Laid | None = None  # where every record lies, once it is known
 
 
 def _open_csv(connection: duckdb.DuckDBPyConnection, files: Sequence[DataFile], reading: Reading, temp: str) -> Dataset:
@@ -134,7 +136,10 @@ def _open_csv(connection: duckdb.DuckDBPyConnection, files: Sequence[DataFile], 
         encoding=sheets[0].text.encoding if sheets else reading.encoding,
         names=sheets[0].names if sheets else reading.names,
     )
-    return table.finish(findings, dialect)
+    dataset = table.finish(findings, dialect)
+    laid = [s.laid for s in sheets if s.laid]
+    dataset.lay_out = lambda bad: lay_out(table, laid, findings, bad)
+    return dataset
 
 
 def _sheet(text: Text, reading: Reading, names: Names, findings: list[Finding]) -> _Sheet | None:
@@ -238,7 +243,10 @@ def _load(table: Table, sheet: _Sheet, reading: Reading, temp: str) -> list[Find
         )
         rejected = table.connection.execute(query).fetchall()
     _drop(table, rejects)
-    return _account(table, part, sheet, rejected, reading)
+    found, events = _account(table, part, sheet, rejected, reading)
+    newline = "" if text.copied else text.newline
+    sheet.laid = Laid(part, text.encoding, newline, sheet.before, text.lines, events)
+    return found
 
 
 def _drop(table: Table, rejects: str) -> None:
@@ -268,8 +276,9 @@ def _source(path: str, sheet: _Sheet, reading: Reading, rejects: str) -> str:
 
 def _account(
     table: Table, part: Part, sheet: _Sheet, rejected: Sequence[tuple[Any, ...]], reading: Reading
-) -> list[Finding]:
-    """Where each rejected record and blank line stood among the rows, so that every row has its line."""
+) -> tuple[list[Finding], list[Event] | None]:
+    """Where each rejected record and blank line stood among the rows, so that every row has its line; None where some
+    lines are in no record."""
     text, newline = sheet.text, sheet.text.newline
     inner = [r[2].strip("\r\n").count(newline) for r in rejected]
     missing = text.lines - sheet.before - part.rows - len(rejected) - sum(inner)
@@ -281,15 +290,18 @@ def _account(
     if missing > 0 and len(sheet.names) > 1:
         blanks = [n for n in _blank_lines(text, reading) if n > sheet.records]
         missing -= len(blanks)
-    events = sorted([(r[0], 1 + n) for r, n in zip(rejected, inner, strict=True)] + [(n, 1) for n in blanks])
-    places = {n: n - 1 - sheet.records - i for i, (n, _) in enumerate(events)}
-    part.jumps = [(places[n], lines) for n, lines in events]
+    kinds = [_KINDS.get(r[1], "unreadable") for r in rejected]
+    events = sorted(
+        [(r[0], 1 + n, kind) for r, n, kind in zip(rejected, inner, kinds, strict=True)] + [(n, 1, "") for n in blanks]
+    )
+    places = {n: n - 1 - sheet.records - i for i, (n, _, _) in enumerate(events)}
+    part.jumps = [(places[n], lines) for n, lines, _ in events]
     found = _findings(table, part, sheet, rejected, places)
     if missing > 0 and "line_too_long" not in {f.kind for f in found}:
         kind = "quote" if any(f.kind == "quote" for f in found) else "unreadable"
         message = f"{text.file.path}: {_count(missing, 'line')} of {text.lines:,} in no record"
         found.append(Finding(kind, message, text.file.path, rows=missing))
-    return found
+    return found, None if missing else [Event(places[n], lines, kind) for n, lines, kind in events]
 
 
 def _blank_lines(text: Text, reading: Reading) -> list[int]:

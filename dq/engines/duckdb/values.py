@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from dq.engines.duckdb.sql import Sql, scalar_form, type_name
 from dq.ir.data import NESTED, Kind, Type
+from dq.ir.positions import packed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import pyarrow as pa
 
 
 def output(found: Sql) -> str:
@@ -85,3 +88,12 @@ _PLAIN: dict[Kind, Callable[[Any, Type], Any]] = {
     Kind.DOUBLE: _float,
     Kind.FLOAT: _float,
 }
+
+
+def packed_column(column: pa.ChunkedArray) -> bytes:
+    """Integers of 64 bits, none of them NULL, as `packed` writes them; no number becomes an object that stays."""
+    return b"".join(
+        packed(memoryview(chunk.buffers()[1])[chunk.offset * 8 : (chunk.offset + len(chunk)) * 8].cast("q"))
+        for chunk in column.chunks
+        if len(chunk)
+    )

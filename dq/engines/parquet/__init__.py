@@ -104,6 +104,13 @@ def _open(file: DataFile, reading: Reading) -> _Opened | Finding:
         return Finding("unreadable", _MESSAGES["unreadable"], file.path)
 
 
+def footer_of(file: DataFile) -> statistics.Struct:
+    """The footer of a sound file, by the numbers of its fields."""
+    _, tail = _tail(file.location)
+    assert isinstance(tail, bytes)
+    return thrift.read(tail[4:-8])[0]
+
+
 def _tail(location: str) -> tuple[int, bytes | str]:
     """Size, and the footer as a Parquet file of its own, or the kind of a finding."""
     with open(location, "rb") as stream:

@@ -226,7 +226,7 @@ class _Run:
         if asked.limit is not None and len(found) > asked.limit:
             return PositionsState(over=True)
         files = found.sort(FILE, ROW).partition_by(FILE, as_dict=True, maintain_order=True)
-        return PositionsState(tuple((name, packed(part[ROW].to_list())) for (name,), part in files.items()))
+        return PositionsState(tuple((name, packed(part[ROW])) for (name,), part in files.items()))
 
     def evidence(self, rows: pl.LazyFrame, show: Sequence[Path], limit: int) -> tuple[a.RowState, ...]:
         shown = [column(path, self.schema) for path in show]

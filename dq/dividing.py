@@ -1,0 +1,70 @@
+"""Reading and writing for a split, in this process and on local disk."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from contextlib import closing
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dq import engines, split
+from dq.judge import scan
+from dq.opening import Engines, TextParser, open_files
+
+if TYPE_CHECKING:
+    from dq.config import Limits
+    from dq.engines.base import Dataset
+    from dq.ir.check import Suite
+    from dq.ir.data import Partition
+    from dq.ir.positions import Selection
+    from dq.judge import Asking, Scanned
+
+
+class Divider:
+    """`split.Divider`. Engines and a folder are made when the first partition is split; the folder holds the parts of
+    the last one, so that what was judged need not be written again to be published."""
+
+    def __init__(self, locations: list[str], limits: Limits, asking: Asking) -> None:
+        self._locations, self._limits, self._asking = locations, limits, asking
+        self._held: tuple[Partition, Selection, split.Parts] | None = None
+
+    @cached_property
+    def _room(self) -> Path:
+        return Path(tempfile.mkdtemp(prefix="dq-split-", dir=self._limits.temp))
+
+    @cached_property
+    def _engines(self) -> Engines:
+        return Engines(self._asking.engine, self._limits)
+
+    @cached_property
+    def _parser(self) -> TextParser:
+        return TextParser([*self._locations, str(self._room)], self._limits)
+
+    def _open(self, partition: Partition, suite: Suite) -> Dataset:
+        reading = replace(suite.reading, keys=partition.values)
+        return open_files(partition.files, reading, self._limits, self._parser)
+
+    def scan(self, partition: Partition, suite: Suite) -> Scanned:
+        return scan(partition, suite, lambda: self._open(partition, suite), self._asking, self._engines)
+
+    def select(self, partition: Partition, suite: Suite, ids: frozenset[str], most_ratio: float) -> Selection:
+        with closing(self._open(partition, suite)) as dataset:
+            return split.select(suite, dataset, ids, most_ratio, self._asking.engine, self._engines)
+
+    def part(self, partition: Partition, selection: Selection) -> split.Parts:
+        if self._held is None or self._held[:2] != (partition, selection):
+            shutil.rmtree(self._room)
+            self._room.mkdir()
+            self._held = (partition, selection, split.part(partition, selection, self._room, engines.part))
+        return self._held[2]
+
+    def close(self) -> None:
+        made = vars(self)
+        for name in ("_parser", "_engines"):
+            if name in made:
+                made[name].close()
+        if "_room" in made:
+            shutil.rmtree(self._room, ignore_errors=True)
