@@ -6,6 +6,7 @@ Source: parquet.thrift of Apache Parquet; the numbers in comments and lookups ar
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Context, Decimal
@@ -17,7 +18,7 @@ from dq.ir.data import INTEGERS, TEXTS, ColumnFooter, Kind, Schema, Type
 from dq.ir.scalar import compare
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from dq.ir.expr import Path, Scalar
 
@@ -93,10 +94,8 @@ def of_file(footer: Struct, schema: Schema, names: Mapping[str, str]) -> FileSta
         if leaf.path[0] not in names:
             continue
         path = (names[leaf.path[0]], *leaf.path[1:])
-        total = ranges.setdefault(path, Range())
-        kind = schema.find(path)
-        for group in footer[4]:
-            _add(total, leaf, kind, group[1][position][3], ordered)
+        found = _range([group[1][position][3] for group in footer[4]], leaf, schema.find(path), ordered)
+        ranges.setdefault(path, Range()).absorb(found)
     return FileStatistics(footer[3], schema, ranges, max((group[3] for group in footer[4]), default=0))
 
 
@@ -149,56 +148,78 @@ def _leaves(elements: Iterator[Struct], count: int, above: _Leaf) -> Iterator[_L
             yield leaf
 
 
-def _add(total: Range, leaf: _Leaf, kind: Type | None, meta: Struct, ordered: bool) -> None:
-    total.bytes += meta[7]
-    total.plain_bytes += meta[6]
+def _range(chunks: list[Struct], leaf: _Leaf, kind: Type | None, ordered: bool) -> Range:
+    """What the column chunks of all row groups say. Ends are compared as they are stored, and decoded once."""
+    total = Range(bytes=sum(m[7] for m in chunks), plain_bytes=sum(m[6] for m in chunks))
     if kind is not None and kind.kind is Kind.NULL:
-        total.nulls = None if total.nulls is None else total.nulls + meta[5]
-        return
+        return replace(total, nulls=sum(m[5] for m in chunks))
     if leaf.repeated or kind is None:
-        total.nulls, total.known = None, False
-        return
-    stats: Struct = meta.get(12, {})
-    nulls = 0 if leaf.required else stats.get(3)
-    if nulls is None or not 0 <= nulls <= meta[5]:
-        total.nulls, total.known = None, False
-        return
-    total.nulls = None if total.nulls is None else total.nulls + nulls
-    if nulls < meta[5]:
-        total.widen(*_bounds(stats, leaf.element, kind, ordered))
+        return replace(total, nulls=None, known=False)
+    read, told = _reading(leaf.element, kind)
+    lows, highs, nulls = [], [], 0
+    for meta in chunks:
+        stats: Struct = meta.get(12, {})
+        absent = 0 if leaf.required else stats.get(3)
+        if absent is None or not 0 <= absent <= meta[5]:
+            return replace(total, nulls=None, known=False)
+        nulls += absent
+        if absent < meta[5] and total.known:
+            low, high = _bounds(stats, leaf.element, kind, ordered)
+            if low is None or high is None or read is None:
+                total.known = False
+            else:
+                lows.append(read(low))
+                highs.append(read(high))
+                total.known = lows[-1] <= highs[-1]
+    total.nulls = nulls
+    if lows and total.known:
+        with suppress(ValueError, OverflowError):
+            total.low, total.high = told(min(lows)), told(max(highs))
+        total.known = total.low is not None and total.high is not None
+    return total
 
 
-def _bounds(stats: Struct, element: Struct, kind: Type, ordered: bool) -> tuple[Scalar, Scalar]:
+def _bounds(stats: Struct, element: Struct, kind: Type, ordered: bool) -> tuple[bytes | None, bytes | None]:
+    """Smallest and largest value as stored, where the writer vouches for them."""
     high, low = stats.get(5), stats.get(6)
-    exact = (stats.get(7), stats.get(8))
     if low is None and high is None and element[1] in (1, 2) and not kind.kind.startswith("uint"):
         high, low, ordered = stats.get(1), stats.get(2), True  # the old pair: right for signed numbers only
+    exact = (stats.get(7), stats.get(8))
     vouched = exact == (True, True) if element[1] > 5 else False not in exact
-    if low is None or high is None or not ordered or not vouched:
-        return None, None
-    try:
-        return _decode(low, element, kind), _decode(high, element, kind)
-    except (ValueError, OverflowError, IndexError):
-        return None, None
+    return (low, high) if ordered and vouched else (None, None)
 
 
-def _decode(value: bytes, element: Struct, kind: Type) -> Scalar:
-    """Value of a statistic, None where we do not know it exactly. Raises ValueError or OverflowError beyond Python."""
+def _reading(element: Struct, kind: Type) -> tuple[Callable[[bytes], Any] | None, Callable[[Any], Scalar]]:
+    """From a stored value to what compares, None where that is not known, and from there to the value.
+
+    The second raises ValueError or OverflowError beyond Python.
+    """
     physical = element[1]
     if kind.kind is Kind.BOOL:
-        return value[0] == 1
+        return _unsigned, bool
     if kind.kind in INTEGERS and physical in (1, 2):
-        size = 8 * len(value)
-        number = int.from_bytes(value, "little", signed=True)
-        return number % 2**size if kind.kind.startswith("uint") else number
+        return (_unsigned if kind.kind.startswith("uint") else _signed), int
     if kind.kind is Kind.DECIMAL:
-        unscaled = int.from_bytes(value, "little" if physical in (1, 2) else "big", signed=True)
-        return Decimal(unscaled).scaleb(-element.get(7, 0), Context(prec=50))
+        exact, scale = Context(prec=50), -element.get(7, 0)
+        read = _signed if physical in (1, 2) else _signed_from_high
+        return read, lambda number: Decimal(number).scaleb(scale, exact)
     if kind.kind in TEXTS and physical == 6:
-        return value.decode()
-    if kind.kind is Kind.UUID and len(value) == 16:
-        return str(UUID(bytes=value))
-    return _moment(int.from_bytes(value, "little", signed=True), element, kind) if physical in (1, 2) else None
+        return bytes, bytes.decode
+    if kind.kind is Kind.UUID:
+        return bytes, lambda value: str(UUID(bytes=value))
+    return (_signed if physical in (1, 2) else None), lambda number: _moment(number, element, kind)
+
+
+def _signed(value: bytes) -> int:
+    return int.from_bytes(value, "little", signed=True)
+
+
+def _signed_from_high(value: bytes) -> int:
+    return int.from_bytes(value, "big", signed=True)
+
+
+def _unsigned(value: bytes) -> int:
+    return int.from_bytes(value, "little")
 
 
 _EPOCH = datetime(1970, 1, 1)
