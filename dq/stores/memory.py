@@ -89,10 +89,10 @@ class MemoryStore:
 
     @contextmanager
     def _step(self, operation: str, path: str) -> Iterator[None]:
+        self._fault("before", operation, path)
         with self._guard:
-            self._fault("before", operation, path)
             yield
-            self._fault("after", operation, path)
+        self._fault("after", operation, path)
 
     def _fault(self, moment: str, operation: str, path: str) -> None:
         if self.faults is not None:
@@ -160,11 +160,11 @@ class MemoryStore:
             return absent
 
     def copy_in(self, location: str, path: str) -> str:
-        content = read_location(location)
+        content, name = read_location(location), self._name(path)
         with self._step("copy_in", path):
-            name = self._name(path)
             self._write(name, content[: len(content) // 2], durable=False)
-            self._fault("during", "copy_in", path)
+        self._fault("during", "copy_in", path)
+        with self._guard:
             self._write(name, content, durable=False)
         return hashlib.sha256(content).hexdigest()
 
@@ -201,9 +201,11 @@ class MemoryStore:
 
     def remove(self, path: str) -> None:
         with self._step("remove", path):
-            for name in self._below(self._name(path)):
-                self._fault("during", "remove", name)
-                del self.now[name]
+            below = self._below(self._name(path))
+        for name in below:
+            self._fault("during", "remove", name)
+            with self._guard:
+                self.now.pop(name, None)
 
     @contextmanager
     def lock(self, name: str) -> Iterator[None]:

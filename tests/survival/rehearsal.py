@@ -1,0 +1,173 @@
+"""A source whose zones are in memory: landed, gated, overruled, disturbed at every store step by a seed."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import random
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from contextlib import nullcontext
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import count
+from typing import Any
+
+import polars as pl
+
+from dq.config import Limits
+from dq.dialects.contract import load
+from dq.engines.base import Dataset
+from dq.errors import HoldError
+from dq.gate import Run, Wanted, Zones, gate
+from dq.history import History
+from dq.ir.check import Suite
+from dq.ir.data import Partition
+from dq.judge import Asking, Scanned, scan
+from dq.opening import Engines, open_data
+from dq.stores.memory import Crash, Faults, MemoryStore, read_location
+from tests.survival.invariants import World, at_any_moment, i9_success_is_what_readers_see
+
+CONTRACT = load(
+    'source: trips\nlayout: "dt={date:%Y-%m-%d}"\ncolumns: {id: {type: int64, required: true}, fare: {min: 0}}\n'
+    'checks: [{row_count: ">= 50% of previous"}]\n',
+    "trips.yaml",
+)
+ENGINES = Engines("polars", Limits(threads=1))
+_names = count()
+START = datetime(2026, 3, 10, tzinfo=UTC)
+
+
+class Lockless(MemoryStore):
+    """Locks are for efficiency, never for safety: here there are none."""
+
+    def lock(self, name: str) -> Any:
+        return nullcontext()
+
+
+class Rehearsal:
+    def __init__(self, layout: Any) -> None:
+        n = next(_names)
+        names = ("landing", "history", "quarantine", "curated")
+        landing, history, quarantine, curated = (Lockless(f"memory://{n}/{name}", layout) for name in names)
+        self.stores = [landing, history, quarantine, curated]
+        self.zones = Zones(landing, "trips", history, quarantine, curated)
+        self.world = World("trips", landing, curated, quarantine, History(history))
+        self._hours = count()
+        self._runs = count(1)
+
+    def land(self, day: int, content: int, file: int = 0, rows: int = 6) -> None:
+        """`content` under 0 is bad; the same content is the same bytes."""
+        path = f"trips/dt=2026-03-{day:02}/part-{file}.csv"
+        body = "id,fare\n" + "".join(f"{day * 1000 + file * 100 + n},{content}\n" for n in range(rows))
+        landing = self.stores[0]
+        with landing._guard:
+            landing._write(path, body.encode(), durable=True)
+        self.world.landed[path] = hashlib.sha256(body.encode()).hexdigest()
+
+    def take_away(self, day: int, file: int) -> None:
+        path = f"trips/dt=2026-03-{day:02}/part-{file}.csv"
+        self.stores[0].now.pop(path, None)
+        self.stores[0].durable.pop(path, None)
+        self.world.landed.pop(path, None)
+
+    def run(self, **wanted: Any) -> Run:
+        asking = Asking(START + timedelta(hours=next(self._hours)), "polars", None)
+
+        def opened(partition: Partition, suite: Suite) -> Dataset:
+            frames = [pl.read_csv(io.BytesIO(read_location(f.location))) for f in partition.files]
+            return open_data(pl.concat(frames), partition, suite.reading, Limits())
+
+        def scanned(partition: Partition, suite: Suite) -> Future[Scanned]:
+            done: Future[Scanned] = Future()
+            done.set_result(scan(partition, suite, lambda: opened(partition, suite), asking, ENGINES))
+            return done
+
+        history = History(self.zones.history)
+        return Run(CONTRACT, self.zones, history, opened, scanned, asking, f"run{next(self._runs)}", Wanted(**wanted))
+
+    def disturbed(self, faults: Callable[[str, str, str], None] | None) -> None:
+        for store in self.stores:
+            store.faults = faults
+
+    def gate(self, faults: Faults | None = None, **wanted: Any) -> list[dict[str, Any]]:
+        """One run; what it said before it died, if it did."""
+        return self.act(faults, lambda: gate(self.run(**wanted)))
+
+    def act(self, faults: Callable[[str, str, str], None] | None, what: Callable[[], Iterable[Any]]) -> list[Any]:
+        said: list[Any] = []
+        self.disturbed(faults)
+        try:
+            said.extend(what())
+        except (Crash, HoldError):
+            pass
+        finally:
+            self.disturbed(None)
+        return said
+
+    def at_once(self, seed: int, gates: int, faults: Faults | None, between: Callable[[], None] | None = None) -> None:
+        """Several runs that take turns at every store step, in an order that the seed gives."""
+        turns = Turns(seed, faults, between)
+        self.disturbed(turns.step)
+        try:
+            turns.take([partial(list, gate(self.run())) for _ in range(gates)])
+        finally:
+            self.disturbed(None)
+
+    def power_loss(self, drawn: random.Random) -> None:
+        for store in self.stores[1:]:
+            store.power_loss(drawn)
+
+    def check(self, documents: Iterable[dict[str, Any]] = ()) -> None:
+        at_any_moment(self.world)
+        i9_success_is_what_readers_see(self.world, [d for d in documents if d["verdict"] != "hold"])
+
+
+class Turns:
+    """Threads of which one runs, until its next store step; who is next is drawn, the same for the same seed."""
+
+    def __init__(self, seed: int, faults: Faults | None, between: Callable[[], None] | None) -> None:
+        self._drawn = random.Random(seed)
+        self._faults, self._between = faults, between
+        self._mine = threading.local()
+        self._waiting: dict[int, threading.Semaphore] = {}
+        self._failed: list[BaseException] = []
+
+    def step(self, moment: str, operation: str, path: str) -> None:
+        if self._between is not None and self._drawn.random() < 0.02:
+            self._between()
+        chosen = self._drawn.choice(sorted(self._waiting))
+        if chosen != self._mine.number:
+            self._waiting[chosen].release()
+            self._waiting[self._mine.number].acquire()
+        if self._faults is not None:
+            self._faults(moment, operation, path)
+
+    def take(self, tasks: list[Callable[[], Any]]) -> None:
+        self._waiting = {n: threading.Semaphore(0) for n in range(len(tasks))}
+        threads = [threading.Thread(target=self._work, args=pair) for pair in enumerate(tasks)]
+        for thread in threads:
+            thread.start()
+        self._next()
+        for thread in threads:
+            thread.join()
+        if self._failed:
+            raise self._failed[0]
+
+    def _work(self, number: int, task: Callable[[], Any]) -> None:
+        self._mine.number = number
+        self._waiting[number].acquire()
+        try:
+            task()
+        except (Crash, HoldError):
+            pass
+        except BaseException as error:  # raised again where the turns were asked for
+            self._failed.append(error)
+        finally:
+            del self._waiting[number]
+            self._next()
+
+    def _next(self) -> None:
+        if self._waiting:
+            self._waiting[self._drawn.choice(sorted(self._waiting))].release()
