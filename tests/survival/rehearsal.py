@@ -24,6 +24,7 @@ from dq.gate import Run, Wanted, Zones, gate
 from dq.history import History
 from dq.ir.check import Suite
 from dq.ir.data import Partition
+from dq.ir.result import Act, Verdict
 from dq.judge import Asking, Scanned, scan
 from dq.opening import Engines, open_data
 from dq.stores.memory import Crash, Faults, MemoryStore, read_location
@@ -54,6 +55,7 @@ class Rehearsal:
         self.stores = [landing, history, quarantine, curated]
         self.zones = Zones(landing, "trips", history, quarantine, curated)
         self.world = World("trips", landing, curated, quarantine, History(history))
+        self.bad: set[str] = set()  # digests of files that no gate may promote
         self._hours = count()
         self._runs = count(1)
 
@@ -64,7 +66,9 @@ class Rehearsal:
         landing = self.stores[0]
         with landing._guard:
             landing._write(path, body.encode(), durable=True)
-        self.world.landed[path] = hashlib.sha256(body.encode()).hexdigest()
+        digest = self.world.landed[path] = hashlib.sha256(body.encode()).hexdigest()
+        if content < 0:
+            self.bad.add(digest)
 
     def take_away(self, day: int, file: int) -> None:
         path = f"trips/dt=2026-03-{day:02}/part-{file}.csv"
@@ -121,6 +125,12 @@ class Rehearsal:
 
     def check(self, documents: Iterable[dict[str, Any]] = ()) -> None:
         at_any_moment(self.world)
+        for by_digest in self.world.history.decisions("trips").values():
+            for one in by_digest.values():
+                bad = any(f.digest in self.bad for f in one.files)
+                assert not (bad and one.verdict is Verdict.PROMOTE and one.act is Act.JUDGED), f"{one.partition}: bad"
+                good = not bad and (one.rows or 0) >= 6 and not one.reasons
+                assert one.verdict is Verdict.PROMOTE or not good, f"{one.partition}: {one.verdict} without a reason"
         i9_success_is_what_readers_see(self.world, [d for d in documents if d["verdict"] != "hold"])
 
 
@@ -135,7 +145,7 @@ class Turns:
         self._failed: list[BaseException] = []
 
     def step(self, moment: str, operation: str, path: str) -> None:
-        if self._between is not None and self._drawn.random() < 0.02:
+        if self._between is not None and self._drawn.random() < 0.1:
             self._between()
         chosen = self._drawn.choice(sorted(self._waiting))
         if chosen != self._mine.number:

@@ -57,9 +57,12 @@ class Source(RuleBasedStateMachine):
     def gates_at_once(self, seed: int, gates: int, crashes: float) -> None:
         self.it.at_once(seed, gates, Faults(seed, 0.0, crashes))
 
-    @rule(seed=SEEDS, day=DAYS, content=CONTENTS, file=FILES)
-    def gates_while_something_lands(self, seed: int, day: int, content: int, file: int) -> None:
-        self.it.at_once(seed, 2, None, lambda: self.it.land(day, content, file))
+    @rule(seed=SEEDS, day=DAYS, gates=st.integers(1, 3))
+    def gates_while_things_land(self, seed: int, day: int, gates: int) -> None:
+        drawn = random.Random(seed)
+        if not any(f"-{day:02}/" in path for path in self.it.world.landed):
+            self.it.land(day, 1)
+        self.it.at_once(seed, gates, None, lambda: self.it.land(day, drawn.randint(-2, 4), drawn.randint(0, 1)))
 
     @rule(word=st.sampled_from(sorted(WORDS)), day=DAYS, seed=SEEDS, crashes=st.sampled_from([0.0, 0.05]))
     def a_person_decides(self, word: str, day: int, seed: int, crashes: float) -> None:
