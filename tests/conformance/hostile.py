@@ -218,18 +218,20 @@ def as_frame(table: pa.Table) -> Dataset:
     return Dataset(schema_of(table), rows=table.num_rows, frame=table)
 
 
-def as_parquet(table: pa.Table, folder: Path, names: tuple[str, ...] = ("a[1].parquet", "b*.parquet")) -> Dataset:
+def as_parquet(
+    table: pa.Table, folder: Path, names: tuple[str, ...] = ("a[1].parquet", "b*.parquet"), group_rows: int = 3
+) -> Dataset:
     """The rows spread over as many files, in their order."""
     size = -(-max(table.num_rows, 1) // len(names))
-    files = [parquet_file(table.slice(i * size, size), folder / n) for i, n in enumerate(names)]
+    files = [parquet_file(table.slice(i * size, size), folder / n, group_rows) for i, n in enumerate(names)]
     # What the file holds: Parquet has no seconds, and keeps no dictionary apart from its values.
     schema = schema_of(pq.read_schema(files[0].location).empty_table())
     columns = tuple((f.name, f.name, f.type) for f in schema.fields)
     return Dataset(schema, rows=table.num_rows, parts=(ParquetPart(tuple(files), columns),))
 
 
-def parquet_file(table: pa.Table, path: Path) -> DataFile:
-    pq.write_table(table, path, row_group_size=3)
+def parquet_file(table: pa.Table, path: Path, group_rows: int = 3) -> DataFile:
+    pq.write_table(table, path, row_group_size=group_rows)
     return DataFile(path.name, path.stat().st_size, str(path))
 
 

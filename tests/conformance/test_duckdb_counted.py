@@ -1,10 +1,13 @@
 """A column counted once answers like its rows: the whole core profile of every hostile frame, and what scopes add."""
 
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
+from dq.engines.base import Dataset
 from dq.engines.duckdb.counted import few
 from dq.engines.duckdb.engine import DuckDB
 from dq.engines.reference import Reference
@@ -12,7 +15,7 @@ from dq.ir import aggregate as a
 from dq.ir.expr import Col, Compare, IsNull, Lit, Not
 from dq.profile import questions
 from tests.conformance.hostile import FRAMES, NUMBERS, as_parquet
-from tests.conformance.test_aggregates import asked_of, compare, leaves
+from tests.conformance.test_aggregates import asked_of, assert_honest, compare, leaves
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -46,6 +49,43 @@ def test_counting_is_what_answers(engine: DuckDB, tmp_path: Path) -> None:
     dataset = as_parquet(NUMBERS, tmp_path)
     engine.run(dataset, [x for x in questions(dataset.schema, NOW) if x.family == "simple"])
     assert engine._counted
+
+
+def stretched(folder: Path, rows: int, files: int) -> Dataset:
+    """Few, many, and sorted values; one column in which what a sample sees is not what comes between."""
+    places = range(rows)
+    columns = {
+        "few": [i * 7 % 50 for i in places],
+        "many": [i * 2_654_435_761 % 2**32 for i in places],
+        "sorted": [i // 3 for i in places],
+        "sudden": [0 if i % (rows // 4) < rows // 20 or i > rows * 0.9 else i for i in places],
+        "text": [None if i % 11 == 0 else f"v{i % 90}" for i in places],
+    }
+    table = pa.table(columns)
+    return as_parquet(table, folder, tuple(f"{i}.parquet" for i in range(files)), group_rows=500)
+
+
+@pytest.mark.parametrize("files", [1, 3, 7])
+def test_a_sample_decides_what_is_counted_and_no_answer(
+    engine: DuckDB, reference: Reference, tmp_path: Path, files: int
+) -> None:
+    dataset = stretched(tmp_path, 16_500, files)
+    asked = questions(dataset.schema, NOW)
+    kept = [x for x in asked if isinstance(x, (a.ApproxDistinct, a.Sum, a.Min, a.Tally))]
+    compare(engine, reference, dataset, kept)
+    assert {"few", "text"} <= set(engine._counted)
+    assert "many" not in engine._counted
+
+
+def test_values_none_of_which_is_frequent_are_sampled(engine: DuckDB, tmp_path: Path) -> None:
+    """Each of the fullest slots bounds them all; what the sample counted is never too much."""
+    values = [i * 2_654_435_761 % 2**32 // (1 + i % 2) for i in range(250_000)]
+    dataset = as_parquet(pa.table({"x": values}), tmp_path, group_rows=20_000)
+    asked = a.TopValues(Col(("x",)), 10)
+    state = engine.run(dataset, [asked])[asked]
+    assert len(state.counts) == 10
+    assert 0 < state.error <= 2 * 250_000 / 2**12
+    assert_honest(state, Counter(values), 10)
 
 
 def test_it_pays_only_where_values_are_few() -> None:

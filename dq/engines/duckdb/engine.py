@@ -13,6 +13,7 @@ from dq.engines.base import FILE, ROW, Dataset, Unreadable
 from dq.engines.duckdb.connect import connect
 from dq.engines.duckdb.counted import MANY_ROWS, Counted, few, subject
 from dq.engines.duckdb.holds import settled
+from dq.engines.duckdb.sample import distinct_ratios, open_sample
 from dq.engines.duckdb.simple import Question, simple
 from dq.engines.duckdb.source import FRAME, Source, open_source, readable_paths
 from dq.engines.duckdb.sql import Sql, compared, stored, translate
@@ -33,8 +34,10 @@ if TYPE_CHECKING:
 _CHUNK = 200  # expressions in one query: thousands take DuckDB longer to plan than to run
 _PEEK_ROWS = 400_000  # looked at to tell whether a key has few values
 _MANY_KEYS = 100_000
-_SLOTS = 2**16  # hash slots of many keys, of which the fullest are counted key by key
-_FULLEST = 512
+_SLOTS = 2**12  # hash slots of many keys, of which the fullest are counted key by key: DuckDB counts these in an array
+_FULLEST = 128
+_FLAT = 2  # times the mean: the fullest slot of keys none of which is frequent
+_FEW_RATIO, _MANY_RATIO = 1 / 8, 0.9  # of distinct values in a sample, beyond which nothing else needs to be known
 
 # In the text of errors over damaged bytes, beside those that have no class of their own.
 _DAMAGE = ("Failed to read file", "Could not read enough bytes", "Parquet")
@@ -78,7 +81,7 @@ class DuckDB:
             raise EngineError("duckdb: there is nothing to read")
         connection = dataset.connection if dataset.table else self._connect(readable_paths(dataset))
         try:
-            run = _Run(open_source(dataset, connection), dataset.rows)
+            run = _Run(open_source(dataset, connection), dataset)
             asked = settled(aggregates, run.source)
             states = self._from_counts(run, dataset, list(asked.values()))
             states |= run.simple([x for x in asked.values() if x.family == "simple" and x not in states])
@@ -91,19 +94,26 @@ class DuckDB:
                 connection.unregister(FRAME)  # it would keep the data alive
 
     def _from_counts(self, run: _Run, dataset: Dataset, aggregates: Sequence[Aggregate]) -> dict[Aggregate, Any]:
-        """What counts of columns with few values answer. That they are few, their ApproxDistinct tells."""
+        """What counts of columns with few values answer. That they are few a sample tells, else ApproxDistinct."""
         if not dataset.parts or (dataset.rows or 0) < self._many_rows:
             return {}
         if self._counted_of is not dataset:
             self._counted, self._counted_of = {}, dataset
         types = run.source.types
-        sketches = [x for x in aggregates if isinstance(x, a.ApproxDistinct) and x.where is None]
-        states = run.simple(sketches)
-        for sketch, registers in states.items():
-            (name,) = {path[0] for path in sketch.columns()}
-            plain_column = isinstance(sketch, a.ApproxDistinct) and sketch.arg == e.Col((name,))
-            if plain_column and subject(sketch, types) and few(distinct_estimate(registers), dataset.rows or 0):
-                self._counted.setdefault(name, run.count(name, f"counted_{len(self._counted)}"))
+        rows = dataset.rows or 0
+        sketches = {
+            name: x for x in aggregates
+            if isinstance(x, a.ApproxDistinct) and x.where is None
+            and (name := subject(x, types)) and x.arg == e.Col((name,)) and name not in self._counted
+        }  # fmt: skip
+        sample = open_sample(dataset, run.source.connection) if sketches else None
+        ratios = distinct_ratios(sample, tuple(sketches)) if sample else {}
+        values = {name: ratio * rows for name, ratio in ratios.items()}
+        unsure = [x for n, x in sketches.items() if n not in ratios or _FEW_RATIO < ratios[n] < _MANY_RATIO]
+        states = run.simple(unsure)
+        values |= {subject(x, types) or "": distinct_estimate(registers) for x, registers in states.items()}
+        for name in (n for n in sketches if few(values[n], rows)):
+            self._counted[name] = run.count(name, f"counted_{len(self._counted)}")
         for asked in aggregates:
             counted = self._counted.get(subject(asked, types) or "")
             if counted is not None and asked not in states:
@@ -135,7 +145,7 @@ def _fault(dataset: Dataset, error: duckdb.Error) -> Exception:
 @dataclass(frozen=True, slots=True)
 class _Run:
     source: Source
-    rows: int | None
+    dataset: Dataset
 
     def fetch(self, sql: str) -> list[tuple[Any, ...]]:
         """All rows: DuckDB refuses the next query while one is left."""
@@ -197,7 +207,7 @@ class _Run:
 
     def many(self, key: str, rows: str, cap: int) -> bool:
         """Whether the first rows alone hold more than `cap` keys: unlike grouping, it stops as soon as it knows."""
-        if self.rows is not None and self.rows <= cap:
+        if self.dataset.rows is not None and self.dataset.rows <= cap:
             return False
         first = f"SELECT {key} AS k {rows} LIMIT {_PEEK_ROWS}"
         return bool(self.fetch(f"SELECT count(*) FROM (SELECT DISTINCT k FROM ({first}) LIMIT {cap + 1})")[0][0] > cap)
@@ -205,23 +215,29 @@ class _Run:
     def top(self, asked: a.TopValues) -> a.TopState:
         relation, columns = self.relation(asked.arg, asked.where)
         key = key_output(translate(asked.arg, columns))
-        rows = f"FROM {relation} WHERE {_scope(asked.where, columns)} AND {key.text} IS NOT NULL"
+        scope = f"{_scope(asked.where, columns)} AND {key.text} IS NOT NULL"
         missed = 0
-        if self.many(key.text, rows, _MANY_KEYS):
-            rows, missed = self.fullest(key.text, rows)
-        counted = f"SELECT {key.text} AS k, count(*) AS n {rows} GROUP BY k ORDER BY n DESC, k LIMIT {asked.limit + 1}"
-        found = self.fetch(f"SELECT {output(Sql('k', key.type))}, n FROM ({counted}) ORDER BY n DESC, k")
+        if self.many(key.text, f"FROM {relation} WHERE {scope}", _MANY_KEYS):
+            relation, scope, missed = self.fullest(asked, key.text, relation, scope)
+        counted = f"SELECT {key.text} AS k, count(*) AS n FROM {relation} WHERE {scope} GROUP BY k"
+        most = f"{counted} ORDER BY n DESC, k LIMIT {asked.limit + 1}"
+        found = self.fetch(f"SELECT {output(Sql('k', key.type))}, n FROM ({most}) ORDER BY n DESC, k")
         kept = asked.state({plain(k, key.type): n for k, n in found[: asked.limit]})
         dropped = found[asked.limit][1] if len(found) > asked.limit else 0
         return a.TopState(kept.counts, max(dropped, missed))
 
-    def fullest(self, key: str, rows: str) -> tuple[str, int]:
-        """Rows of the fullest hash slots, and how often a key of any other slot occurs at most."""
-        slot = f"hash({key}) & {_SLOTS - 1}"
-        counted = f"SELECT {slot} AS s, count(*) AS n {rows} GROUP BY s ORDER BY n DESC, s LIMIT {_FULLEST + 1}"
-        slots = self.fetch(counted)
+    def fullest(self, asked: a.TopValues, key: str, relation: str, scope: str) -> tuple[str, str, int]:
+        """Where the most frequent of many keys are to be counted, and how often any other occurs at most: the rows of
+        the fullest hash slots. Where no slot stands out no key does, and a sample shows some."""
+        slot = f"CAST(hash({key}) & {_SLOTS - 1} AS USMALLINT)"
+        grouped = f"SELECT {slot} AS s, count(*) AS n FROM {relation} WHERE {scope} GROUP BY s ORDER BY n DESC, s"
+        slots = self.fetch(grouped)
+        flat = slots[0][1] * _SLOTS <= _FLAT * sum(n for _, n in slots)
+        sample = open_sample(self.dataset, self.source.connection) if flat else None
+        if sample is not None:
+            return sample.relation({p[0] for p in asked.columns()})[0], scope, slots[0][1]
         kept = ", ".join(str(s) for s, _ in slots[:_FULLEST])
-        return f"{rows} AND {slot} IN ({kept})", slots[_FULLEST][1] if len(slots) > _FULLEST else 0
+        return relation, f"{scope} AND {slot} IN ({kept})", slots[_FULLEST][1] if len(slots) > _FULLEST else 0
 
     def distinctness(self, asked: a.Distinctness) -> a.DistinctnessState:
         relation, columns = self.relation(asked.where, *asked.keys)

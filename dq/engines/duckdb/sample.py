@@ -1,0 +1,53 @@
+"""Stretches of the rows here and there: which columns have few values, and what values of many look like."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from dq.engines.duckdb.source import Source, open_source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from dq.engines.base import Dataset, ParquetPart
+
+_STRETCHES = 4
+_MOST_ROWS = 400_000
+_SHARE = 16  # of the rows one is looked at
+_FEWEST_ROWS = 1_000
+
+
+def open_sample(dataset: Dataset, connection: Any) -> Source | None:
+    """The same rows at every time; None where there are too few to take some, or they are not in Parquet."""
+    parts = tuple(_spread(dataset.parts))
+    wanted = min(_MOST_ROWS, (dataset.rows or 0) // _SHARE)
+    if wanted < _FEWEST_ROWS or not parts:
+        return None
+    per_file = (dataset.rows or 0) // sum(len(p.files) for p in dataset.parts)
+    where = _stretches(per_file, wanted // len(parts), max(1, _STRETCHES // len(parts)))
+    source = open_source(replace(dataset, parts=parts), connection)
+    return replace(source, arms=tuple((f"{place} WHERE {where}", columns) for place, columns in source.arms))
+
+
+def distinct_ratios(source: Source, names: Sequence[str]) -> dict[str, float]:
+    """Distinct values per row, by column; nothing where there is next to no row. In all rows they are at most about
+    this share, since new values come ever more slowly, unless the rows lie sorted by the column."""
+    relation, columns = source.relation(names)
+    counts = "".join(f", approx_count_distinct({columns[n].text})" for n in sorted(names))
+    rows, *found = source.connection.execute(f"SELECT count(*){counts} FROM {relation}").fetchone()
+    return {n: count / rows for n, count in zip(sorted(names), found, strict=True)} if rows >= _FEWEST_ROWS else {}
+
+
+def _spread(parts: Sequence[ParquetPart]) -> Iterator[ParquetPart]:
+    """A few files from the first to the last, each a part of its own."""
+    files = [replace(part, files=(file,)) for part in parts for file in part.files]
+    step = max(1, (len(files) - 1) // (_STRETCHES - 1))
+    yield from files[::step][:_STRETCHES]
+
+
+def _stretches(rows: int, wanted: int, count: int) -> str:
+    """Where in a file of about so many rows: DuckDB does not read row groups beside them."""
+    length = max(1, min(rows, wanted) // count)
+    starts = [i * max(0, rows - length) // max(1, count - 1) for i in range(count)]
+    return "(" + " OR ".join(f"file_row_number BETWEEN {s} AND {s + length - 1}" for s in starts) + ")"
