@@ -23,6 +23,7 @@ from dq.ir.check import Suite
 from dq.ir.data import Partition, Reading
 from dq.ir.layout import parse_layout
 from dq.ir.result import CheckResult, Judgement, Verdict
+from dq.isolation import Pool
 from dq.judge import Asking, Background, held, judge, prepare, run, scan, shape_of
 from dq.opening import Engines, format_of, open_data, partition_of, said, store
 from dq.scanning import Scanner
@@ -88,12 +89,12 @@ def validate(
     for a path that is not there, SuiteError for a suite that cannot be read, StoreError for a file that does not open.
     """
     contract = _contract(suite)
-    limits = limits or configuration.Limits()
+    budget = (limits or configuration.Limits()).budget()
     partition = partition_of(data, contract)
     held_to = contract.suite_at(dict(partition.values))
     asking = Asking(now or datetime.now(UTC), engine, None)
-    with closing(Engines(engine, limits)) as engines:
-        scanned = scan(partition, held_to, lambda: open_data(data, partition, held_to.reading, limits), asking, engines)
+    with closing(Engines(engine, budget)) as engines:
+        scanned = scan(partition, held_to, lambda: open_data(data, partition, held_to.reading, budget), asking, engines)
     judgement = judge(partition, held_to, scanned, Background())
     body = document.result(judgement, landing=said(data), decided_at=asking.now.isoformat(), run_id=new_run_id())
     return Result(judgement, body)
@@ -120,13 +121,13 @@ def _profiled(
     from dq.profile import profile as collect
 
     contract = None if suite is None else _contract(suite)
-    limits = limits or configuration.Limits()
+    budget = (limits or configuration.Limits()).budget()
     partition = partition_of(data, contract)
     held_to = contract.suite_at(dict(partition.values)) if contract else Suite(partition.source, reading=_GUESS)
     now = now or datetime.now(UTC)
     with (
-        closing(Engines(engine, limits)) as engines,
-        closing(open_data(data, partition, held_to.reading, limits)) as dataset,
+        closing(Engines(engine, budget)) as engines,
+        closing(open_data(data, partition, held_to.reading, budget)) as dataset,
     ):
         rows = _readable(dataset, told=contract is None and not source)
         answers = _answers(questions(dataset.landed, now, depth, held_to.pii), dataset, engine, engines)
@@ -180,11 +181,11 @@ def explain(
 ) -> Plan:
     """The plan that `validate` would run: opens the data, computes nothing."""
     contract = _contract(suite)
-    limits = limits or configuration.Limits()
+    budget = (limits or configuration.Limits()).budget()
     partition = partition_of(data, contract)
     held_to = contract.suite_at(dict(partition.values))
     asking = Asking(datetime.now(UTC), engine, None)
-    return _planned(open_data(data, partition, held_to.reading, limits), held_to, asking)
+    return _planned(open_data(data, partition, held_to.reading, budget), held_to, asking)
 
 
 def explain_landed(source: str, name: str, *, config: Config) -> Plan:
@@ -273,10 +274,17 @@ def gate_run(source: str, config: Config, wanted: Wanted | None = None, now: dat
     if not _is_there(_landing(zones)):
         raise UsageError(f"{_landing(zones)}: no landing folder for source {source}")
     asking = Asking(now or datetime.now(UTC), config.engine.name)
-    scanner = Scanner([str(_landing(zones))], config.limits, asking)
+    locations, budget = [str(_landing(zones))], config.limits.budget()
+    here = Scanner(locations, budget, asking)
+    scanner = Pool(locations, budget, asking, config.limits.jobs) if config.limits.isolated else here
+
+    def close() -> None:
+        scanner.close()
+        here.close()
+
     return Run(
-        contract, zones, History(zones.history), scanner.open, scanner.submit, asking, new_run_id(),
-        wanted or Wanted(), scanner.close, scanner.divider,
+        contract, zones, History(zones.history), here.open, scanner.submit, asking, new_run_id(), wanted or Wanted(),
+        close, here.divider,
     )  # fmt: skip
 
 

@@ -6,18 +6,24 @@ Relative paths count from the file that gives them, from the working folder wher
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 import tomllib
+from contextlib import suppress
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dq.errors import ConfigError, UsageError, nearest
+from dq.ir.limits import Budget, Caps
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 NAME = "dq.toml"
+_CAPS = Caps()
 
 
 class Part(BaseModel):
@@ -48,14 +54,51 @@ class Engine(Part):
 
 
 class Limits(Part):
-    threads: int | None = Field(None, gt=0, description="threads per engine; absent: all cores")
-    memory_bytes: int | None = Field(None, gt=0, description="memory per engine; absent: half of the machine's")
+    jobs: int = Field(1, gt=0, description="judge processes at once")
+    threads: int | None = Field(None, gt=0, description="threads of one judge process; absent: all cores")
+    memory_bytes: int | None = Field(
+        None, gt=0, description="memory of one judge process; absent: half of what this machine or container has / jobs"
+    )
     temp: str | None = Field(None, description="folder for spilling; absent: the system's")
+    temp_bytes: int | None = Field(None, gt=0, description="disk to spill to; absent: half of what is free / jobs")
+    deadline_seconds: float = Field(3600, gt=0, description="for judging one partition")
+    isolated: bool = Field(True, description="judge in processes of their own; false: no deadline, no memory limit")
+    files: int = Field(_CAPS.files, gt=0, description="of one partition")
+    columns: int = Field(_CAPS.columns, gt=0, description="of one file")
+    row_groups: int = Field(_CAPS.row_groups, gt=0, description="of one Parquet file")
+    nesting: int = Field(_CAPS.nesting, gt=0, description="levels of a Parquet schema")
+    footer_bytes: int = Field(_CAPS.footer_bytes, gt=0, description="of a Parquet footer, statistics included")
+    value_bytes: int = Field(_CAPS.value_bytes, gt=0, description="of an average value of a Parquet column")
+    line_bytes: int = Field(_CAPS.line_bytes, gt=0, description="of one line of text")
+    text_bytes: int = Field(_CAPS.text_bytes, gt=0, description="of one text file, decompressed")
+    expansion_ratio: int = Field(_CAPS.expansion_ratio, gt=0, description="of bytes decompressed to bytes landed")
 
-    @property
-    def allowed_bytes(self) -> int:
-        """Memory an engine may use: as configured, else half of what this machine or container has."""
-        return self.memory_bytes or _machine_bytes() // 2
+    def budget(self) -> Budget:
+        """What one judge process may use, filled in from this machine."""
+        caps = Caps(**{f.name: getattr(self, f.name) for f in fields(Caps)})
+        return Budget(
+            threads=self.threads,
+            memory_bytes=self.memory_bytes or memory_bytes() // 2 // self.jobs,
+            temp=self.temp,
+            temp_bytes=self.temp_bytes or _free_bytes(self.temp) // 2 // self.jobs or None,
+            deadline_seconds=self.deadline_seconds,
+            caps=caps,
+        )
+
+
+def memory_bytes() -> int:
+    """Of this machine, or of the container it is."""
+    found = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    for file in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        with suppress(OSError, ValueError):
+            found = min(found, int(Path(file).read_text()))
+    return found
+
+
+def _free_bytes(folder: str | None) -> int:
+    with suppress(OSError):
+        return shutil.disk_usage(folder or tempfile.gettempdir()).free
+    return 0
 
 
 class Config(Part):
@@ -68,15 +111,6 @@ class Config(Part):
     file: str = Field("", exclude=True)
 
 
-def _machine_bytes() -> int:
-    try:
-        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
-    except OSError:
-        limit = "max"
-    physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return min(physical, int(limit)) if limit.isdecimal() else physical
-
-
 _VARIABLES = {
     "DQ_SUITES": ("suites",),
     "DQ_LANDING": ("zones", "landing"),
@@ -85,9 +119,12 @@ _VARIABLES = {
     "DQ_HISTORY": ("zones", "history"),
     "DQ_LAYOUT": ("publish", "layout"),
     "DQ_ENGINE": ("engine", "name"),
+    "DQ_JOBS": ("limits", "jobs"),
     "DQ_THREADS": ("limits", "threads"),
     "DQ_MEMORY_BYTES": ("limits", "memory_bytes"),
     "DQ_TEMP": ("limits", "temp"),
+    "DQ_DEADLINE_SECONDS": ("limits", "deadline_seconds"),
+    "DQ_ISOLATED": ("limits", "isolated"),
 }
 _PATHS = {
     ("suites",),

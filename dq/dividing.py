@@ -15,10 +15,12 @@ from dq.judge import scan
 from dq.opening import Engines, TextParser, open_files
 
 if TYPE_CHECKING:
-    from dq.config import Limits
+    from collections.abc import Sequence
+
     from dq.engines.base import Dataset
     from dq.ir.check import Suite
     from dq.ir.data import Partition
+    from dq.ir.limits import Budget
     from dq.ir.positions import Selection
     from dq.judge import Asking, Scanned
 
@@ -27,25 +29,25 @@ class Divider:
     """`split.Divider`. Engines and a folder are made when the first partition is split; the folder holds the parts of
     the last one, so that what was judged need not be written again to be published."""
 
-    def __init__(self, locations: list[str], limits: Limits, asking: Asking) -> None:
-        self._locations, self._limits, self._asking = locations, limits, asking
+    def __init__(self, locations: Sequence[str], budget: Budget, asking: Asking) -> None:
+        self._locations, self._budget, self._asking = locations, budget, asking
         self._held: tuple[Partition, Selection, split.Parts] | None = None
 
     @cached_property
     def _room(self) -> Path:
-        return Path(tempfile.mkdtemp(prefix="dq-split-", dir=self._limits.temp))
+        return Path(tempfile.mkdtemp(prefix="dq-split-", dir=self._budget.temp))
 
     @cached_property
     def _engines(self) -> Engines:
-        return Engines(self._asking.engine, self._limits)
+        return Engines(self._asking.engine, self._budget)
 
     @cached_property
     def _parser(self) -> TextParser:
-        return TextParser([*self._locations, str(self._room)], self._limits)
+        return TextParser([*self._locations, str(self._room)], self._budget)
 
     def _open(self, partition: Partition, suite: Suite) -> Dataset:
         reading = replace(suite.reading, keys=partition.values)
-        return open_files(partition.files, reading, self._limits, self._parser)
+        return open_files(partition.files, reading, self._budget, self._parser)
 
     def scan(self, partition: Partition, suite: Suite) -> Scanned:
         return scan(partition, suite, lambda: self._open(partition, suite), self._asking, self._engines)

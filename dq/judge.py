@@ -83,9 +83,9 @@ def scan(
     return replace(scanned, scan=replace(scanned.scan, seconds=seconds, peak_memory_bytes=peak_memory()))
 
 
-def failed(message: str, cause: Cause = Cause.GATE) -> Scanned:
-    """A scan that did not get to the end."""
-    step = "mend the contract" if cause is Cause.SUITE else "run the gate again; the data was not judged"
+def failed(message: str, cause: Cause = Cause.GATE, step: str = "") -> Scanned:
+    """A scan that did not get to the end, and what to do about it."""
+    step = step or ("mend the contract" if cause is Cause.SUITE else "run the gate again; the data was not judged")
     return Scanned(fault=Reason(cause, "table.judged", message, step))
 
 

@@ -21,10 +21,10 @@ from dq.ir.data import DataFile, Finding, Partition, Reading, Schema
 from dq.ir.layout import parse_layout
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from dq.config import Limits
     from dq.ir.contract import Contract
+    from dq.ir.limits import Budget
 
 FORMATS = {
     ".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".json": "json",
@@ -56,13 +56,13 @@ def attribute(name: str) -> Any:
 class Engines(dict[str, Any]):
     """Engines by name, made when first asked for. Raises UsageError at once where `wanted` is none."""
 
-    def __init__(self, wanted: str, limits: Limits) -> None:
+    def __init__(self, wanted: str, budget: Budget) -> None:
         from dq.engines import ENGINES
 
         super().__init__()
         if wanted not in ("auto", *ENGINES):
             raise UsageError(f'no engine "{wanted}"{nearest(wanted, ENGINES)}; there are auto, {", ".join(ENGINES)}')
-        self.limits = {"threads": limits.threads, "memory_bytes": limits.allowed_bytes, "temp": limits.temp}
+        self.limits = {"temp": budget.temp, **_limits(budget)}
 
     def __missing__(self, name: str) -> Any:
         from dq.engines import engine
@@ -74,6 +74,10 @@ class Engines(dict[str, Any]):
         for one in self.values():
             getattr(one, "close", lambda: None)()
         self.clear()
+
+
+def _limits(budget: Budget) -> dict[str, int | None]:
+    return {"threads": budget.threads, "memory_bytes": budget.engine_bytes, "temp_bytes": budget.temp_bytes}
 
 
 def is_path(data: Any) -> bool:
@@ -153,18 +157,18 @@ def _file(path: str, name: str) -> DataFile:
         raise kind(f"{path}: {error.strerror}") from None
 
 
-def open_data(data: Any, partition: Partition, reading: Reading, limits: Limits) -> Dataset:
+def open_data(data: Any, partition: Partition, reading: Reading, budget: Budget) -> Dataset:
     """Open what a person named; `partition` is what `partition_of` made of it."""
     reading = replace(reading, keys=partition.values)
     if is_path(data):
-        return open_files(partition.files, reading, limits)
+        return open_files(partition.files, reading, budget)
     from dq.engines.frames import open_frame
 
     return open_frame(data, reading)
 
 
 def open_files(
-    files: tuple[DataFile, ...], reading: Reading, limits: Limits, parser: TextParser | None = None
+    files: tuple[DataFile, ...], reading: Reading, budget: Budget, parser: TextParser | None = None
 ) -> Dataset:
     """Open files of one format; what cannot be opened is a finding of the dataset, not an exception.
 
@@ -179,12 +183,12 @@ def open_files(
         from dq.engines.parquet import open_parquet
 
         dataset = open_parquet(files, reading)
-        dataset.memory_bytes = limits.allowed_bytes
+        dataset.memory_bytes = budget.engine_bytes
         return dataset
     reading = replace(reading, format=kinds.pop())
     if parser is not None:
         return parser.open(files, reading)
-    own = TextParser([f.location for f in files], limits)
+    own = TextParser([f.location for f in files], budget)
     try:
         dataset = own.open(files, reading)
     except BaseException:
@@ -208,8 +212,8 @@ class TextParser:
 
     RECYCLE = 500
 
-    def __init__(self, locations: list[str], limits: Limits) -> None:
-        self._locations, self._limits = locations, limits
+    def __init__(self, locations: Sequence[str], budget: Budget) -> None:
+        self._locations, self._budget = locations, budget
         self._kept: ExitStack | None = None
         self._opened = 0
 
@@ -230,11 +234,8 @@ class TextParser:
 
         self.close()
         with ExitStack() as stack:
-            self._folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="dq-", dir=self._limits.temp))
-            limits = self._limits
-            self._connection = connect(
-                self._locations, threads=limits.threads, memory_bytes=limits.memory_bytes, temp=self._folder
-            )
+            self._folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="dq-", dir=self._budget.temp))
+            self._connection = connect(self._locations, temp=self._folder, **_limits(self._budget))
             stack.callback(self._connection.close)
             self._kept, self._opened = stack.pop_all(), 0
 

@@ -11,24 +11,26 @@ from dq.judge import Asking, Scanned, scan
 from dq.opening import Engines, TextParser, open_files
 
 if TYPE_CHECKING:
-    from dq.config import Limits
+    from collections.abc import Sequence
+
     from dq.engines.base import Dataset
     from dq.ir.check import Suite
     from dq.ir.data import Partition
+    from dq.ir.limits import Budget
 
 
 class Scanner:
     """In this process. `locations` are the files and folders that text may be read from."""
 
-    def __init__(self, locations: list[str], limits: Limits, asking: Asking) -> None:
-        self._limits, self._asking = limits, asking
-        self._engines = Engines(asking.engine, limits)
-        self._parser = TextParser(locations, limits)
-        self.divider = Divider(locations, limits, asking)
+    def __init__(self, locations: Sequence[str], budget: Budget, asking: Asking) -> None:
+        self._budget, self._asking = budget, asking
+        self._engines = Engines(asking.engine, budget)
+        self._parser = TextParser(locations, budget)
+        self.divider = Divider(locations, budget, asking)
 
     def open(self, partition: Partition, suite: Suite) -> Dataset:
         reading = replace(suite.reading, keys=partition.values)
-        return open_files(partition.files, reading, self._limits, self._parser)
+        return open_files(partition.files, reading, self._budget, self._parser)
 
     def scan(self, partition: Partition, suite: Suite) -> Scanned:
         return scan(partition, suite, lambda: self.open(partition, suite), self._asking, self._engines)

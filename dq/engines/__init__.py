@@ -23,8 +23,8 @@ PARTING = {"parquet": "dq.engines.parquet.rewrite:part", "text": "dq.engines.duc
 
 
 def engine(name: str, **limits: Any) -> Engine:
-    """A new engine. `limits` (threads, memory_bytes, temp) reach the one that has such: DuckDB. Polars takes its
-    threads from the environment, once in a process, and is asked only for what fits into memory.
+    """A new engine. `limits` (threads, memory_bytes, temp, temp_bytes) reach the one that has such: DuckDB. Polars
+    takes its threads from the environment, once in a process, and is asked only for what fits into memory.
 
     Raises UsageError for a name that is none.
     """

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
 
 def connect(
-    locations: Iterable[str] = (), *, threads: int | None = None, memory_bytes: int | None = None, temp: str
-) -> duckdb.DuckDBPyConnection:
+    locations: Iterable[str] = (), *, threads: int | None = None, memory_bytes: int | None = None, temp: str,
+    temp_bytes: int | None = None,
+) -> duckdb.DuckDBPyConnection:  # fmt: skip
     """An in-memory database that may read `locations` (files, or directories with all below them), and nothing else.
 
     `temp` is a private directory of the caller: it is allowed too, and tables spill below it. DuckDB follows symbolic
@@ -31,6 +32,8 @@ def connect(
         config["threads"] = threads
     if memory_bytes is not None:
         config["memory_limit"] = f"{memory_bytes}B"
+    if temp_bytes is not None:
+        config["max_temp_directory_size"] = f"{temp_bytes}B"
     places = {os.path.realpath(location) for location in locations}
     folders = sorted(p for p in places if os.path.isdir(p))
     connection = duckdb.connect(":memory:", config=config)

@@ -57,6 +57,7 @@ class DuckDB:
         threads: int | None = None,
         memory_bytes: int | None = None,
         temp: str | None = None,
+        temp_bytes: int | None = None,
         many_rows: int = MANY_ROWS,
     ) -> None:
         self._many_rows = many_rows
@@ -64,6 +65,7 @@ class DuckDB:
         self._counted_of: Dataset | None = None
         self._threads = threads
         self._memory_bytes = memory_bytes
+        self._temp_bytes = temp_bytes
         self._own_temp = tempfile.TemporaryDirectory(prefix="dq-duckdb-") if temp is None else None
         self._temp = temp if self._own_temp is None else self._own_temp.name
         self._paths: tuple[str, ...] = ()
@@ -125,7 +127,11 @@ class DuckDB:
             if self._connection is not None:
                 self._connection.close()
             self._connection = connect(
-                paths, threads=self._threads, memory_bytes=self._memory_bytes, temp=str(self._temp)
+                paths,
+                threads=self._threads,
+                memory_bytes=self._memory_bytes,
+                temp=str(self._temp),
+                temp_bytes=self._temp_bytes,
             )
             self._paths = paths
         return self._connection
