@@ -262,7 +262,9 @@ class Hostile:
         return os.system, ("true",)
 
 
-@pytest.mark.parametrize("body", [Hostile(), os.system, subprocess.Popen, Path("x"), eval, api.validate], ids=str)
+@pytest.mark.parametrize(
+    "body", [Hostile(), os.system, subprocess.Popen, Path("x"), eval, api.validate], ids=lambda b: type(b).__name__
+)
 def test_an_answer_names_plain_data_only(body: object) -> None:
     with pytest.raises(pickle.UnpicklingError, match="is no plain data"):
         load(dump(body))
