@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from dq import config as configuration
 from dq import standing
+from dq.discretion import marked
 from dq.errors import ContractViolation, StoreError, SuiteError, UsageError, nearest
 from dq.gate import Run, Wanted, Zones
 from dq.history import History
@@ -130,10 +131,11 @@ def _profiled(
         closing(open_data(data, partition, held_to.reading, budget)) as dataset,
     ):
         rows = _readable(dataset, told=contract is None and not source)
-        answers = _answers(questions(dataset.landed, now, depth, held_to.pii), dataset, engine, engines)
+        pii = marked(held_to, dataset.landed)
+        answers = _answers(questions(dataset.landed, now, depth, pii), dataset, engine, engines)
         found = collect(
             source or partition.source, partition.key, dataset.landed, answers, rows, now, depth,
-            files=max(1, len(partition.files)), bytes=partition.bytes or dataset.bytes, pii=held_to.pii,
+            files=max(1, len(partition.files)), bytes=partition.bytes or dataset.bytes, pii=pii,
         )  # fmt: skip
         if depth == "full":
             found = deepen(found, _answers(second_questions(found), dataset, engine, engines))

@@ -7,6 +7,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from dq.discretion import MASK, Discretion
 from dq.ir.check import Severity
 from dq.ir.data import RAW, format_path
 from dq.ir.metric import Dimension, Facts, Measure
@@ -23,9 +24,8 @@ if TYPE_CHECKING:
     from dq.ir.expr import Scalar
     from dq.plan import Plan
 
-MASK = "•••"
 
-
+PLAIN = Discretion()
 Answer: TypeAlias = "tuple[Any, ...] | Unjudged | None"
 
 
@@ -47,7 +47,7 @@ def evaluate(
     answers: Mapping[str, Answer],
     facts: Facts,
     previous: Mapping[str, Scalar] | None = None,
-    pii: frozenset[str] = frozenset(),
+    discretion: Discretion = PLAIN,
 ) -> tuple[CheckResult, ...]:
     """Hold each check's metric against its bound. `previous` maps check id to the value of the last partition that
     teaches, None when there is none: relative bounds are then SKIP."""
@@ -60,7 +60,7 @@ def evaluate(
             results.append(_unread(item) if facts.findings else _result(item, *_LOST))
         else:
             states = dict(zip(item.metric.aggregates(), answer, strict=True))
-            results.append(_judge(item, item.metric.measure(states, facts), previous, pii))
+            results.append(_judge(item, item.metric.measure(states, facts), previous, discretion))
     return tuple(results)
 
 
@@ -79,19 +79,19 @@ def _unread(check: Check) -> CheckResult:
     return _result(check, Status.SKIP, None, None, "the data could not be read")
 
 
-def structure(findings: Iterable[Finding], pii: frozenset[str] = frozenset()) -> tuple[CheckResult, ...]:
+def structure(findings: Iterable[Finding], discretion: Discretion = PLAIN) -> tuple[CheckResult, ...]:
     """One failing result per kind of structural finding (`table.ragged` ...); without any, `table.readable` passes."""
     kinds: dict[str, list[Finding]] = {}
     for finding in findings:
         kinds.setdefault(finding.kind, []).append(finding)
-    return tuple(_structural(k, f, pii) for k, f in kinds.items()) or (_structural("readable", [], pii),)
+    return tuple(_structural(k, f, discretion) for k, f in kinds.items()) or (_structural("readable", [], discretion),)
 
 
-def _structural(kind: str, found: list[Finding], pii: frozenset[str]) -> CheckResult:
+def _structural(kind: str, found: list[Finding], discretion: Discretion) -> CheckResult:
     rows = [f.rows for f in found if f.rows is not None]
     told = [f.message if not f.file or f.message.startswith(f.file) else f"{f.file}: {f.message}" for f in found]
     more = f" (and {len(told) - 5} more files)" if len(told) > 5 else ""
-    lines = [Evidence(file, row, (("line", MASK if pii else text),)) for f in found for file, row, text in f.evidence]
+    lines = [Evidence(file, row, discretion.line(text)) for f in found for file, row, text in f.evidence]
     return CheckResult(
         id=f"table.{kind}",
         column=None,
@@ -109,25 +109,26 @@ def _structural(kind: str, found: list[Finding], pii: frozenset[str]) -> CheckRe
 
 
 def _judge(
-    check: Check, measure: Measure | None, previous: Mapping[str, Scalar] | None, pii: frozenset[str]
+    check: Check, measure: Measure | None, previous: Mapping[str, Scalar] | None, discretion: Discretion
 ) -> CheckResult:
     if measure is None or (measure.total == 0 and check.metric.unit == "rows"):
         return _result(check, Status.SKIP, None, measure, "nothing in scope")
     if measure.value is None:
         words = f"no {check.metric.name}: the rows in scope hold too few values; expected {check.bound}"
-        return _result(check, Status.FAIL, Cause.DATA, measure, words, pii)
+        return _result(check, Status.FAIL, Cause.DATA, measure, words, discretion)
     before = (previous or {}).get(check.id)
     try:
         held = [c.holds(measure.value, measure.total, before) for c in check.bound.conditions]
     except TypeError:
         words = f"{check.metric.name} is {type(measure.value).__name__}, which does not compare with {check.bound}"
-        return _result(check, Status.ERROR, Cause.SUITE, measure, words, pii)
+        return _result(check, Status.ERROR, Cause.SUITE, measure, words, discretion)
     if False in held:
         broken = check.bound.conditions[held.index(False)]
-        return _result(check, Status.FAIL, Cause.DATA, measure, _words(check, measure, broken, before, pii), pii)
+        words = _words(check, measure, broken, before, discretion)
+        return _result(check, Status.FAIL, Cause.DATA, measure, words, discretion)
     if None in held:
-        return _result(check, Status.SKIP, None, measure, "no earlier partition to compare with", pii)
-    return _result(check, Status.PASS, None, measure, "", pii)
+        return _result(check, Status.SKIP, None, measure, "no earlier partition to compare with", discretion)
+    return _result(check, Status.PASS, None, measure, "", discretion)
 
 
 def _result(
@@ -136,11 +137,11 @@ def _result(
     cause: Cause | None,
     measure: Measure | None,
     message: str,
-    pii: frozenset[str] = frozenset(),
+    discretion: Discretion = PLAIN,
 ) -> CheckResult:
     observed = None if measure is None else measure.value
     by_rows = measure is not None and check.metric.unit == "rows"
-    if observed is not None and check.column in pii and check.metric.unit == "value":
+    if observed is not None and check.metric.unit == "value" and discretion.covers(check.column):
         observed = MASK
     return CheckResult(
         id=check.id,
@@ -160,10 +161,12 @@ def _result(
     )
 
 
-def _words(check: Check, measure: Measure, broken: Condition, before: Scalar, pii: frozenset[str]) -> str:
+def _words(check: Check, measure: Measure, broken: Condition, before: Scalar, discretion: Discretion) -> str:
     phrase, unit = check.metric.phrase(), check.metric.unit
     if isinstance(check.metric, schema_metrics.Layout):
         return measure.note
+    if discretion.covers_any(check.metric.paths()):
+        measure = replace(measure, note=MASK)
     if unit == "violations":
         return (
             f"{phrase} {measure.note}"
@@ -175,7 +178,7 @@ def _words(check: Check, measure: Measure, broken: Condition, before: Scalar, pi
         return f"{number(measure.value)} rows ({share}) {phrase}".rstrip()
     if unit == "ratio":
         return f"{percent(measure.value, 1)} {phrase}, expected {check.bound}"
-    value = MASK if check.column in pii and unit == "value" else number(measure.value)
+    value = MASK if unit == "value" and discretion.covers(check.column) else number(measure.value)
     if broken.unit == "share of previous":
         return (
             f"{value} {phrase}".rstrip()
@@ -224,17 +227,10 @@ def questions_of_evidence(
     return {k: replace(a, limit=n) for k, (a, n) in asked.items() if a is not None}
 
 
-def evidence(asked: Any, rows: Iterable[RowState], pii: frozenset[str]) -> tuple[Evidence, ...]:
-    """Offending rows; values of `pii` columns are masked, and what was not asked for is not shown."""
+def evidence(asked: Any, rows: Iterable[RowState], discretion: Discretion) -> tuple[Evidence, ...]:
+    """Offending rows; as the discretion allows, and what was not asked for is not shown."""
     names = [p[0].removeprefix(RAW) if p[0].startswith(RAW) else format_path(p) for p in asked.show]
-    return tuple(
-        Evidence(
-            row.file,
-            row.row,
-            tuple((n, MASK if n in pii and v is not None else v) for n, v in zip(names, row.values, strict=True)),
-        )
-        for row in rows
-    )
+    return tuple(Evidence(row.file, row.row, discretion.values(zip(names, row.values, strict=True))) for row in rows)
 
 
 def with_evidence(

@@ -9,16 +9,18 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from dq import inventory
+from dq.errors import UsageError
+from dq.inventory import Other
 from dq.ir.check import Suite
 from dq.ir.contract import Contract
 from dq.ir.data import FLOATS, NUMBERS, TEXTS, Kind, format_path
 from dq.ir.layout import parse_layout
-from dq.profile import ColumnProfile, Profile, exact_counts, merge, semantic_type
+from dq.profile import ColumnProfile, Profile, exact_counts, merge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -29,10 +31,12 @@ if TYPE_CHECKING:
 
     Look = Callable[[list[str], str], tuple[Profile, Reading]]
 
+MARKER = "_SUCCESS"
 NEWEST = 3  # partitions that are read
 FEW_VALUES = 20
 ROWS_PER_VALUE = 20
 _HIVE = re.compile(r"([A-Za-z_][\w-]*)=(.+)")
+_PROSE = re.compile(r"(readme|licen[cs]e|changelog|copying|notice)\b", re.IGNORECASE)
 _YEAR = r"(?:19|20)\d\d"
 # Spellings of time in a file or folder name, and the key they give; of two that fit as many files the first is meant.
 _TIMES = (
@@ -53,6 +57,7 @@ class Draft:
     partitions: int
     newest: tuple[Partition, ...]
     strays: int = 0
+    marker: str | None = None
 
     @property
     def bytes(self) -> int:
@@ -65,16 +70,29 @@ def find(zone: Store, name: str, recognised: Callable[[str], bool]) -> list[Draf
     Files of which nobody knows how to read them are passed over.
     """
     folders: dict[str, list[str]] = defaultdict(list)
+    marked: set[str] = set()
     for entry in zone.list():
+        parts = entry.path.split("/")
+        if parts[-1] == MARKER:
+            marked.add("/".join(parts[:-1]))
         if inventory.is_data(entry.path, entry.bytes) and recognised(zone.location(entry.path)):
-            parts = entry.path.split("/")
+            if _PROSE.match(parts[-1]):
+                continue
             depth = next((i for i, p in enumerate(parts[:-1]) if _is_key(p)), len(parts) - 1)
             folders["/".join(parts[:depth])].append("/".join(parts[depth:]))
     taken: set[str] = set()
-    return [
-        _draft(zone, folder, _named(folder or name, taken), paths, recognised)
-        for folder, paths in sorted(folders.items())
-    ]
+    drafts = []
+    for folder, paths in sorted(folders.items()):
+        draft = _draft(zone, folder, _named(folder or name, taken), paths, recognised, _inside(folder, folders))
+        complete = bool(draft.newest) and all(f"{folder}/{p.key}".strip("/") in marked for p in draft.newest)
+        drafts.append(replace(draft, marker=MARKER if complete else None))
+    return drafts
+
+
+def _inside(folder: str, folders: Iterable[str]) -> list[Other]:
+    """Sources that lie in the folder of another one."""
+    base = f"{folder}/" if folder else ""
+    return [Other(f.removeprefix(base)) for f in folders if f != folder and f.startswith(base)]
 
 
 def _is_key(part: str) -> bool:
@@ -90,9 +108,11 @@ def _named(folder: str, taken: set[str]) -> str:
     return name
 
 
-def _draft(zone: Store, folder: str, source: str, paths: list[str], recognised: Callable[[str], bool]) -> Draft:
+def _draft(
+    zone: Store, folder: str, source: str, paths: list[str], recognised: Callable[[str], bool], others: list[Other]
+) -> Draft:
     layout = layout_of(paths)
-    landed: list[Landed] = inventory.scan(zone, folder, Contract(source, Suite(source), layout), 0.0)
+    landed: list[Landed] = inventory.scan(zone, folder, Contract(source, Suite(source), layout), 0.0, others)
     sound = [o.partition for o in landed if not o.fault and all(recognised(f.location) for f in o.partition.files)]
     return Draft(source, folder, layout, len(sound), tuple(sound[-NEWEST:]), len(landed) - len(sound))
 
@@ -150,17 +170,26 @@ def _file_keys(name: str) -> list[str]:
 def contract(draft: Draft, look: Look) -> str:
     """A first contract in YAML, from the newest partitions that have the newest one's columns.
 
-    Raises UsageError where one of them cannot be read.
+    What cannot be read among them is said. Raises UsageError where none can.
     """
-    looked = [look([f.location for f in p.files], draft.source) for p in draft.newest]
+    looked, unread = [], []
+    for partition in draft.newest:
+        try:
+            looked.append(look([f.location for f in partition.files], draft.source))
+        except UsageError as error:
+            unread.append(f"{partition.key} could not be read: {error}")
+    if not looked:
+        raise UsageError("; ".join(unread))
     newest, reading = looked[-1]
     alike = [p for p, _ in looked if _layout(p) == _layout(newest)]
     whole = reduce(merge, alike)
     lines = [
         f"# Written by dq init from {_of(len(alike), 'partition')} with {_of(whole.rows, 'row')}: what was seen.",
         "# Correct it by what you know; `dq validate DATA --suite THIS_FILE` tries it.",
+        *(f"# {json.dumps(u, ensure_ascii=True)[1:-1]}" for u in unread),
         f"source: {draft.source}",
         *([f"layout: {json.dumps(draft.layout, ensure_ascii=False)}"] if draft.layout else []),
+        *([f"ready: {{marker: {draft.marker}}}"] if draft.marker else []),
         *_format(reading),
         "columns:" if whole.columns else "columns: {}",
         *(_column(c) for c in whole.columns if len(c.path) == 1),
@@ -202,9 +231,7 @@ def _column(column: ColumnProfile) -> str:
 def _values(column: ColumnProfile) -> dict[str, Any]:
     """Personal data is marked instead of listed. Few values are warned about only: the next day may bring a new one."""
     counts = exact_counts(column) if column.type.kind in TEXTS - FLOATS else None
-    top = column.states.get("top")
-    meaning = semantic_type(top.counts) if top is not None and column.type.kind in TEXTS else None
-    if meaning is not None and meaning.is_pii:
+    if column.personal:
         return {"pii": True}
     if not counts or len(counts) > FEW_VALUES or sum(counts.values()) < ROWS_PER_VALUE * len(counts):
         return {}
@@ -239,5 +266,7 @@ def settings(drafts: Iterable[Draft], landing: str) -> str:
     for draft in drafts:
         if draft.folder != draft.source:
             place = f"{landing}/{draft.folder}".rstrip("/")
-            lines += ["", f"[sources.{json.dumps(draft.source)}]", f"landing = {json.dumps(place)}"]
+            plain = re.fullmatch(r"[A-Za-z0-9_-]+", draft.source)
+            name = draft.source if plain else json.dumps(draft.source)
+            lines += ["", f"[sources.{name}]", f"landing = {json.dumps(place)}"]
     return "\n".join(lines) + "\n"

@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from dq import evaluate
 from dq.decide import decide, softened
+from dq.discretion import Discretion, marked
 from dq.engines.base import Dataset, Unreadable
 from dq.errors import HoldError, SuiteError
-from dq.ir.data import RAW, Partition, Schema, parse_path
+from dq.ir.aggregate import TopValues
+from dq.ir.data import INTEGERS, RAW, TEXTS, Partition, Schema, format_path, parse_path
+from dq.ir.expr import Col
 from dq.ir.metric import Facts
 from dq.ir.result import Cause, CheckResult, Evidence, Judgement, Reason, Scan, Status, Verdict
-from dq.plan import Pass, Plan, Shape, Storage, bind_known, passes_over, plan, second_stage
-from dq.profile import Depth, Profile, profile, questions
+from dq.plan import Pass, Plan, Shape, Storage, bind, bind_known, passes_over, plan, second_stage
+from dq.profile import TOP_LIMIT, Depth, Profile, personal, profile, questions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
     from dq.evaluate import Answer
     from dq.ir.aggregate import Aggregate
     from dq.ir.check import Check, Suite
-    from dq.ir.expr import Scalar
+    from dq.ir.expr import Path, Scalar
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class Asking:
 class Scanned:
     """What the bytes of a partition say. `answers` by id of the checks that apply, `evidence` of those that may fail.
 
+    `personal` are columns that nobody marked and that are personal data by their look.
     `fault`: they were not read to the end, for a reason that is not theirs; nothing else is told then.
     """
 
@@ -60,6 +64,7 @@ class Scanned:
     answers: Mapping[str, Answer] = field(default_factory=dict)
     evidence: Mapping[str, tuple[Evidence, ...]] = field(default_factory=dict)
     profile: Profile | None = None
+    personal: frozenset[str] = frozenset()
     scan: Scan = field(default_factory=Scan)
     fault: Reason | None = None
 
@@ -95,9 +100,10 @@ def judge(partition: Partition, suite: Suite, scanned: Scanned, background: Back
         return _held(partition, suite, scanned.fault)
     facts = replace(scanned.facts, accepted=background.accepted, twin=background.twin)
     checks = fitted((c for c in suite.checks if c.id in scanned.answers), facts.schema)
-    results = evaluate.evaluate(checks, scanned.answers, facts, background.previous, suite.pii)
+    discretion = Discretion(suite.pii | scanned.personal, suite.samples)
+    results = evaluate.evaluate(checks, scanned.answers, facts, background.previous, discretion)
     results = evaluate.with_evidence(results, scanned.evidence)
-    results = (*evaluate.structure(facts.findings, suite.pii), *results)
+    results = (*evaluate.structure(facts.findings, discretion), *results)
     results = softened(suite, results)
     verdict, reasons = decide(suite, results)
     return Judgement(
@@ -134,7 +140,7 @@ def prepare(dataset: Dataset, suite: Suite, asking: Asking) -> tuple[tuple[Check
     shape = shape_of(dataset)
     checks = fitted(applicable(suite, shape), shape.schema)
     promised = frozenset(c.column for c in checks if c.metric.name == "column_present" and c.column) | suite.optional
-    asked = questions(dataset.landed, asking.now, asking.depth, suite.pii) if asking.depth else ()
+    asked = questions(dataset.landed, asking.now, asking.depth, marked(suite, dataset.landed)) if asking.depth else ()
     return checks, shape, plan(checks, asked, shape, asking.engine, promised=promised)
 
 
@@ -180,31 +186,34 @@ def _scan(
     except Unreadable as error:
         facts = replace(facts, findings=(*facts.findings, error.finding))
     answers = evaluate.answers(checks, folded, states)
-    results = evaluate.evaluate(checks, answers, facts, pii=suite.pii)
+    results = evaluate.evaluate(checks, answers, facts)
     judged = tuple(c for c in checks if c.id not in folded.unjudged)
     questions = evaluate.questions_of_evidence(judged, results)
     asked = {k: bind_known(a, folded, states, shape) for k, a in questions.items()}
-    more = passes_over(dict.fromkeys(asked.values()), shape, asking.engine)
-    return Scanned(
-        facts,
-        dataset.rows,
-        answers,
-        _evidence(asked, more, dataset, engines, suite.pii),
-        _profile(partition, suite, dataset, facts, folded, states, asking),
-        _summary((*passes, *more), dataset),
-    )
-
-
-def _evidence(
-    asked: Mapping[str, Aggregate], passes: Iterable[Pass], dataset: Dataset, engines: Mapping[str, Engine],
-    pii: frozenset[str],
-) -> dict[str, tuple[Evidence, ...]]:  # fmt: skip
-    """A second stage, for checks that may fail only: a few offending rows of each."""
+    found = _profile(partition, suite, dataset, facts, folded, states, asking)
+    looks = {} if found or not asked else _looks(judged, results, dataset, shape)
+    more = passes_over(dict.fromkeys((*asked.values(), *looks.values())), shape, asking.engine)
     try:
-        rows = run(passes, dataset, engines)
+        rows = run(more, dataset, engines)
     except Unreadable:
-        return {}
-    return {k: evaluate.evidence(a, rows[a], pii) for k, a in asked.items()}
+        asked, looks, rows = {}, {}, {}
+    named = {p for p, a in looks.items() if personal(rows[a].counts)}
+    named |= {c.path for c in found.columns if c.personal} if found else set()
+    private = marked(suite, dataset.landed).union(map(format_path, named)) - suite.pii
+    discretion = Discretion(suite.pii | private, suite.samples)
+    evidence = {k: evaluate.evidence(a, rows[a], discretion) for k, a in asked.items()}
+    return Scanned(facts, dataset.rows, answers, evidence, found, private, _summary((*passes, *more), dataset))
+
+
+def _looks(
+    checks: Iterable[Check], results: Iterable[CheckResult], dataset: Dataset, shape: Shape
+) -> dict[Path, Aggregate]:
+    """The most frequent values of columns of which something may be shown: they tell whether it is personal. Asked for
+    where no profile does."""
+    failed = {r.id for r in results if r.status is not Status.PASS}
+    shown = {p[0].removeprefix(RAW) for c in checks if c.id in failed for p in c.metric.paths()}
+    leaves = [p for p, t in dataset.landed.leaves() if p[0] in shown and t.kind in TEXTS | INTEGERS]
+    return {p: bind(TopValues(Col(p), TOP_LIMIT), shape) for p in leaves}
 
 
 def _profile(
@@ -217,7 +226,7 @@ def _profile(
         return None
     return profile(
         partition.source, partition.key, dataset.landed, answers, dataset.rows or 0, asking.now, asking.depth,
-        files=len(partition.files), bytes=facts.bytes, pii=suite.pii,
+        files=len(partition.files), bytes=facts.bytes, pii=marked(suite, dataset.landed),
     )  # fmt: skip
 
 

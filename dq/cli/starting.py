@@ -102,9 +102,10 @@ def init(path: Annotated[str, typer.Argument(metavar="PATH", help="A folder in w
         raise UsageError(f"{', '.join(existing)}: already there and not overwritten; nothing is written")
     contracts = {}
     for draft in drafts:
+        strays = f" ({counted(draft.strays, 'path')} of no known layout or format)" if draft.strays else ""
         complain(
-            f"{draft.source}: {counted(draft.partitions, 'partition')}, layout {draft.layout or 'one file each'};"
-            f" reading the newest {len(draft.newest)} ({draft.bytes:,} bytes)"
+            f"{draft.source}: {counted(draft.partitions, 'partition')}, layout {draft.layout or 'one file each'}"
+            f"{strays}; reading the newest {len(draft.newest)} ({draft.bytes:,} bytes)"
         )
         try:
             contracts[draft.source] = first.contract(draft, api.look)

@@ -133,6 +133,7 @@ class _Compiler:
             optional=_flagged(written, "optional"),
             strict=written.strict,
             pii=_flagged(written, "pii"),
+            samples=self.value.get("policy", {}).get("samples", "full"),
             memory=memory,
             on_fail=self.value.get("policy", {}).get("on_fail", "quarantine"),
         )

@@ -114,6 +114,7 @@ class Suite:
     optional: frozenset[str] = frozenset()
     strict: bool = False
     pii: frozenset[str] = frozenset()
+    samples: Literal["none", "masked", "full"] = "full"
     memory: Memory = field(default_factory=Memory)
     on_fail: Literal["quarantine", "split", "warn"] = "quarantine"
     digest: str = ""

@@ -1,7 +1,7 @@
 """What a partition is like: questions for the plan, states that add up, numbers to read."""
 
-from dq.profile.meaning import SHARE, Meaning, date_formats, is_null_like, mask, masks, semantic_type
-from dq.profile.questions import STATISTICS, Depth, questions
+from dq.profile.meaning import SHARE, Meaning, date_formats, hide, is_null_like, mask, masks, personal, semantic_type
+from dq.profile.questions import STATISTICS, TOP_LIMIT, Depth, is_marked, questions
 from dq.profile.states import ColumnProfile, Profile, decode, deepen, encode, merge, profile, second_questions, zero
 from dq.profile.summary import (
     bucket_middle,
@@ -20,6 +20,7 @@ from dq.profile.summary import (
 __all__ = [
     "SHARE",
     "STATISTICS",
+    "TOP_LIMIT",
     "ColumnProfile",
     "Depth",
     "Meaning",
@@ -33,13 +34,16 @@ __all__ = [
     "document",
     "encode",
     "exact_counts",
+    "hide",
     "histogram",
     "is_key",
+    "is_marked",
     "is_null_like",
     "is_unique",
     "mask",
     "masks",
     "merge",
+    "personal",
     "profile",
     "quantile",
     "questions",

@@ -15,6 +15,7 @@ from dq.profile.questions import NULL_LIKE
 Counts: TypeAlias = Iterable[tuple[Any, int]]
 
 SHARE = 0.9  # of the rows, for a meaning to be believed
+FEW = 0.1  # of the rows, for personal data to be believed where a chance hit is out of the question
 MASK_LENGTH = 60
 _FEWEST_CODES = 3  # distinct values before two or three letters count as codes
 
@@ -69,6 +70,27 @@ def semantic_type(counts: Counts) -> Meaning | None:
         return Meaning("date", share, formats=formats)
     numeric = sum(n for text, n in texts if _NUMBER.fullmatch(text)) / rows
     return Meaning("number", numeric) if numeric >= SHARE else None
+
+
+def personal(counts: Counts) -> Meaning | None:
+    """The kind of personal data that most values are, or, where no chance brings it about, some."""
+    texts = [(str(v).strip(), n) for v, n in counts if isinstance(v, (str, int)) and not is_null_like(str(v))]
+    rows = sum(n for _, n in texts)
+    for name, (test, is_pii, _) in _MEANINGS.items() if rows else ():
+        share = sum(n for text, n in texts if test(text)) / rows if is_pii else 0.0
+        if share >= (SHARE if name in _BY_CHANCE else FEW):
+            return Meaning(name, share, True)
+    return None
+
+
+def hide(text: str, replacement: str) -> str:
+    """The text without words that are personal data by their look."""
+    return _WORD.sub(lambda word: replacement if _is_personal(word[0]) else word[0], text)
+
+
+def _is_personal(word: str) -> bool:
+    bare = word.strip(".:")
+    return any(test(bare) for test, is_pii, _ in _MEANINGS.values() if is_pii)
 
 
 def date_formats(counts: Counts) -> tuple[tuple[str, ...], float]:
@@ -149,7 +171,8 @@ def _is_phone(text: str) -> bool:
     """A plus or a separator must tell it from a number; a date or a decimal is none."""
     digits = sum(c.isdigit() for c in text)
     shape = re.fullmatch(r"(\+\d{1,3}[ .-]?)?(\(\d{1,5}\)[ .-]?)?\d{2,5}([ .-]?\d{2,5}){1,4}", text, re.ASCII)
-    dotted_or_date = re.fullmatch(r"[\d,]+\.\d+|\d{4}-\d{1,2}-\d{1,2}|\d{1,2}[-.]\d{1,2}[-.]\d{2,4}", text, re.ASCII)
+    date = r"(\d{4}-\d{1,2}-\d{1,2}|\d{1,2}[-.]\d{1,2}[-.]\d{2,4})([ T].*)?"
+    dotted_or_date = re.fullmatch(rf"[\d,]+\.\d+|{date}", text, re.ASCII)
     return bool(shape) and not dotted_or_date and 7 <= digits <= 15 and (text[0] in "+(" or digits < len(text))
 
 
@@ -169,6 +192,8 @@ _CURRENCIES = """
     SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VED
     VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG"""
 
+_WORD = re.compile(r"[^\s,;|\"'<>\[\]{}=]+(?: [0-9][0-9 -]*)?")
+_BY_CHANCE = {"card", "phone"}  # one number in ten has the check digit of a card
 _MEANINGS: dict[str, tuple[Callable[[str], bool], bool, int]] = {
     "email": (_pattern(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+"), True, 1),
     "url": (_pattern(r"(https?|ftp|s3)://[^\s]+"), False, 1),

@@ -103,14 +103,14 @@ STATISTICS: dict[str, Statistic] = {
     "placeholders": Statistic(TIMES, lambda s: Count(In(Call("date", (s.value,)), PLACEHOLDERS))),
     "min": Statistic(ORDERED, lambda s: Min(s.value), reveals=True),
     "max": Statistic(ORDERED, lambda s: Max(s.value), reveals=True),
-    "sum": Statistic(NUMBERS, lambda s: Sum(s.value)),
-    "moments": Statistic(NUMBERS, lambda s: Moments(s.value)),
-    "sizes": Statistic(NUMBERS, lambda s: Tally(Bucket(s.value))),
+    "sum": Statistic(NUMBERS, lambda s: Sum(s.value), reveals=True),
+    "moments": Statistic(NUMBERS, lambda s: Moments(s.value), reveals=True),
+    "sizes": Statistic(NUMBERS, lambda s: Tally(Bucket(s.value)), reveals=True),
     "length_min": Statistic(SIZED, lambda s: Min(s.length)),
     "length_max": Statistic(SIZED, lambda s: Max(s.length)),
     "length_sum": Statistic(SIZED, lambda s: Sum(s.length)),
     "lengths": Statistic(TEXTS, lambda s: Tally(s.length)),
-    "days": Statistic(TIMES, lambda s: Tally(Call("date", (s.value,)))),
+    "days": Statistic(TIMES, lambda s: Tally(Call("date", (s.value,))), reveals=True),
     "distinct": Statistic(HASHABLE, lambda s: ApproxDistinct(s.value)),
     "top": Statistic(HASHABLE, lambda s: TopValues(s.value, TOP_LIMIT), reveals=True),
 }
@@ -123,12 +123,17 @@ def in_utc(now: datetime) -> datetime:
 
 def asked(path: Path, type_: Type, now: datetime, pii: Collection[str] = ()) -> dict[str, Aggregate]:
     """Statistics of one column by name. `pii` holds text forms of paths of personal data, with all below them."""
-    private = any(format_path(path[:end]) in pii for end in range(1, len(path) + 1))
+    private = is_marked(path, pii)
     return {
         name: statistic.build(Subject(Col(path), type_, in_utc(now)))
         for name, statistic in STATISTICS.items()
         if type_.kind in statistic.kinds and not (private and statistic.reveals)
     }
+
+
+def is_marked(path: Path, pii: Collection[str]) -> bool:
+    """Whether the path, or what it is a part of, is personal data."""
+    return any(format_path(path[:end]) in pii for end in range(1, len(path) + 1))
 
 
 def questions(schema: Schema, now: datetime, depth: Depth = "core", pii: Collection[str] = ()) -> tuple[Aggregate, ...]:

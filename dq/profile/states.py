@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 from dq.ir import codec
 from dq.ir.aggregate import Aggregate, Count, Distinctness, TopState
-from dq.ir.data import FLOATS, NUMBERS, TEXTS, TIMES, Schema, Type, fits
+from dq.ir.data import FLOATS, INTEGERS, NUMBERS, TEXTS, TIMES, Schema, Type, fits
 from dq.ir.expr import And, Col, IsNull, Path
 from dq.ir.numbers import distinct_estimate
-from dq.profile.questions import HASHABLE, STATISTICS, Depth, Subject, asked, duplicate_rows, in_utc
+from dq.profile.meaning import personal
+from dq.profile.questions import HASHABLE, STATISTICS, Depth, Subject, asked, duplicate_rows, in_utc, is_marked
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
 STATE_VERSION = 1
+MARKED = "marked as personal data"
 LONGEST_VALUE = 256  # characters of text, bytes of binary: longer single values do not enter a profile
 KEY_CANDIDATES = 32
 MISSING_TOGETHER = 12
@@ -31,12 +33,13 @@ NEARLY_UNIQUE_RATIO = 0.9  # three standard errors of the estimate below 1
 @dataclass(frozen=True, slots=True)
 class ColumnProfile:
     """`rows` of the partitions that have the column; `types` all it had; `states` by statistic name; a statistic that
-    is absent is unknown."""
+    is absent is unknown. `personal`: the kind of personal data it is, with its share; no state shows a value then."""
 
     path: Path
     types: tuple[Type, ...]
     rows: int = 0
     states: Mapping[str, Any] = field(default_factory=dict)
+    personal: tuple[str, float] | None = None
 
     @property
     def type(self) -> Type:
@@ -93,10 +96,24 @@ def profile(
     columns = []
     for path, type_ in schema.leaves():
         answers = {n: states[a] for n, a in asked(path, type_, now, pii).items() if a in states}
-        columns.append(ColumnProfile(path, (type_,), rows, _short(answers)))
+        columns.append(_discreet(ColumnProfile(path, (type_,), rows, _short(answers)), is_marked(path, pii)))
     whole = [states[a] for a in duplicate_rows(schema) if depth == "full" and a in states]
     table = {"rows": whole[0]} if whole else {}
     return Profile(source, (partition,), rows, files, bytes, in_utc(now), tuple(columns), table)
+
+
+def _discreet(column: ColumnProfile, marked: bool) -> ColumnProfile:
+    """Without single values where they are personal data, by mark or by their look."""
+    if marked:
+        return replace(column, personal=(MARKED, 1.0))
+    top = column.states.get("top")
+    found = personal(top.counts) if top is not None and column.type.kind in TEXTS | INTEGERS else None
+    return _redacted(column, (found.name, found.share)) if found else column
+
+
+def _redacted(column: ColumnProfile, kind: tuple[str, float]) -> ColumnProfile:
+    kept = {n: s for n, s in column.states.items() if (n in STATISTICS and not STATISTICS[n].reveals) or n == "key"}
+    return replace(column, states=kept, personal=kind)
 
 
 def _short(states: dict[str, Any]) -> dict[str, Any]:
@@ -154,7 +171,9 @@ def _merge_column(left: ColumnProfile | None, right: ColumnProfile | None) -> Co
         states = {n: _merge_state(n, merged, left.states[n], right.states[n]) for n in names}
     if "nulls" in left.states and "nulls" in right.states:
         states["nulls"] = left.states["nulls"] + right.states["nulls"]
-    return replace(merged, states=states)
+    kind = left.personal or right.personal
+    merged = replace(merged, states=states)
+    return _redacted(merged, kind) if kind else merged
 
 
 def _whole(left: ColumnProfile, right: ColumnProfile) -> tuple[ColumnProfile, ...]:
@@ -235,6 +254,7 @@ def encode(found: Profile) -> dict[str, Any]:
                 "types": [codec.encode(t) for t in c.types],
                 "rows": c.rows,
                 "states": {n: codec.encode(s) for n, s in c.states.items()},
+                "personal": c.personal,
             }
             for c in found.columns
         ],
@@ -251,6 +271,7 @@ def decode(document: Mapping[str, Any]) -> Profile:
             tuple(codec.decode(t) for t in c["types"]),
             c["rows"],
             {n: codec.decode(s) for n, s in c["states"].items()},
+            tuple(c["personal"]) if c.get("personal") else None,
         )
         for c in document["columns"]
     )

@@ -11,7 +11,7 @@ from dq.ir.aggregate import DistinctnessState, MomentsState, TallyState, TopStat
 from dq.ir.data import INTEGERS, NUMBERS, TEXTS, Kind, format_path
 from dq.ir.expr import BUCKET_OFFSET, BUCKETS_PER_E
 from dq.ir.numbers import distinct_estimate
-from dq.profile.meaning import masks, semantic_type
+from dq.profile.meaning import Meaning, masks, semantic_type
 from dq.profile.states import ColumnProfile, Profile
 
 PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
@@ -189,6 +189,8 @@ def document(found: Profile) -> dict[str, Any]:
             meaning, listed = semantic_type(top.counts), sum(n for _, n in top.counts)
             body["masks"] = [{"mask": m, "share": n / listed} for m, n in masks(top.counts)[:10]]
             body["meaning"] = meaning
+        if column.personal:
+            body["meaning"] = Meaning(*column.personal, is_pii=True)
         columns.append(body)
     rows = found.states.get("rows")
     together = found.states.get("missing_together", {})

@@ -66,7 +66,9 @@ def _distinct(column: Mapping[str, Any]) -> str:
 
 
 def _most(column: Mapping[str, Any]) -> str:
-    top = column.get("top") or []
+    top, meaning = column.get("top") or [], column.get("meaning") or {}
+    if meaning.get("is_pii"):
+        return f"({meaning['name']})"
     return f"{top[0]['value']} ({share(top[0]['share'])})" if top else ""
 
 

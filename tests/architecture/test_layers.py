@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "dq").rglob("*.py"))
 
-THOUGHT = {"metrics", "plan", "evaluate", "decide", "profile", "drift", "suggest"}
+THOUGHT = {"discretion", "metrics", "plan", "evaluate", "decide", "profile", "drift", "suggest"}
 EDGES = {"dialects", "engines", "stores", "reports"}
 USE_CASES = {
     "inventory",

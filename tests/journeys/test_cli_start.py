@@ -162,6 +162,28 @@ def test_a_folder_can_be_the_source_itself(land: Path, dq: Dq) -> None:
     assert len(dq("ls", "land").out.splitlines()) == 2
 
 
+def test_sources_in_sources_markers_and_strays_are_seen(land: Path, dq: Dq) -> None:
+    for day in (1, 2):
+        trips(land / f"dt=2026-03-0{day}", day)
+        trips(land / "re funds" / f"dt=2026-03-0{day}", day)
+        (land / "re funds" / f"dt=2026-03-0{day}" / "_SUCCESS").touch()
+    (land / "re funds" / "names.parquet").write_bytes(b"PAR1 no date")
+    (land / "README.txt").write_text("what this is")
+    (land / "re funds" / "LICENCE.txt").write_text("may be used")
+    ran = dq("init", "land")
+    said = "2 partitions, layout dt={date:%Y-%m-%d}"
+    assert f"dq: land: {said} (1 path of no known layout or format); reading the newest 2" in ran.err
+    assert f"dq: re_funds: {said} (2 paths of no known layout or format); reading the newest 2" in ran.err
+    assert Path("suites/re_funds.yaml").read_text().count("ready: {marker: _SUCCESS}\n") == 1
+    assert "ready" not in Path("suites/land.yaml").read_text()
+    assert '[sources.re_funds]\nlanding = "land/re funds"' in Path("dq.toml").read_text()
+    found = {(d["source"], d["partition"]): d["verdict"] for d in dq("gate", "--json").documents}
+    assert [k for k, v in found.items() if v == "quarantine"] == [
+        ("land", "README.txt"), ("re_funds", "LICENCE.txt"), ("re_funds", "names.parquet"),
+    ]  # fmt: skip
+    assert len(found) == 7
+
+
 def test_nothing_is_ever_overwritten(land: Path, dq: Dq) -> None:
     trips(land / "trips" / "dt=2026-03-01", 1)
     Path("suites").mkdir()
@@ -181,13 +203,24 @@ def test_nothing_is_written_where_data_lands(land: Path, dq: Dq) -> None:
     assert [p.name for p in (land / "trips").iterdir()] == ["dt=2026-03-01"]
 
 
+def test_what_cannot_be_read_among_the_newest_is_said_and_passed_over(land: Path, dq: Dq) -> None:
+    trips(land / "trips" / "dt=2026-03-01", 1)
+    (land / "trips" / "dt=2026-03-02").mkdir()
+    (land / "trips" / "dt=2026-03-02" / "a.parquet").write_bytes(b"PAR1 torn")
+    assert dq("init", "land").code == 0
+    text = Path("suites/trips.yaml").read_text()
+    assert text.startswith("# Written by dq init from 1 partition with ")
+    assert "# dt=2026-03-02 could not be read: a.parquet: truncated: " in text
+    assert load(text, "trips.yaml").layout == "dt={date:%Y-%m-%d}"
+
+
 def test_what_cannot_be_read_gets_no_contract(land: Path, dq: Dq) -> None:
     trips(land / "trips" / "dt=2026-03-01", 1)
     (land / "torn").mkdir()
     (land / "torn" / "2026-03-01.parquet").write_bytes(b"PAR1 torn")
     ran = dq("init", "land")
     assert ran.code == 0
-    assert "dq: torn: no contract: 2026-03-01.parquet: truncated" in ran.err
+    assert "dq: torn: no contract: 2026-03-01.parquet could not be read: 2026-03-01.parquet: truncated" in ran.err
     assert [p.name for p in Path("suites").iterdir()] == ["trips.yaml"]
 
 

@@ -157,8 +157,10 @@ def _sheet(text: Text, reading: Reading, names: Names, findings: list[Finding]) 
     first, end = record(head, blank, delimiter, reading.quote, reading.escape)
     if reading.header:
         rest = records(head[end:], delimiter, reading.quote, reading.escape)
-        findings += _header_faults(path, first, rest, head[blank:end], reading)
-        landed = first
+        faults = _header_faults(path, first, rest, head[blank:end], reading)
+        findings += faults
+        unnamed = faults and looks_like_data(first, rest)  # values are no names of columns
+        landed = [f"column{i}" for i in range(len(first))] if unnamed else first
     else:
         landed = [*reading.names] or [f"column{i}" for i in range(len(first))]
     canonical, twice = names.of(landed)

@@ -196,11 +196,39 @@ def test_later_now_wins_and_partitions_with_different_now_add_up() -> None:
 
 
 def test_document_is_json() -> None:
-    rows = [{"t": "a@b.org", "d": datetime(2021, 1, 1), "x": float("nan")}]
+    rows = [{"t": "https://b.org", "d": datetime(2021, 1, 1), "x": float("nan")}]
     told = document(profile_of({"t": "string", "d": "timestamp", "x": "double"}, rows, "full"))
     assert json.loads(json.dumps(told, allow_nan=False))["schema"] == "dq.profile/1"
-    assert told["columns"][0]["meaning"]["name"] == "email"
-    assert told["columns"][0]["masks"] == [{"mask": "a@a.a", "share": 1.0}]
+    assert told["columns"][0]["meaning"]["name"] == "url"
+    assert told["columns"][0]["masks"] == [{"mask": "a:/a.a", "share": 1.0}]
+
+
+def test_a_column_that_looks_personal_keeps_its_counts_and_no_value() -> None:
+    rows: list[dict[str, Any]] = [{"t": f"a{n}@b.org", "n": n} for n in range(20)] + [{"t": None, "n": 5}]
+    found = profile_of({"t": "string", "n": "int64"}, rows, "full")
+    (column, other) = found.columns
+    assert column.personal == ("email", 1.0)
+    assert not {"min", "max", "top", "sum", "moments", "sizes", "days"} & set(column.states)
+    assert {"nulls", "distinct", "length_max", "padded"} <= set(column.states)
+    assert other.personal is None
+    told = document(found)["columns"][0]
+    assert told["meaning"] == {"name": "email", "share": 1.0, "is_pii": True, "formats": []}
+    assert "a1@b.org" not in repr(found)
+    assert decode(json.loads(json.dumps(encode(found)))) == found
+
+
+def test_some_personal_values_are_enough_unless_by_chance() -> None:
+    mails = [{"t": f"a{n}@b.org" if n < 3 else "absent"} for n in range(20)]
+    assert profile_of({"t": "string"}, mails).columns[0].personal == ("email", 0.15)
+    digits = [{"t": str(4012888888881881 + n)} for n in range(20)]  # two of them pass as cards
+    assert profile_of({"t": "string"}, digits).columns[0].personal is None
+
+
+def test_what_was_personal_in_one_partition_is_so_in_the_whole() -> None:
+    plain, mails = [{"t": "x"}] * 9, [{"t": f"a{n}@b.org"} for n in range(9)]
+    whole = merge(profile_of({"t": "string"}, plain), profile_of({"t": "string"}, mails, key="dt=2"))
+    assert whole.columns[0].personal == ("email", 1.0)
+    assert "top" not in whole.columns[0].states
 
 
 @pytest.mark.parametrize(
