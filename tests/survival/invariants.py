@@ -57,7 +57,7 @@ def i2_every_visible_byte_has_a_passing_decision(world: World) -> None:
     decisions = world.history.decisions(world.source)
     seen = world.visible()
     for key, one in seen.items():
-        decision = decisions[key].get(one.digest)
+        decision = {d.shown_digest: d for d in decisions[key].values()}.get(one.digest)
         assert decision is not None, f"{key}: no decision on the visible bytes"
         assert decision.verdict is Verdict.PROMOTE, f"{key}: the visible bytes are not promoted"
         assert identity(tuple(DataFile(f.path, f.bytes, digest=f.digest) for f in one.files)) == one.digest
@@ -65,6 +65,16 @@ def i2_every_visible_byte_has_a_passing_decision(world: World) -> None:
     flat = [one for one in seen.values() if not one.path.startswith(".dq/")]
     named = {one.path if world.curated.stat(one.path) else f"{one.path}/{f.path}" for one in flat for f in one.files}
     assert shown == named, "files that no decision let through"
+
+
+def i2_what_a_split_withholds_is_kept_before_readers_see_the_rest(world: World) -> None:
+    for key, one in world.visible().items():
+        for decision in world.history.decisions(world.source)[key].values():
+            if decision.published and decision.shown_digest == one.digest:
+                folder = publish.withheld_at(decision)
+                assert world.quarantine.exists(f"{folder}/quarantine.json"), f"{key}: no record of the other rows"
+                kept = {f.path: world.quarantine.digest(f"{folder}/rows/{f.path}") for f in decision.withheld}
+                assert kept == {f.path: f.digest for f in decision.withheld}, f"{key}: other rows are kept"
 
 
 def i3_landing_is_as_it_was(world: World) -> None:
@@ -106,7 +116,8 @@ def i6_everything_landed_is_finished(world: World, partitions: Iterable[str]) ->
         digest = identity(tuple(files))
         decision = world.history.decisions(world.source)[key][digest]
         if decision.verdict is Verdict.PROMOTE:
-            assert seen[key].digest == recorded[key][-1].digest == digest, f"{key}: promoted, and readers see another"
+            shown = decision.shown_digest
+            assert seen[key].digest == recorded[key][-1].digest == shown, f"{key}: promoted, and readers see another"
         else:
             assert world.quarantine.exists(f"{base}/{digest}/quarantine.json"), f"{key}: no quarantine record"
 
@@ -138,7 +149,7 @@ def i9_success_is_what_readers_see(world: World, documents: Iterable[Document]) 
     seen = world.visible()
     for one in documents:
         if one["success"]:
-            assert seen[one["partition"]].digest == one["digest"], (
+            assert seen[one["partition"]].digest == (one.get("split") or one)["digest"], (
                 f"{one['partition']}: success, and readers see another"
             )
             assert one["published"], f"{one['partition']}: success without a place"
@@ -151,6 +162,7 @@ def at_any_moment(world: World) -> None:
     """Those that hold in the middle of things too."""
     i1_readers_see_whole_sets_with_their_digests(world)
     i2_every_visible_byte_has_a_passing_decision(world)
+    i2_what_a_split_withholds_is_kept_before_readers_see_the_rest(world)
     i3_landing_is_as_it_was(world)
     i4_decisions_stay_and_count_from_one(world)
     i7_publications_stay_and_sequences_grow(world)
