@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dq import engines, split
+from dq.errors import EngineError
 from dq.judge import scan
 from dq.opening import Engines, TextParser, open_files
 
@@ -60,7 +61,10 @@ class Divider:
         if self._held is None or self._held[:2] != (partition, selection):
             shutil.rmtree(self._room)
             self._room.mkdir()
-            self._held = (partition, selection, split.part(partition, selection, self._room, engines.part))
+            try:
+                self._held = (partition, selection, split.part(partition, selection, self._room, engines.part))
+            except OSError as error:
+                raise EngineError(f"{partition.key}: parting its files failed ({error.strerror})") from error
         return self._held[2]
 
     def close(self) -> None:

@@ -207,11 +207,12 @@ def quarantine(partition: Partition, decision: Decision, zone: Store, landing: s
     """Leave a durable record of the reasons with a pointer to the landing bytes, or with `copy` beside copies of them.
     Whether it was not there yet. Raises SourceChanged where landing no longer holds the judged bytes."""
     folder = f"{decision.source}/{decision.partition}/{decision.digest}"
-    return _withhold(folder, partition.files, decision, zone, landing, partition.files if copy else ())
+    copies = tuple(replace(f, path=f"rows/{f.path}") for f in partition.files) if copy else ()
+    return _withhold(folder, partition.files, decision, zone, landing, copies)
 
 
 def withhold(files: tuple[DataFile, ...], partition: Partition, decision: Decision, zone: Store, landing: str) -> bool:
-    """The part of a split that is not published, in `rows/` beside its record. Whether it was not there yet."""
+    """The part of a split that is not published, beside its record. Whether it was not there yet."""
     return _withhold(withheld_at(decision), partition.files, decision, zone, landing, files)
 
 
@@ -225,11 +226,11 @@ def _withhold(
     files: tuple[DataFile, ...],
 ) -> bool:  # fmt: skip
     """Data first, the record last: where it stands, all is there."""
-    path, rows = f"{folder}/quarantine.json", f"{folder}/rows"
+    path = f"{folder}/quarantine.json"
     if zone.exists(path):
         return False
     for file in files:
-        if zone.copy_in(file.location, f"{rows}/{file.path}") != file.digest:
+        if zone.copy_in(file.location, f"{folder}/{file.path}") != file.digest:
             raise SourceChanged(f"{file.location} changed after it was judged: judged again next time")
     record = {
         "schema": "dq.quarantine/1",
@@ -238,7 +239,7 @@ def _withhold(
         "digest": decision.digest,
         "landing": landing,
         "files": [{"path": f.path, "bytes": f.bytes, "digest": f.digest} for f in landed],
-        "copies": [{"path": f"rows/{f.path}", "bytes": f.bytes, "digest": f.digest} for f in files],
+        "copies": [{"path": f.path, "bytes": f.bytes, "digest": f.digest} for f in files],
         "rows": decision.rows,
         "rows_quarantined": decision.rows_quarantined,
         "reasons": [plain(r) for r in decision.reasons],

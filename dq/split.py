@@ -11,7 +11,8 @@ import hashlib
 import os
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import chain
+from heapq import merge
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -163,7 +164,7 @@ def select(
     if any(state.over for state in found.values()):
         raise Indivisible("more rows fail than were counted")
     files = _files(dataset, found)
-    bad = sum(len(_union(f.rules)) for f in files) - count
+    bad = sum(len(_union(f.rules)) // 8 for f in files) - count
     if bad + count > most:
         raise _many(bad + count, total, most_ratio)
     return Selection(files, bad, count)
@@ -177,19 +178,22 @@ def _files(dataset: Dataset, found: Mapping[str, PositionsState]) -> tuple[FileS
             rules.setdefault(path, []).append((identity, positions))
     if not dataset.table:
         return tuple(FileSplit(path, tuple(own)) for path, own in sorted(rules.items()))
-    bad = {path: packed(sorted(_union(own))) for path, own in rules.items()}
+    bad = {path: _union(own) for path, own in rules.items()}
     laid = (replace(f, rules=(*rules.get(f.path, ()), *f.rules)) for f in dataset.lay_out(bad))
     return tuple(f for f in laid if f.rules)
 
 
-def _union(rules: Iterable[tuple[str, bytes]]) -> set[int]:
-    return set(chain.from_iterable(unpacked(positions) for _, positions in rules))
+def _union(rules: Iterable[tuple[str, bytes]]) -> bytes:
+    """Packed positions of all rules, each once."""
+    return packed(position for position, _ in groupby(merge(*(unpacked(positions) for _, positions in rules))))
 
 
 def part(
-    partition: Partition, selection: Selection, room: Path, parting: Callable[[DataFile, FileSplit, str, str], Parted]
-) -> Parts:
-    """Write both parts of every file with bad rows below `room`. Raises Indivisible, EngineError."""
+    partition: Partition, selection: Selection, room: Path,
+    parting: Callable[[DataFile, FileSplit, str, str, str], Parted],
+) -> Parts:  # fmt: skip
+    """Write both parts of every file with bad rows below `room`: `good/`, and `rows/` with what they broke in `rules/`
+    where it is no column. Raises Indivisible, EngineError."""
     splits = {f.path: f for f in selection.files}
     good: list[DataFile] = []
     withheld: list[DataFile] = []
@@ -198,15 +202,14 @@ def part(
         if file.path not in splits:
             good.append(file)
             continue
-        kept, bad = (room / name / file.path for name in ("good", "withheld"))
-        for target in (kept, bad):
+        kept, bad, rules = room / "good" / file.path, room / "rows" / file.path, room / "rules" / f"{file.path}.ndjson"
+        for target in (kept, bad, rules):
             target.parent.mkdir(parents=True, exist_ok=True)
-        parted = parting(file, splits[file.path], str(kept), str(bad))
+        parted = parting(file, splits[file.path], str(kept), str(bad), str(rules))
         records += parted.withheld
         if parted.kept:
             good.append(_written(file.path, kept))
-        beside = Path(f"{bad}.rules.ndjson")
-        withheld += [_written(file.path + p.name.removeprefix(bad.name), p) for p in (bad, beside) if p.exists()]
+        withheld += [_written(str(p.relative_to(room)), p) for p in (bad, rules) if p.exists()]
     if not good:
         raise Indivisible("no row is good")
     return Parts(tuple(good), tuple(withheld), records)

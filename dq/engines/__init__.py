@@ -37,11 +37,12 @@ def engine(name: str, **limits: Any) -> Engine:
     return made
 
 
-def part(file: DataFile, split: FileSplit, good: str, bad: str) -> Parted:
-    """Write the records of a file that are to be withheld to `bad`, with the rules they broke, the others to `good`.
+def part(file: DataFile, split: FileSplit, good: str, bad: str, rules: str) -> Parted:
+    """Write the records of a file that are to be withheld to `bad`, the others to `good`. The rules they broke are a
+    column of `bad`, or beside lines of text in `rules`.
 
     Raises Indivisible where they cannot be taken apart, EngineError where they are not what was read.
     """
     module, attribute = PARTING["text" if split.text else "parquet"].split(":")
-    parted: Parted = getattr(import_module(module), attribute)(file, split, good, bad)
+    parted: Parted = getattr(import_module(module), attribute)(file, split, good, bad, rules)
     return parted

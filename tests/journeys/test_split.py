@@ -68,9 +68,9 @@ class Place:
         }
 
     def withheld(self) -> dict[str, bytes]:
-        """Below `rows/` of the only split."""
+        """Rows and rules of the only split."""
         found = self.files("quarantine")
-        return {p.split("/rows/")[1]: c for p, c in found.items() if "/split-" in p and "/rows/" in p}
+        return {p.split("/split-1/")[1]: c for p, c in found.items() if "/split-1/r" in p}
 
 
 @pytest.fixture
@@ -111,12 +111,12 @@ def test_good_lines_are_published_and_bad_lines_withheld_as_they_were(place: Pla
         "dt=2026-03-01/b.csv": csv_of(["900,1,x"]),
     }
     withheld = place.withheld()
-    assert withheld["a.csv"] == "".join(lines[i] for i in [0, *gone]).encode()
-    assert rules(withheld["a.csv.rules.ndjson"]) == {
+    assert withheld["rows/a.csv"] == "".join(lines[i] for i in [0, *gone]).encode()
+    assert rules(withheld["rules/a.csv.ndjson"]) == {
         5: ["fare.range"], 12: ["id.required"], 23: ["fare.readable"], 33: ["fare.range", "id.unique"],
         34: ["fare.range", "id.unique"],
     }  # fmt: skip
-    assert list(withheld) == ["a.csv", "a.csv.rules.ndjson"]
+    assert list(withheld) == ["rows/a.csv", "rules/a.csv.ndjson"]
     assert before.read_bytes() == content
     assert place.gate() == []
 
@@ -153,7 +153,7 @@ def test_records_that_cannot_be_read_are_withheld_too(place: Place) -> None:
     assert (split["rows"], split["rows_bad"], split["records_rejected"]) == (97, 1, 2)
     gone = {5, 50, 60}
     assert place.visible()["dt=2026-03-01/a.csv"] == csv_of([r for i, r in enumerate(rows) if i not in gone], "\r\n")
-    assert rules(place.withheld()["a.csv.rules.ndjson"]) == {
+    assert rules(place.withheld()["rules/a.csv.ndjson"]) == {
         7: ["table.ragged"], 52: ["fare.range"], 62: ["table.ragged"],
     }  # fmt: skip
 
@@ -174,8 +174,8 @@ def test_lines_of_json_in_gzip(place: Place, engine: str) -> None:
     (content,) = place.visible().values()
     assert gzip.decompress(content).decode() == "\n".join(t for i, t in enumerate(texts) if i not in gone)
     withheld = place.withheld()
-    assert gzip.decompress(withheld["a.ndjson.gz"]).decode().splitlines() == [texts[i] for i in sorted(gone)]
-    assert rules(withheld["a.ndjson.gz.rules.ndjson"]) == {
+    assert gzip.decompress(withheld["rows/a.ndjson.gz"]).decode().splitlines() == [texts[i] for i in sorted(gone)]
+    assert rules(withheld["rules/a.ndjson.gz.ndjson"]) == {
         8: ["fare.range"], 9: ["table.bad_json"], 41: ["id.unique"], 42: ["id.unique"],
     }  # fmt: skip
 
@@ -227,7 +227,7 @@ def test_a_file_without_a_good_row_is_left_out(place: Place) -> None:
     place.land("dt=2026-03-01/b.csv", csv_of(["1,-1,bad"]))
     assert place.gate()[0]["verdict"] == "promote"
     assert list(place.visible()) == ["dt=2026-03-01/a.csv"]
-    assert place.withheld()["b.csv"] == csv_of(["1,-1,bad"])
+    assert place.withheld()["rows/b.csv"] == csv_of(["1,-1,bad"])
 
 
 def test_without_a_curated_zone_there_is_nothing_to_split(place: Place) -> None:
@@ -274,7 +274,7 @@ def test_single_files_are_partitions_too(tmp_path: Path) -> None:
     (document,) = place.gate()
     assert document["verdict"] == "promote"
     assert place.visible() == {"03-01-2026.csv": csv_of(GOOD)}
-    assert rules(place.withheld()["03-01-2026.csv.rules.ndjson"]) == {102: ["fare.range"]}
+    assert rules(place.withheld()["rules/03-01-2026.csv.ndjson"]) == {102: ["fare.range"]}
 
 
 def test_generations(place: Place) -> None:
@@ -294,7 +294,7 @@ def test_personal_values_stay_in_the_data(place: Place) -> None:
     place.land("dt=2026-03-01/a.csv", csv_of([*GOOD, "1,1,secret-name"]))
     (document,) = place.gate()
     assert document["rows_quarantined"] == 1
-    assert b"secret-name" in place.withheld()["a.csv"]
+    assert b"secret-name" in place.withheld()["rows/a.csv"]
     spread = {**place.files("_dq"), **{p: c for p, c in place.files("quarantine").items() if not p.endswith("a.csv")}}
     assert not [p for p, c in spread.items() if b"secret-name" in c]
     assert "secret-name" not in json.dumps(document)
@@ -335,7 +335,7 @@ def test_landing_that_changes_meanwhile_is_not_split(place: Place) -> None:
     assert "promote" not in [d["verdict"] for d in documents if not place.withheld()]
     assert set(place.withheld().values()) & {csv_of(["1,-1,bad"])} == set()
     assert [d["verdict"] for d in place.gate()] in ([], ["promote"])
-    assert place.withheld()["a.csv"] == csv_of(["1,-9,bad"])
+    assert place.withheld()["rows/a.csv"] == csv_of(["1,-9,bad"])
     assert place.visible()["dt=2026-03-01/a.csv"] == csv_of(GOOD)
 
 

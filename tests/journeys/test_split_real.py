@@ -58,7 +58,7 @@ TEXTS: dict[str, tuple[str, str, str, bool, dict[int, tuple[str, str]]]] = {
     ),
     "with a key in its path": (
         "trips", "yellow_tripdata_sample_2019-01.csv.gz", "\n", True,
-        {1: (",", "7,"), 2: (" ", "T"), 3: (",1,", ",-1,"), 9000: (",", ",,")},
+        {1: (",", "7,"), 2: ("2019-01-25 18", "25.01.2019 18"), 3: (",1,1.1", ",-1,1.1"), 9000: (",", ",,")},
     ),
 }  # fmt: skip
 

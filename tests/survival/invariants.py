@@ -73,7 +73,7 @@ def i2_what_a_split_withholds_is_kept_before_readers_see_the_rest(world: World) 
             if decision.published and decision.shown_digest == one.digest:
                 folder = publish.withheld_at(decision)
                 assert world.quarantine.exists(f"{folder}/quarantine.json"), f"{key}: no record of the other rows"
-                kept = {f.path: world.quarantine.digest(f"{folder}/rows/{f.path}") for f in decision.withheld}
+                kept = {f.path: world.quarantine.digest(f"{folder}/{f.path}") for f in decision.withheld}
                 assert kept == {f.path: f.digest for f in decision.withheld}, f"{key}: other rows are kept"
 
 

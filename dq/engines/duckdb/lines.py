@@ -34,9 +34,9 @@ _ENDS = {
 }
 
 
-def part(file: DataFile, split: FileSplit, good: str, bad: str) -> Parted:
+def part(file: DataFile, split: FileSplit, good: str, bad: str, rules: str) -> Parted:
     """Write the records of `split` to `bad` and all others to `good`; what stands above the records is in both. Beside
-    the bad ones, in `<bad>.rules.ndjson`, one JSON object per record tells its rules.
+    the bad ones, in `rules`, one JSON object per record tells its line, its lines and its rules.
 
     Raises Indivisible where lines cannot be told apart, EngineError where they are not those that were read.
     """
@@ -45,7 +45,7 @@ def part(file: DataFile, split: FileSplit, good: str, bad: str) -> Parted:
         stream = stack.enter_context(opened(file))
         kind = compression(file.location)
         kept, withheld = (stack.enter_context(_writer(path, kind)) for path in (good, bad))
-        beside = stack.enter_context(open(f"{bad}.rules.ndjson", "w", encoding="utf-8", newline="\n"))
+        beside = stack.enter_context(open(rules, "w", encoding="utf-8", newline="\n"))
         mark, chunks = _unmarked(plain(stream, file.location))
         kept.write(mark)
         withheld.write(mark)

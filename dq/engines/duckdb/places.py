@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ from dq.engines.base import Indivisible
 from dq.ir.positions import FileSplit, TextForm, packed, unpacked
 
 if TYPE_CHECKING:
+    from array import array
     from collections.abc import Iterator, Mapping, Sequence
 
     from dq.engines.duckdb.table import Part, Table
@@ -59,7 +60,7 @@ def _split(table: Table, laid: Laid, bad: bytes) -> FileSplit:
     rules = tuple((f"table.{kind}", packed(s for s, e in rejected if e.kind == kind)) for kind in kinds)
     wrapped = [n for s, e in rejected if e.lines > 1 for n in (s, e.lines)]
     if laid.part.breaks and bad:
-        wrapped += [n for pair in _wrapped(table, laid, starts, set(unpacked(bad))) for n in pair]
+        wrapped += [n for pair in _wrapped(table, laid, starts, unpacked(bad)) for n in pair]
     form = TextForm(laid.encoding, laid.newline, laid.above, packed(wrapped))
     return FileSplit(laid.part.file.path, rules, form)
 
@@ -76,10 +77,11 @@ def _starts(table: Table, laid: Laid, events: list[Event]) -> list[int]:
     return starts[::-1]
 
 
-def _wrapped(table: Table, laid: Laid, starts: list[int], bad: set[int]) -> Iterator[tuple[int, int]]:
+def _wrapped(table: Table, laid: Laid, starts: list[int], bad: array[int]) -> Iterator[tuple[int, int]]:
     """First line and lines of the bad rows that take several: each ends where the next row or event begins."""
     for line, following in table.gaps(laid.part, laid.lines + 1, _FETCHED):
-        if line in bad:
+        place = bisect_left(bad, line)
+        if place < len(bad) and bad[place] == line:
             at = bisect_right(starts, line)
             end = min(following, starts[at]) if at < len(starts) else following
             if end - line > 1:

@@ -26,9 +26,10 @@ from dq.errors import EngineError, SuiteError
 from dq.ir.data import DataFile, Finding, Reading
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from dq.engines.base import Dataset
+    from dq.engines.base import Dataset, LayOut
+    from dq.ir.positions import FileSplit
 
 _EVIDENCE = 5
 _SHOWN = 200  # characters of a rejected line
@@ -77,12 +78,23 @@ def open_text(
         except (duckdb.Error, OSError) as error:
             raise EngineError(f"reading text: {type(error).__name__}") from error
         stack.callback(dataset.close)
+        dataset.lay_out = _guarded(dataset.lay_out)
         dataset.bytes = sum(f.bytes for f in files)
         kept = stack.pop_all()
         if own:  # also where nobody closes the dataset
             weakref.finalize(kept, shutil.rmtree, temp, ignore_errors=True)
         dataset.close = kept.close
         return dataset
+
+
+def _guarded(lay_out: LayOut) -> LayOut:
+    def guarded(bad: Mapping[str, bytes]) -> tuple[FileSplit, ...]:
+        try:
+            return lay_out(bad)
+        except duckdb.Error as error:
+            raise EngineError(f"finding the lines of records: {type(error).__name__}") from error
+
+    return guarded
 
 
 def _check_zones(connection: duckdb.DuckDBPyConnection, reading: Reading) -> None:

@@ -33,7 +33,7 @@ _NEAR_MICROS = 2**63 // 1000  # what 64 bits of nanoseconds reach
 _CODECS = {0: "none", 1: "snappy", 2: "gzip", 4: "brotli", 5: "lz4", 6: "zstd", 7: "lz4"}
 
 
-def part(file: DataFile, split: FileSplit, good: str, bad: str) -> Parted:
+def part(file: DataFile, split: FileSplit, good: str, bad: str, rules: str) -> Parted:
     """Write the rows of `split` to `bad`, with a last column of the rules each one broke, and all others to `good`.
 
     Raises Indivisible where the schema cannot be written as it was read, EngineError where rows are missing.
@@ -45,7 +45,7 @@ def part(file: DataFile, split: FileSplit, good: str, bad: str) -> Parted:
         raise Indivisible(f"{file.path} cannot be written as it was read ({type(error).__name__})") from None
     except (pa.ArrowException, OSError) as error:
         raise EngineError(f"{file.path}: parting its rows failed ({type(error).__name__})") from error
-    wanted = len({position for _, positions in split.rules for position in unpacked(positions)})
+    wanted = sum(1 for _ in _rows(split))
     if kept + withheld != rows or withheld != wanted:
         raise EngineError(f"{file.path}: {kept} + {withheld} of {rows} rows were written, {wanted} to withhold")
     return Parted(withheld, kept > 0)
