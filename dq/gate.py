@@ -235,11 +235,15 @@ def _finish(run: Run, past: Past, partition: Partition, decision: Decision) -> b
     if run.wanted.dry:
         return False
     if decision.verdict is Verdict.PROMOTE and run.zones.curated is not None:
-        if past.is_published(partition):
+        done = past.is_published(partition)
+        if done and (not decision.withheld or publish.is_withheld(decision, run.zones.quarantine)):
             return False
+        shown = _shown(run, partition, decision)
+        if done:
+            return True
         revision = len(past.published.get(partition.key, [])) + 1
         commit = publish.promote(
-            _shown(run, partition, decision), decision, run.zones.curated, run.history, revision, run.run_id,
+            shown, decision, run.zones.curated, run.history, revision, run.run_id,
             run.moment, past.unrecorded(partition.key),
         )  # fmt: skip
         past.published.setdefault(partition.key, []).append(commit)

@@ -216,6 +216,11 @@ def withhold(files: tuple[DataFile, ...], partition: Partition, decision: Decisi
     return _withhold(withheld_at(decision), partition.files, decision, zone, landing, files)
 
 
+def is_withheld(decision: Decision, zone: Store | None) -> bool:
+    """Whether the part of a split that is not published is kept, all of it."""
+    return zone is not None and zone.exists(f"{withheld_at(decision)}/quarantine.json")
+
+
 def withheld_at(decision: Decision) -> str:
     """Where the part of a split that is not published lies in the quarantine zone."""
     return f"{decision.source}/{decision.partition}/{decision.digest}/split-{decision.n}"

@@ -33,6 +33,8 @@ def row(document: Mapping[str, Any], *, width: int = 0, with_source: bool = Fals
     name = f"{document['source']} {document['partition']}" if with_source else document["partition"]
     rows = "?" if document["rows"] is None else f"{document['rows']:,}"
     said = ", ".join(r["id"] for r in document["reasons"])
+    if document.get("split"):
+        said = f"{counted(document['rows_quarantined'], 'row')} quarantined: {said}"
     if not said and document["counts"]["warn"]:
         said = counted(document["counts"]["warn"], "warning")
     return f"{printable(name):<{width}}  {word(document):<10}  {rows:>11}  {printable(said)}".rstrip()

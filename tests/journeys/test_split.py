@@ -268,6 +268,15 @@ def test_a_contract_that_lets_all_rows_pass_publishes_them_as_the_next_revision(
     assert place.gate() == []
 
 
+def test_judged_again_with_the_same_outcome_the_withheld_rows_are_where_the_decision_says(place: Place) -> None:
+    place.land("dt=2026-03-01/a.csv", csv_of([*GOOD, "1,-1,bad"]))
+    place.gate()
+    (document,) = place.gate(again=True)
+    assert (document["revision"], document["rows_quarantined"]) == (1, 1)
+    assert (Path(document["split"]["quarantined"]) / "rows" / "a.csv").read_bytes() == csv_of(["1,-1,bad"])
+    assert place.gate() == []
+
+
 def test_single_files_are_partitions_too(tmp_path: Path) -> None:
     place = Place(tmp_path, CONTRACT.replace("dt={date:%Y-%m-%d}", "{date:%m-%d-%Y}.csv"))
     place.land("03-01-2026.csv", csv_of([*GOOD, "1,-1,bad"]))

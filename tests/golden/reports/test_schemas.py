@@ -33,6 +33,7 @@ checks:
   - {row_count: ">= 60% of previous"}
 """
 
+SPLITTING = "policy: {on_fail: split, split_max: 50%}\nchecks:"
 
 EVERY_KIND = {
     "id": ["a", "N/A", " "],
@@ -69,6 +70,10 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[s
     (root / "landing" / "trips" / "stray.parquet").write_bytes(b"PAR1")
     settings = config.load(root / "dq.toml", environment={})
     results = list(api.gate("trips", config=settings))
+    (root / "suites" / "rides.yaml").write_text(CONTRACT.replace("trips", "rides").replace("checks:", SPLITTING))
+    (root / "landing" / "rides" / "dt=2026-03-01").mkdir(parents=True)
+    (root / "landing" / "rides" / "dt=2026-03-01" / "part.csv").write_text("id,fare\n1,1.0\n2,-1.0\n3\n4,2.0\n")
+    results += api.gate("rides", config=settings)
     results.append(api.gate_named("trips", "2026-03-09", config=settings, wanted=Wanted()))
     run = api.gate_run("trips", settings)
     results += [standing.stored(run, "2026-03-01"), standing.stored(run, "2026-03-02")]
@@ -101,6 +106,7 @@ def test_documents_are_what_the_schema_says(documents: dict[str, list[dict[str, 
 def test_the_documents_cover_what_happens(documents: dict[str, list[dict[str, Any]]]) -> None:
     assert {d["verdict"] for d in documents["result"]} == {"promote", "quarantine", "hold"}
     assert {c["status"] for d in documents["result"] for c in d["checks"]} >= {"pass", "fail", "skip"}
+    assert [d["split"]["records_rejected"] for d in documents["result"] if d["split"]] == [1]
     assert documents["diff"][0]["differences"]
     assert {n["state"] for d in documents["status"] for n in d["needs"]} >= {"quarantined", "late", "shrunk"}
     assert documents["status"][0]["overruled"]
