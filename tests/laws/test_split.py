@@ -148,6 +148,34 @@ def test_ndjson(
     assert parted.withheld == len(gone)
 
 
+FORMS: dict[str, tuple[str, str, set[int]]] = {
+    "ends of all kinds": ("utf-8", "k,v\r\n1,a\n|2,b\r|3,c\r\n|4,d\n", {1, 3}),
+    "ends within values": ("utf-8", 'k,v\r\n1,"a\nb"\n|2,b\r|3,"c\rd"\r\n|4,d', {0, 2}),
+    "blank lines": ("utf-8", "\n\nk,v\n1,a\n|\n2,b\n\n", {0}),
+    "letters with bytes of an end": ("utf-16-be", "\ufeffk,v\r\n1,\u0a0a\r\n|2,\u0a00\r\n", {1}),
+    "an end of a line that is another byte": ("cp500", "k,v\n1,é\n|2,b\n", {0}),
+    "letters of two bytes": ("shift_jis", "k,v\n1,表\n|2,ソ\n", {0}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_forms_of_text(form: str, tmp_path: Path) -> None:
+    """A bar stands in front of every record but the first, whose header goes to both parts."""
+    encoding, text, bad = FORMS[form]
+    first, *records = text.split("|")
+    header, found, record = first.partition("1,")
+    records = [found + record, *records]
+    content = text.replace("|", "").encode(encoding)
+    reading = Reading(format="csv", delimiter=",", encoding=encoding)
+    file, split, _ = laid(tmp_path, content, "a.csv", reading, bad)
+    good, withheld = tmp_path / "good", tmp_path / "bad"
+    part(file, split, str(good), str(withheld), str(tmp_path / "rules"))
+    kept = [r for i, r in enumerate(records) if i not in bad]
+    left = [r for i, r in enumerate(records) if i in bad]
+    assert good.read_bytes() == "".join([header, *kept]).encode(encoding)
+    assert withheld.read_bytes() == "".join([header, *left]).encode(encoding)
+
+
 def test_a_row_to_withhold_that_is_not_there_is_no_split(tmp_path: Path) -> None:
     from dq.errors import EngineError
 
