@@ -20,7 +20,7 @@ from dq.errors import ConfigError, UsageError, nearest
 from dq.ir.limits import Budget, Caps
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 NAME = "dq.toml"
 _CAPS = Caps()
@@ -47,6 +47,7 @@ class Publish(Part):
         description="flat: files lie at <curated>/<source>/<partition>; generations: a pointer lies there, for file "
         "systems that cannot exchange folders (NFS, EFS); auto tries",
     )
+    keep: int = Field(2, ge=0, description="superseded revisions of a partition that dq gc leaves")
 
 
 class Engine(Part):
@@ -109,6 +110,12 @@ class Config(Part):
     engine: Engine = Engine()
     limits: Limits = Limits()
     file: str = Field("", exclude=True)
+    origins: dict[str, str] = Field(default_factory=dict, exclude=True)
+
+    def settings(self) -> Iterator[tuple[str, Any, str]]:
+        """Every key in force, its value, and where it comes from: a flag, a variable, the file, or the default."""
+        for key, value in _leaves(self.model_dump()):
+            yield key, value, self.origins.get(key, "default")
 
 
 _VARIABLES = {
@@ -147,21 +154,39 @@ def load(path: str | Path | None = None, environment: Mapping[str, str] | None =
     if given and not Path(given).is_file():
         raise UsageError(f"{given}: no such configuration file")
     body = _read(file) if file else {}
+    origins = {key: str(file) for key, _ in _leaves(body)}
     base = file.parent.absolute() if file else Path.cwd()
     _absolute(body, base)
     overrides = {k: v for k, v in environment.items() if k in _VARIABLES}
     overrides |= {f"DQ_{k.upper()}": v for k, v in flags.items() if v is not None}
     for variable, value in overrides.items():
         keys = _VARIABLES[variable]
+        given_flag = flags.get(variable.removeprefix("DQ_").lower()) is not None
+        origins[".".join(keys)] = f"--{variable.removeprefix('DQ_').lower()}" if given_flag else variable
         target = body
         for key in keys[:-1]:
             target = target.setdefault(key, {})
         target[keys[-1]] = str(Path(value).absolute()) if keys in _PATHS and "://" not in str(value) else value
     _defaults(body, base)
     try:
-        return Config(**body, file=str(file) if file else "")
+        return Config(**body, file=str(file) if file else "", origins=origins)
     except ValidationError as error:
         raise _explained(error, file, overrides) from None
+
+
+def unknown_variables(environment: Mapping[str, str] | None = None) -> list[tuple[str, str]]:
+    """Variables that look like settings and are none, and what is near."""
+    environment = os.environ if environment is None else environment
+    known = {*_VARIABLES, "DQ_CONFIG", "DQ_DEBUG"}
+    return [(n, nearest(n, known)) for n in sorted(environment) if n.startswith("DQ_") and n not in known]
+
+
+def _leaves(body: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in body.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value
 
 
 def find(start: Path) -> Path | None:

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from dq.ir.positions import Selection
-    from dq.stores.base import Store
+    from dq.stores.base import Entry, Store
+
+
+KINDS = ("decisions", "documents", "published", "accepted", "absent", "attempts")
 
 
 class History:
@@ -136,6 +139,18 @@ class History:
                 attempt = json.loads(content)
                 found[attempt["partition"]].append(attempt)
         return {k: sorted(v, key=lambda a: a["at"]) for k, v in found.items()}
+
+    def files(self, source: str) -> Iterator[Entry]:
+        """Everything that lies in history of the source."""
+        for kind in KINDS:
+            yield from self.store.list(f"{kind}/{_segment(source)}")
+
+    def unneeded(self, source: str) -> Iterator[Entry]:
+        """Documents of decisions that were not recorded, or not by the run that wrote them."""
+        needed = {_document(one) for _, one in self._records("decisions", source)}
+        for entry in self.store.list(f"documents/{_segment(source)}"):
+            if entry.path.endswith(".json") and entry.path not in needed:
+                yield entry
 
     def sources(self) -> list[str]:
         """Sources with any decision."""

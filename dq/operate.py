@@ -11,6 +11,8 @@ from dq import status as reviewing
 from dq.api import gate, gate_run
 from dq.errors import UsageError
 from dq.gate import Wanted
+from dq.ir.codec import plain
+from dq.sweep import sweep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,3 +67,11 @@ def history(source: str, name: str | None = None, *, config: Config | None = Non
         if name is not None and (key := standing.resolve(run, name)) is None:
             raise UsageError(f'{source} has no partition "{name}"')
         return list(reviewing.history(run, key))
+
+
+def gc(source: str, *, config: Config | None = None, dry: bool = False) -> Iterator[dict[str, Any]]:
+    """Remove what nobody needs any more, `publish.keep` superseded revisions aside; yields `dq.gc/1` as it goes."""
+    config = config or configuration.load()
+    with closing(gate_run(source, config)) as run:
+        for piece in sweep(run, config.publish.keep, dry=dry):
+            yield {"schema": "dq.gc/1", "source": source, **plain(piece), "removed": not dry}

@@ -69,17 +69,17 @@ def accept(run: Run, name: str, *, by: str, why: str) -> frozenset[str]:
     Said again it finishes what it began: a second record is left only where there is more to be judged again.
     """
     _, decision = _decided(run, name, "accept")
-    before = run.history.acceptances(run.contract.source)
-    known = {quarantine for a in before for quarantine in a.reopens}
+    before = [
+        a
+        for a in run.history.acceptances(run.contract.source)
+        if (a.partition, a.digest) == (decision.partition, decision.digest)
+    ]
+    seen = {quarantine[:2] for a in before for quarantine in a.reopens}
     opened = [
-        s.decision
-        for s in standing.look(run)
-        if s.state == "quarantined" and not s.gone and s.decision is not None
-    ]  # fmt: skip
-    reopens = tuple((d.partition, d.digest, d.n) for d in opened)
-    if not any(a.digest == decision.digest and a.partition == decision.partition for a in before) or (
-        set(reopens) - known
-    ):
+        s.decision for s in standing.look(run) if s.state == "quarantined" and not s.gone and s.decision is not None
+    ]
+    reopens = tuple((d.partition, d.digest, d.n) for d in opened if (d.partition, d.digest) not in seen)
+    if reopens or not before:
         body = run.history.document(decision) or {}
         values = dict(_numbers(body.get("checks", ()))) | dict(decision.values)
         run.history.accept(

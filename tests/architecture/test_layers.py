@@ -25,6 +25,7 @@ USE_CASES = {
     "standing",
     "past",
     "overrule",
+    "sweep",
     "status",
     "due",
 }

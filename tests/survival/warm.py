@@ -206,7 +206,7 @@ def trace(options: list[str]) -> None:
 
 
 def gate(order: dict[str, Any]) -> int:
-    """One gate, as the command line runs it."""
+    """One gate, or the command that was ordered, as the command line runs it."""
     root = Path(order["root"])
     out = os.open(order.get("out", os.devnull), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(out, 1)
@@ -220,19 +220,23 @@ def gate(order: dict[str, Any]) -> int:
         step_system(steps)
     else:
         step_stores(order, steps)
-    return dq.cli.main(["gate", "--json", "--config", str(root / "dq.toml"), *order.get("arguments", [])])
+    command = order.get("command", ["gate", "--json"])
+    return dq.cli.main([*command, "--config", str(root / "dq.toml"), *order.get("arguments", [])])
 
 
 def serve() -> None:
     for line in sys.stdin:
         order = json.loads(line)
         children = []
-        for _ in range(order.get("gates", 1)):
+        commands = [order] * order.get("gates", 1)
+        if "beside" in order:
+            commands.append({**order, "command": order["beside"]})
+        for one in commands:
             child = os.fork()
             if child == 0:
                 code = 70
                 try:
-                    code = gate(order)
+                    code = gate(one)
                 finally:
                     sys.stdout.flush()
                     os._exit(code)

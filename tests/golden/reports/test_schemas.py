@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -15,11 +16,12 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from dq import api, config, operate, standing
+from dq.doctor import examine
 from dq.gate import Wanted
 from dq.ir.document import difference
 from dq.profile import document as profile_document
 
-NAMES = ("result", "profile", "diff", "status", "history", "files")
+NAMES = ("result", "profile", "diff", "status", "history", "gc", "doctor", "files")
 NOW = datetime(2026, 3, 10, tzinfo=UTC)
 CONTRACT = """
 source: trips
@@ -84,6 +86,11 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[s
     (root / "landing" / "trips" / "dt=2026-03-01" / "more.parquet").unlink()
     found = api.profile(root / "landing" / "trips" / "dt=2026-03-01")
     other = api.profile(pl.DataFrame(EVERY_KIND))
+    old = root / "curated" / ".dq" / "superseded" / "trips" / "dt=2026-03-01" / "1-0123456789ab" / "part.parquet"
+    old.parent.mkdir(parents=True)
+    old.write_bytes(b"1234")
+    os.utime(old, (0, 0))
+    keep_none = settings.model_copy(update={"publish": config.Publish(keep=0)})
     sides = {"name": "a", "rows": 3}, {"name": "b", "rows": 3}
     return {
         "result": results,
@@ -91,6 +98,8 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[s
         "diff": [difference(*sides, api.diff(found, other)), difference(*sides, ())],
         "status": [operate.status("trips", config=settings, now=NOW)],
         "history": operate.history("trips", config=settings),
+        "gc": [*operate.gc("trips", config=keep_none, dry=True), *operate.gc("trips", config=keep_none)],
+        "doctor": [examine(settings, {"DQ_CURRATED": "x"}), examine(config.load(environment={}, landing=root / "no"))],
         "files": [standing.files(run)],
     }
 
@@ -110,6 +119,8 @@ def test_the_documents_cover_what_happens(documents: dict[str, list[dict[str, An
     assert documents["diff"][0]["differences"]
     assert {n["state"] for d in documents["status"] for n in d["needs"]} >= {"quarantined", "late", "shrunk"}
     assert documents["status"][0]["overruled"]
+    assert [d["removed"] for d in documents["gc"]] == [False, True]
+    assert [len(d["problems"]) > 0 for d in documents["doctor"]] == [True, True]
     assert {d["event"] for d in documents["history"]} == {
         "promoted", "quarantined", "released", "rejected", "accepted", "excused"
     }  # fmt: skip

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dq.reports import json as as_json
-from dq.reports import status, tables, text
+from dq.reports import keeping, status, tables, text
 from dq.reports.base import UNPRINTABLE, printable, share
 
 HERE = Path(__file__).parent
@@ -25,6 +25,9 @@ TABLES: dict[str, Callable[[Any], str]] = {
     "table_status_many": status.detail,
     "table_status_one_calm": status.detail,
     "table_history": status.history,
+    "table_gc": lambda ds: "\n".join([*map(keeping.piece, ds), keeping.total(ds, dry=False)]),
+    "table_doctor": keeping.doctor,
+    "table_doctor_ill": keeping.doctor,
     "table_diff": tables.difference,
     "table_diff_none": tables.difference,
     "table_profile": tables.profile,
@@ -82,6 +85,13 @@ def test_no_foreign_text_steers_a_terminal(foreign: str) -> None:
     line = as_json.render(document)
     assert not UNPRINTABLE.search(line)
     assert json.loads(line) == document
+
+
+def test_what_gc_would_remove_is_told_apart() -> None:
+    documents = read("table_gc")[0]
+    assert keeping.total(documents, dry=True) == "would remove 3 pieces, 1.2 GB; nothing is removed"
+    assert keeping.total([], dry=False) == "nothing to remove"
+    assert [keeping.size(n) for n in (0, 999, 1000, 10**15)] == ["0 bytes", "999 bytes", "1.0 KB", "1,000.0 TB"]
 
 
 def test_printable_keeps_letters_of_every_language() -> None:
