@@ -268,12 +268,15 @@ def published(source: str, *, config: Config | None = None) -> list[str]:
     return [f["path"] for f in found["files"]]
 
 
-def gate_run(source: str, config: Config, wanted: Wanted | None = None, now: datetime | None = None) -> Run:
-    """Everything one run over the source needs. Raises UsageError where it has no contract or no landing folder."""
+def gate_run(
+    source: str, config: Config, wanted: Wanted | None = None, now: datetime | None = None, *, landed: bool = True
+) -> Run:
+    """Everything one run over the source needs. Raises UsageError where it has no contract, or, if it must have
+    `landed`, no landing folder."""
     contract = contract_of(source, config)
     zones = zones_of(source, config)
     zones = replace(zones, others=_others(source, zones, config))
-    if not _is_there(_landing(zones)):
+    if landed and not _is_there(_landing(zones)):
         raise UsageError(f"{_landing(zones)}: no landing folder for source {source}")
     asking = Asking(now or datetime.now(UTC), config.engine.name)
     locations, budget = [str(_landing(zones))], config.limits.budget()
@@ -328,7 +331,7 @@ def landing_sources(config: Config) -> list[str]:
     if not found:
         raise UsageError(f"{config.zones.landing}: no landing folder of {', '.join(named) or 'any contract'}")
     for name in sorted(set(named).difference(found)):
-        log.info("%s: nothing has landed yet", name)
+        log.info("%s: passed over: no landing folder %s", name, _landing(zones_of(name, config)))
     return found
 
 

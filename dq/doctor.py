@@ -17,9 +17,10 @@ from dq.errors import DQError, HoldError, UsageError, nearest
 from dq.opening import store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from dq.config import Config
+    from dq.standing import Standing
     from dq.stores.base import Store
 
 ENGINES = ("duckdb", "polars", "pyarrow")
@@ -132,24 +133,26 @@ def _undone(sources: list[str], config: Config, problems: list[dict[str, Any]]) 
     moves, leftovers = [], 0
     for source in sources:
         try:
-            for move in _moves(source, config):
+            with closing(api.gate_run(source, config, landed=False)) as run:
+                standings = standing.look(run)
+                if standings and not run.zones.landing.exists(run.zones.prefix):
+                    said = f"the landing folder {run.zones.landing.location(run.zones.prefix)} is not there"
+                    problems.append(_problem(HELD, source, said, "mount or restore it"))
+            for move in _moves(source, standings):
                 moves.append(move)
                 said = f"{source} {move['partition']}: promoted {move['decided_at']}, not published"
                 problems.append(_problem(HELD, source, said, f"dq gate {source}"))
             leftovers += sum(piece["bytes"] for piece in operate.gc(source, config=config, dry=True))
-        except UsageError:
-            continue  # nothing has landed yet
         except DQError as error:
             problems.append(_problem(error.exit_code, source, str(error), "mend the zone, then  dq gate"))
     return moves, leftovers
 
 
-def _moves(source: str, config: Config) -> Iterator[dict[str, str]]:
-    with closing(api.gate_run(source, config)) as run:
-        for found in standing.look(run):
-            if found.state == "unpublished" and found.decision is not None:
-                decided = found.decision
-                yield {"source": source, "partition": decided.partition, "decided_at": decided.decided_at}
+def _moves(source: str, standings: Iterable[Standing]) -> Iterator[dict[str, str]]:
+    for found in standings:
+        if found.state == "unpublished" and found.decision is not None:
+            decided = found.decision
+            yield {"source": source, "partition": decided.partition, "decided_at": decided.decided_at}
 
 
 def _temp(config: Config, problems: list[dict[str, Any]]) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def release(
 def reject(source: str, name: str, *, why: str, by: str, config: Config | None = None) -> dict[str, Any]:
     """A person confirms a quarantine: it stays, and asks nobody for anything any more. Of a partition that is late they
     say that it will not come; then the document is `dq.history/1`."""
-    with closing(gate_run(source, config or configuration.load())) as run:
+    with closing(gate_run(source, config or configuration.load(), landed=False)) as run:
         if (absence := overrule.excuse(run, name, by=by, why=why)) is not None:
             return reviewing.event(absence)
         return standing.stored(run, overrule.reject(run, name, by=by, why=why))
@@ -56,13 +56,13 @@ def accept(
 
 def status(source: str, *, config: Config | None = None, now: datetime | None = None) -> dict[str, Any]:
     """What stands in the source and what of it needs somebody: `dq.status/1`."""
-    with closing(gate_run(source, config or configuration.load(), now=now)) as run:
+    with closing(gate_run(source, config or configuration.load(), now=now, landed=False)) as run:
         return reviewing.status(run)
 
 
 def history(source: str, name: str | None = None, *, config: Config | None = None) -> list[dict[str, Any]]:
     """All that was ever decided and said of a source, or of one partition, oldest first: `dq.history/1`."""
-    with closing(gate_run(source, config or configuration.load())) as run:
+    with closing(gate_run(source, config or configuration.load(), landed=False)) as run:
         key = None
         if name is not None and (key := standing.resolve(run, name)) is None:
             raise UsageError(f'{source} has no partition "{name}"')
@@ -72,6 +72,6 @@ def history(source: str, name: str | None = None, *, config: Config | None = Non
 def gc(source: str, *, config: Config | None = None, dry: bool = False) -> Iterator[dict[str, Any]]:
     """Remove what nobody needs any more, `publish.keep` superseded revisions aside; yields `dq.gc/1` as it goes."""
     config = config or configuration.load()
-    with closing(gate_run(source, config)) as run:
+    with closing(gate_run(source, config, landed=False)) as run:
         for piece in sweep(run, config.publish.keep, dry=dry):
             yield {"schema": "dq.gc/1", "source": source, **plain(piece), "removed": not dry}

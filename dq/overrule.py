@@ -3,6 +3,7 @@ none; what it asks for is carried out by the gate, now or whenever it runs next.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     from dq.gate import Run
     from dq.standing import Standing
+
+log = logging.getLogger("dq")
 
 
 def release(run: Run, name: str, *, by: str, why: str, teach: bool = False) -> str:
@@ -32,6 +35,8 @@ def release(run: Run, name: str, *, by: str, why: str, teach: bool = False) -> s
         raise UsageError(
             f"{_said(decision)} is not in landing as data: nothing can be published; land the same files again"
         )
+    if decision.act is Act.REJECTED:
+        log.warning("%s: overrules the rejection by %s: %s", _said(decision), decision.by, decision.why)
     values = dict(decision.values)
     if teach:
         values = dict(_numbers((run.history.document(decision) or {}).get("checks", ()))) | values

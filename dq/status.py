@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dq.ir.result import Absence
     from dq.standing import Standing
 
-NEEDY = ("parked", "unpublished", "quarantined", "shrunk", "late")  # gravest first
+NEEDY = ("missing", "parked", "unpublished", "quarantined", "shrunk", "late")  # gravest first
 
 
 def status(run: Run) -> dict[str, Any]:
@@ -34,7 +34,11 @@ def status(run: Run) -> dict[str, Any]:
         "owner": run.contract.owner,
         "success": not needs,
         "partitions": len(standings),
-        "counts": {**states, "late": sum(n["count"] for n in needs if n["state"] == "late")},
+        "counts": {
+            **states,
+            "missing": sum(n["state"] == "missing" for n in needs),
+            "late": sum(n["count"] for n in needs if n["state"] == "late"),
+        },
         "gone": sum(s.gone for s in standings),
         "last": _last(*timed[-1]) if timed else None,
         "needs": needs,
@@ -62,6 +66,9 @@ def _word(decision: Decision) -> dict[str, Any]:
 def _needs(run: Run, standings: Iterable[Standing]) -> Iterator[dict[str, Any]]:
     """Newest first within a state."""
     standings = list(standings)
+    if standings and not run.zones.landing.exists(run.zones.prefix):
+        why = f"the landing folder {run.zones.landing.location(run.zones.prefix)} is not there"
+        yield _need(run, "", "missing", None, why, ["mount or restore it: what is published stays as it is"])
     for gap in reversed(standing.late(run, standings)):
         key = gap.first.key
         more = f", nor have {gap.count - 1:,} after it up to {gap.last.key}" if gap.count > 1 else ""
@@ -125,6 +132,8 @@ def _steps(run: Run, found: Standing) -> list[str]:
         return ["its files are gone: land the partition again", reject]
     reasons = found.decision.reasons if found.decision else ()
     steps = dict.fromkeys(r.next.replace(" PARTITION ", f" {key} ") for r in reasons if r.next)
+    if any("contract" in step for step in steps):
+        steps[f"dq gate {source} --partition {key} --again  once the contract is changed"] = None
     return [*steps, f'dq release {source} {key} --reason "…"  to publish it as it is', reject]
 
 

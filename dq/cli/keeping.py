@@ -27,7 +27,7 @@ def gc(
     settings = load(config)
     pieces: list[dict[str, Any]] = []
     code = 0
-    for name in [source] if source else api.landing_sources(settings):
+    for name in [source] if source else api.sources(settings):
         try:
             for piece in operate.gc(name, config=settings, dry=dry_run):
                 pieces.append(piece)

@@ -26,7 +26,7 @@ def status(
     from dq.reports import status as reports
 
     settings = load(config)
-    names = [source] if source else api.landing_sources(settings)
+    names = [source] if source else api.sources(settings)
     documents, faults, codes = [], {}, []
     for name in names:
         try:
@@ -75,7 +75,7 @@ def show(source: Source, partition: Partition, as_json: Json = False, config: Co
     from dq.config import load
     from dq.reports import text
 
-    found = standing.stored(api.gate_run(source, load(config)), partition)
+    found = standing.stored(api.gate_run(source, load(config), landed=False), partition)
     say_json(found) if as_json else say(text.render(found) + "\n" + text.provenance(found))
     return 0
 
@@ -91,7 +91,7 @@ def ls(
     from dq.config import load
     from dq.reports import json
 
-    found = standing.files(api.gate_run(source, load(config)))
+    found = standing.files(api.gate_run(source, load(config), landed=False))
     lines = [json.render(found)] if as_json else [f["path"] for f in found["files"]]
     if out is not None:
         _write(out, "".join(f"{line}\n" for line in lines))

@@ -13,7 +13,7 @@ from dq.reports.tables import table
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-_GRAVITY = ("parked", "unpublished", "quarantined", "shrunk", "late")
+_GRAVITY = ("missing", "parked", "unpublished", "quarantined", "shrunk", "late")
 _ASIDE = ("rejected", "held", "waiting", "undecided", "ignored")
 _SHOWN = 8  # needs told in full; of more, how many and why
 _RECENT = 5
@@ -44,12 +44,14 @@ def _gravest(document: Mapping[str, Any]) -> int:
 
 
 def _counts(document: Mapping[str, Any], states: Iterable[str]) -> str:
-    return ", ".join(f"{document['counts'][s]:,} {s}" for s in states if document["counts"][s])
+    told = [("landing missing" if s == "missing" else f"{n:,} {s}") for s in states if (n := document["counts"][s])]
+    return ", ".join(told)
 
 
 def _aside(document: Mapping[str, Any]) -> str:
     gone = f"{document['gone']:,} gone" if document["gone"] else ""
-    return ", ".join(s for s in (_counts(document, _ASIDE), gone) if s)
+    nothing = "" if document["partitions"] else "nothing has landed yet"
+    return ", ".join(s for s in (_counts(document, _ASIDE), gone, nothing) if s)
 
 
 def _last(document: Mapping[str, Any]) -> str:
@@ -77,7 +79,7 @@ def detail(document: Mapping[str, Any]) -> str:
 
 def _need(need: Mapping[str, Any]) -> list[str]:
     since = "due" if need["state"] == "late" else "since"
-    said = f"{need['state'].upper()} {need['partition']}"
+    said = f"{need['state'].upper()} {need['partition']}".rstrip()
     said += f", {since} {_moment(need['since'])}" if need["since"] else ""
     said += f" (readers keep rev {need['readers_revision']})" if need["readers_revision"] else ""
     said += f": {need['why']}" if need["why"] else ""
@@ -102,18 +104,18 @@ def _next(indent: str, steps: Iterable[str]) -> list[str]:
 
 
 def _moment(text: str) -> str:
-    """To the minute; a zone that is not UTC stays."""
+    """To the minute, with its zone."""
     match = re.fullmatch(r"([\d-]{10})T(\d\d:\d\d)[\d:.]*(.*)", text)
-    return text if match is None else f"{match[1]} {match[2]}{'' if match[3] == '+00:00' else match[3]}"
+    return text if match is None else f"{match[1]} {match[2]}{' UTC' if match[3] == '+00:00' else match[3]}"
 
 
 def history(documents: Iterable[Mapping[str, Any]]) -> str:
     """`dq.history/1`: one line per event, oldest first."""
     rows = [
         (
-            _moment(d["at"]), d["partition"], d["event"], d["revision"], number(d["rows"]),
+            _moment(d["at"]).removesuffix(" UTC"), d["partition"], d["event"], d["revision"], number(d["rows"]),
             ", ".join(d["reasons"]), f"{d['by']}: {d['why']}" if d["by"] and d["why"] else d["by"],
         )
         for d in documents
     ]  # fmt: skip
-    return table(("AT", "PARTITION", "EVENT", "REV", "ROWS", "REASONS", "BY"), rows, "REV ROWS", widest=80)
+    return table(("AT (UTC)", "PARTITION", "EVENT", "REV", "ROWS", "REASONS", "BY"), rows, "REV ROWS", widest=80)

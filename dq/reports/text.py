@@ -75,7 +75,7 @@ def _head(document: Mapping[str, Any]) -> str:
             text += f" (readers keep rev {revision - 1})"
     if document["verdict"] == "promote":
         counts = document["counts"]
-        apart = [(counts["warn"], "warning"), (counts["skip"], "skipped")]
+        apart = [(counts["fail"], "overruled"), (counts["warn"], "warning"), (counts["skip"], "skipped")]
         said = "".join(f", {counted(n, what) if what == 'warning' else f'{n} {what}'}" for n, what in apart if n)
         rows = "" if document["rows"] is None else f"{counted(document['rows'], 'row')}, "
         if document.get("split"):
@@ -127,7 +127,10 @@ def _steps(document: Mapping[str, Any]) -> list[str]:
     key = shlex.quote(printable(document["partition"]))
     steps = dict.fromkeys(r["next"].replace(" PARTITION ", f" {key} ") for r in document["reasons"] if r["next"])
     if document["verdict"] == "quarantine" and document["digest"]:
-        this = f"{shlex.quote(printable(document['source']))} {key}"
+        source = shlex.quote(printable(document["source"]))
+        if any("contract" in step for step in steps):
+            steps[f"dq gate {source} --partition {key} --again  once the contract is changed"] = None
+        this = f"{source} {key}"
         steps[f'dq release {this} --reason "…"  to publish it as it is (dq reject to keep it out)'] = None
     return [("next: " if i == 0 else "      ") + printable(step) for i, step in enumerate(steps)]
 

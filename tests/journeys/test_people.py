@@ -143,7 +143,9 @@ def test_a_rejection_confirms_the_quarantine_and_a_release_may_overrule_it(place
     assert sorted(n for n in records(place) if n.startswith(DAY)) == [f"{DAY}/1.json", f"{DAY}/2.json"]
     assert dq("status", "trips", "--check").code == 0
 
-    (document,) = dq("release", "trips", DAY, "--reason", "it was refunds", "--by", "ada", "--json").documents
+    ran = dq("release", "trips", DAY, "--reason", "it was refunds", "--by", "ada", "--json")
+    assert ran.err == f"dq: trips {DAY}: overrules the rejection by bob: vendor confirmed the fault\n"
+    (document,) = ran.documents
     assert (document["act"], document["by"], document["success"]) == ("released", "ada", True)
     assert records(place)[f"{DAY}/2.json"]["by"] == "bob"
     ran = dq("reject", "trips", DAY, "--reason", "no")

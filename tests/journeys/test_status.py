@@ -82,6 +82,7 @@ def test_one_source_says_what_to_do(place: Path, dq: Dq) -> None:
     assert lines[2].startswith("  fare.range: 2 rows (100 %, allowed 0) ")
     assert lines[3:] == [
         "  next: land it again, or change the rule in the contract",
+        "        dq gate taxis --partition dt=2026-03-02 --again  once the contract is changed",
         '        dq release taxis dt=2026-03-02 --reason "…"  to publish it as it is',
         '        dq reject taxis dt=2026-03-02 --reason "…"  to keep it out for good',
     ]
@@ -124,7 +125,7 @@ def test_late_partitions_need_somebody_until_they_land_or_are_excused(place: Pat
     assert counts(document) == {"promoted": 2, "late": 1}
     assert dq("status", "--check").code == 1
     assert dq("status").out.splitlines()[1:] == [
-        "LATE dt=2005-12-29, due 2015-12-27 06:00: nothing has landed",
+        "LATE dt=2005-12-29, due 2015-12-27 06:00 UTC: nothing has landed",
         "  next: ask growth, who owns the source",
         '        dq reject taxis dt=2005-12-29 --reason "…"  if it will not come',
     ]
@@ -218,3 +219,30 @@ def test_history_tells_decisions_and_words_in_order(place: Path, dq: Dq) -> None
     assert dq("history", "taxis", "2026-03-09").code == 2
     add(place, "bikes")
     assert dq("history", "bikes") == Ran(0, "", "")
+
+
+def test_a_landing_folder_that_is_not_there_is_told(place: Path, dq: Dq) -> None:
+    for source in ("bikes", "taxis", "trains"):
+        add(place, source)
+    land(place, "bikes", "2026-03-01")
+    land(place, "taxis", "2026-03-01")
+    dq("gate")
+    published = files(place / "curated")
+    (place / "landing" / "taxis").rename(place / "unmounted")
+    (place / "landing" / "trains").rmdir()
+    lines = dq("status").out.splitlines()
+    assert [line.split() for line in lines[1:4]] == [
+        ["taxis", "landing", "missing", "1", "1", "gone", "dt=2026-03-01"],
+        ["bikes", "-", "1", "dt=2026-03-01"],
+        ["trains", "-", "0", "nothing", "has", "landed", "yet", "-"],
+    ]
+    assert dq("status", "--check").code == 1
+    (need,) = dq("status", "taxis", "--json").documents[0]["needs"]
+    assert (need["state"], need["why"]) == ("missing", f"the landing folder {place}/landing/taxis is not there")
+    assert dq("show", "taxis", "2026-03-01").code == 0
+    assert len(dq("ls", "taxis").out.splitlines()) == 1
+    assert len(dq("history", "taxis", "--json").documents) == 1
+    assert "PROBLEM taxis: the landing folder" in dq("doctor").out
+    dq("gate")
+    dq("gc")
+    assert files(place / "curated") == published

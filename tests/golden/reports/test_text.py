@@ -23,6 +23,7 @@ TABLES: dict[str, Callable[[Any], str]] = {
     "table_status_calm": partial(status.overview, faults={}),
     "table_status_one": status.detail,
     "table_status_many": status.detail,
+    "table_status_lost": status.detail,
     "table_status_one_calm": status.detail,
     "table_history": status.history,
     "table_gc": lambda ds: "\n".join([*map(keeping.piece, ds), keeping.total(ds, dry=False)]),
