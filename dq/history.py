@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dq.stores.base import Entry, Store
 
 
-KINDS = ("decisions", "documents", "published", "accepted", "absent", "attempts")
+KINDS = ("decisions", "documents", "selections", "published", "accepted", "absent", "attempts")
 
 
 class History:
@@ -147,10 +147,12 @@ class History:
 
     def unneeded(self, source: str) -> Iterator[Entry]:
         """Documents of decisions that were not recorded, or not by the run that wrote them."""
-        needed = {_document(one) for _, one in self._records("decisions", source)}
-        for entry in self.store.list(f"documents/{_segment(source)}"):
-            if entry.path.endswith(".json") and entry.path not in needed:
-                yield entry
+        decided = [one for _, one in self._records("decisions", source)]
+        for kind in ("documents", "selections"):
+            needed = {_document(one, kind) for one in decided}
+            for entry in self.store.list(f"{kind}/{_segment(source)}"):
+                if entry.path.endswith(".json") and entry.path not in needed:
+                    yield entry
 
     def sources(self) -> list[str]:
         """Sources with any decision."""
