@@ -33,6 +33,10 @@ class History:
     def lock(self, source: str) -> AbstractContextManager[None]:
         return self.store.lock(_segment(source))
 
+    def is_busy(self, source: str) -> bool:
+        """Whether a gate is at it now."""
+        return self.store.is_locked(_segment(source))
+
     def decisions(self, source: str) -> dict[str, dict[str, Decision]]:
         """Standing decisions: partition -> digest -> decision. Digests of a partition stand in order of decision."""
         found: dict[str, dict[str, Decision]] = defaultdict(dict)

@@ -74,7 +74,10 @@ def _needs(run: Run, standings: Iterable[Standing]) -> Iterator[dict[str, Any]]:
         more = f", nor have {gap.count - 1:,} after it up to {gap.last.key}" if gap.count > 1 else ""
         why = f"nothing has landed{more}"
         yield _need(run, key, "late", gap.due.isoformat(), why, _ask(run, key), count=gap.count)
+    busy = run.history.is_busy(run.contract.source)
     for s in reversed(standings):
+        if s.state == "unpublished" and busy and not s.gone:
+            continue  # the gate is at it
         if s.state in NEEDY:
             yield _need(run, s.partition.key, s.state, s.since, s.why, _steps(run, s), s)
         elif s.state == "waiting" and (by := _due(run, s)) is not None:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from dq.cli.looking import Partition, Source
-from dq.cli.output import ConfigFile, Json, Table, exit_code, progress, say, say_json
+from dq.cli.output import ConfigFile, Json, Table, complain, exit_code, progress, say, say_json
 from dq.errors import UsageError
 
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept in history.")]
@@ -79,6 +79,8 @@ def accept(
     with progress(source):
         for document in operate.accept(source, partition, why=why, by=who, config=load(config)):
             table.add(document)
+    if not table.documents:
+        complain(f"{source} {partition} is the new normal; no quarantine is open, so nothing is judged again")
     return table.end()
 
 

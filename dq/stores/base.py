@@ -97,6 +97,10 @@ class Store(Protocol):
         """Held by one process at a time where the zone has locks: for efficiency, never for safety."""
         ...
 
+    def is_locked(self, name: str) -> bool:
+        """Whether somebody holds the lock now, as far as the zone knows."""
+        ...
+
 
 def parts_of(path: str, zone: str) -> tuple[str, ...]:
     """Segments of a path below the zone. Raises StoreError on a path that would leave it."""

@@ -242,6 +242,23 @@ class LocalStore:
         finally:
             os.close(descriptor)
 
+    def is_locked(self, name: str) -> bool:
+        try:
+            descriptor = os.open(self._path(f"locks/{name}"), os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise _failed("lock", error) from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False  # a file system without locks
+        finally:
+            os.close(descriptor)
+        return False
+
 
 def _entry(path: str, found: os.stat_result) -> Entry:
     signature = f"{found.st_ino}-{found.st_size}-{found.st_mtime_ns}-{found.st_ctime_ns}"

@@ -212,6 +212,9 @@ class MemoryStore:
         with self._locks.setdefault(name, threading.Lock()):
             yield
 
+    def is_locked(self, name: str) -> bool:
+        return name in self._locks and self._locks[name].locked()
+
 
 def _cut(file: File | None, drawn: random.Random) -> File | None:
     return file and File(file.content[: drawn.randint(0, len(file.content))], file.modified, next(_versions))

@@ -272,6 +272,14 @@ def test_commits_to_one_place_lose_nothing(store: Store, tmp_path: Path) -> None
     assert len(names(store, "old")) == 5
 
 
+def test_a_lock_is_seen_while_it_is_held(store: Store) -> None:
+    assert not store.is_locked("trips")
+    with store.lock("trips"):
+        assert store.is_locked("trips")
+        assert not store.is_locked("taxis")
+    assert not store.is_locked("trips")
+
+
 def test_the_lock_is_held_by_one(store: Store) -> None:
     inside: list[int] = []
     most: list[int] = []

@@ -215,3 +215,11 @@ def test_a_relanding_in_quarantine_leaves_readers_what_they_have(place: Path, dq
     (document,) = dq("release", "trips", "2026-03-01", "--reason", "refunds", "--json").documents
     assert (document["revision"], document["success"]) == (2, True)
     assert dq("show", "trips", "2026-03-01").out.startswith("PROMOTE trips dt=2026-03-01 rev 2: ")
+
+
+def test_accepting_where_no_quarantine_is_open_says_so(place: Path, dq: Dq) -> None:
+    dq("reject", "trips", DAY, "--reason", "no")
+    ran = dq("accept", "trips", "2026-03-01", "--reason", "as ever")
+    assert (ran.code, ran.out) == (0, "")
+    assert ran.err == ("dq: trips 2026-03-01 is the new normal; no quarantine is open, so nothing is judged again\n")
+    assert len(records(place, "accepted")) == 1

@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from dq.stores.local import LocalStore
 from tests.journeys.conftest import Ran
 
 Dq = Callable[..., Ran]
@@ -246,3 +247,19 @@ def test_a_landing_folder_that_is_not_there_is_told(place: Path, dq: Dq) -> None
     dq("gate")
     dq("gc")
     assert files(place / "curated") == published
+
+
+def test_what_a_running_gate_is_about_to_publish_alarms_nobody(place: Path, dq: Dq) -> None:
+    add(place, "taxis")
+    land(place, "taxis", "2026-03-01")
+    dq("gate")
+    for folder in ("curated/taxis", "_dq/published"):  # as if it had ended between record and publication
+        rmtree(place / folder)
+    ran = dq("status", "--json", "--check")
+    (need,) = ran.documents[0]["needs"]
+    assert (ran.code, need["state"], need["next"]) == (1, "unpublished", ["dq gate taxis  finishes it"])
+    with LocalStore(place / "_dq").lock("taxis"):
+        ran = dq("status", "--json", "--check")
+    assert (ran.code, counts(ran.documents[0])) == (0, {"unpublished": 1})
+    assert dq("gate").code == 0
+    assert counts(dq("status", "--json").documents[0]) == {"promoted": 1}
