@@ -38,9 +38,21 @@ class Col(Expr):
     path: Path
 
 
+def _typed(values: tuple[Scalar, ...]) -> tuple[tuple[type, Scalar], ...]:
+    return tuple((type(v), v) for v in values)
+
+
 @dataclass(frozen=True, slots=True)
 class Lit(Expr):
+    """Equal where type and value are: 0, 0.0 and False are one to Python, and three to an engine."""
+
     value: Scalar
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Lit) and _typed((self.value,)) == _typed((other.value,))
+
+    def __hash__(self) -> int:
+        return hash(_typed((self.value,)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +109,12 @@ class In(Expr):
 
     arg: Expr
     values: tuple[Scalar, ...]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, In) and self.arg == other.arg and _typed(self.values) == _typed(other.values)
+
+    def __hash__(self) -> int:
+        return hash((self.arg, _typed(self.values)))
 
 
 @dataclass(frozen=True, slots=True)

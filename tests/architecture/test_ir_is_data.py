@@ -8,6 +8,8 @@ import pytest
 
 import dq.metrics  # noqa: F401  registers every metric
 from dq.ir import aggregate, check, codec, contract, data, expr, metric, positions, result
+from dq.ir.aggregate import Count, Max
+from dq.ir.expr import Call, Col, In, Lit
 
 MODULES = (expr, aggregate, positions, check, contract, data, metric, result)
 CLASSES = [
@@ -59,3 +61,11 @@ def test_the_codec_reads_back_what_it_writes() -> None:
     )
     assert codec.decode(codec.encode(asked)) == asked
     assert codec.digest(asked) == codec.digest(codec.decode(codec.encode(asked)))
+
+
+def test_literals_of_different_types_are_different_questions() -> None:
+    """States are kept by aggregate: 0, 0.0 and False are equal to Python, and answered differently."""
+    column, values = Col(("a",)), (0, 0.0, False)
+    asked = [Max(Call("coalesce", (column, Lit(v)))) for v in values]
+    assert len(set(asked)) == len({Count(In(column, (v,))) for v in values}) == 3
+    assert asked[0] == Max(Call("coalesce", (column, Lit(0))))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import duckdb
@@ -54,6 +55,17 @@ def test_streamed_data_has_the_same_answers(name: str, tmp_path: Path) -> None:
         wanted, found = Reference().run(dataset, asked), STREAMING.run(dataset, asked)
         for aggregate in asked:
             assert same(found[aggregate], wanted[aggregate]), aggregate
+
+
+def test_very_many_columns_are_read_in_parts(tmp_path: Path) -> None:
+    table = pa.table({f"c{i}": [i, None, -i, i * i] for i in range(300)})
+    asked: list[a.Aggregate] = [a.Sum(Col((n,))) for n in table.column_names]
+    names = [*table.column_names[::-1], table.column_names[150]]
+    asked += [a.Count(Compare(">", Col((x,)), Col((y,)))) for x, y in pairwise(names)]
+    asked += [a.Count(And(tuple(Not(IsNull(Col((n,)))) for n in table.column_names))), a.Count()]
+    for dataset in datasets(table, tmp_path):
+        wanted, found = Reference().run(dataset, asked), Polars().run(dataset, asked)
+        assert found == wanted
 
 
 def test_a_literal_beside_a_constant_column_loses_no_rows(tmp_path: Path) -> None:

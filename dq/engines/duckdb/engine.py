@@ -12,6 +12,7 @@ import pyarrow as pa
 from dq.engines.base import FILE, ROW, Dataset, Unreadable
 from dq.engines.duckdb.connect import connect
 from dq.engines.duckdb.counted import MANY_ROWS, Counted, few, subject
+from dq.engines.duckdb.distinct import distinctness, hashed_distinctness
 from dq.engines.duckdb.holds import settled
 from dq.engines.duckdb.sample import distinct_ratios, open_sample
 from dq.engines.duckdb.simple import Question, simple
@@ -21,7 +22,7 @@ from dq.engines.duckdb.values import key_output, output, packed_column, plain
 from dq.errors import EngineError
 from dq.ir import aggregate as a
 from dq.ir import expr as e
-from dq.ir.data import Finding
+from dq.ir.data import NESTED, TEXTS, Finding, Kind
 from dq.ir.numbers import distinct_estimate, rank
 from dq.ir.positions import Positions, PositionsState
 
@@ -83,7 +84,7 @@ class DuckDB:
             raise EngineError("duckdb: there is nothing to read")
         connection = dataset.connection if dataset.table else self._connect(readable_paths(dataset))
         try:
-            run = _Run(open_source(dataset, connection), dataset)
+            run = _Run(open_source(dataset, connection), dataset, self._many_rows)
             asked = settled(aggregates, run.source)
             states = self._from_counts(run, dataset, list(asked.values()))
             states |= run.simple([x for x in asked.values() if x.family == "simple" and x not in states])
@@ -152,6 +153,7 @@ def _fault(dataset: Dataset, error: duckdb.Error) -> Exception:
 class _Run:
     source: Source
     dataset: Dataset
+    many_rows: int
 
     def fetch(self, sql: str) -> list[tuple[Any, ...]]:
         """All rows: DuckDB refuses the next query while one is left."""
@@ -248,11 +250,12 @@ class _Run:
     def distinctness(self, asked: a.Distinctness) -> a.DistinctnessState:
         relation, columns = self.relation(asked.where, *asked.keys)
         keys = _keys(asked.keys, columns)
-        scope = f"{_scope(asked.where, columns)} AND {_any(keys)}"
-        grouped = f"SELECT count(*) AS n FROM {relation} WHERE {scope} GROUP BY {', '.join(keys)}"
-        counts = "CAST(coalesce(sum(n), 0) AS BIGINT), count(*), count_if(n = 1)"
-        rows, groups, single = self.fetch(f"SELECT {counts} FROM ({grouped})")[0]
-        return a.DistinctnessState(rows, groups, single or 0)
+        rows = f"FROM {relation} WHERE {_scope(asked.where, columns)} AND {_any(keys)}"
+        kinds = {translate(k, columns).kind for k in asked.keys}
+        long = len(keys) > 1 or kinds <= TEXTS | {Kind.BINARY, Kind.UUID}
+        many = (self.dataset.rows or 0) >= self.many_rows
+        count = hashed_distinctness if many and long and not kinds & NESTED else distinctness
+        return count(self.fetch, rows, keys)
 
     def quantiles(self, asked: a.Quantiles) -> tuple[float, ...] | None:
         relation, columns = self.relation(asked.arg, asked.where)

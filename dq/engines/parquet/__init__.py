@@ -149,7 +149,8 @@ def _layout(file: DataFile, arrow: pa.Schema, footer: statistics.Struct, reading
             message = f"{_quoted([name])} is of a type nobody reads: {error}"
             findings.append(Finding("unsupported_type", message, file.path))
     schema = Schema(tuple(fields))
-    landed = {n: f.name for n, f in zip(names, arrow, strict=True) if n in schema.names}
+    known = frozenset(schema.names)
+    landed = {n: f.name for n, f in zip(names, arrow, strict=True) if n in known}
     found = statistics.of_file(footer, schema, {v: k for k, v in landed.items()})
     return _Opened(file, landed, tuple((f.name, str(f.type)) for f in arrow), found, tuple(findings))
 

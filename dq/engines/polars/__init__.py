@@ -37,7 +37,7 @@ from dq.ir.numbers import rank
 from dq.ir.positions import Positions, PositionsState, packed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from dq.engines.base import Dataset
     from dq.ir.aggregate import Aggregate
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
 _SLOTS = 2**18  # hash slots of many keys, of which the fullest are counted key by key
 _FULLEST = 1_024
+_COLUMNS_AT_ONCE = 128
 
 
 class Polars:
@@ -99,10 +100,14 @@ class _Run:
         return states
 
     def fused(self, aggregates: Sequence[Aggregate]) -> dict[Aggregate, Any]:
-        """Everything that reduces to one row, in one query."""
-        if not aggregates:
-            return {}
-        lazy = frame(self.dataset, {p for x in aggregates for p in x.columns()})
+        """Everything that reduces to one row, in one query unless it reads very many columns."""
+        states: dict[Aggregate, Any] = {}
+        for part, paths in _by_columns({x: x.columns() for x in aggregates}):
+            states |= self.reduced(part, paths)
+        return states
+
+    def reduced(self, aggregates: Sequence[Aggregate], paths: Iterable[Path]) -> dict[Aggregate, Any]:
+        lazy = frame(self.dataset, paths)
         questions = _questions(tuple(aggregates), self.schema)
         named = [s.alias(f"{i}.{j}") for i, q in enumerate(questions) for j, s in enumerate(q.select)]
         # NOTE: what is held is selected from at once: looking for common parts costs more than it saves.
@@ -238,7 +243,22 @@ class _Run:
         )
 
 
-@lru_cache(maxsize=16)
+def _by_columns(read: Mapping[Aggregate, frozenset[Path]]) -> Iterator[tuple[list[Aggregate], set[Path]]]:
+    """Parts that read so many columns, with what they read: planning and holding a query grows faster than they do."""
+    many = len({path[0] for paths in read.values() for path in paths}) > _COLUMNS_AT_ONCE
+    part: list[Aggregate] = []
+    known: set[Path] = set()
+    for aggregate in sorted(read, key=lambda x: sorted(read[x])) if many else read:
+        if many and part and len({path[0] for path in known | read[aggregate]}) > _COLUMNS_AT_ONCE:
+            yield part, known
+            part, known = [], set()
+        part.append(aggregate)
+        known |= read[aggregate]
+    if part:
+        yield part, known
+
+
+@lru_cache(maxsize=64)
 def _questions(aggregates: tuple[Aggregate, ...], schema: Schema) -> tuple[Question, ...]:
     """Partition after partition asks the same."""
     return tuple(_question(x, schema) for x in aggregates)
