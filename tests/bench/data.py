@@ -46,7 +46,7 @@ def trips(rows: int | None = None, offset: int = 0) -> Path:
 def tenfold() -> list[Path]:
     """The same file under ten names: 100 million rows without 5 GB of disk."""
     first = trips()
-    paths = [FOLDER / f"tenfold-{n}.parquet" for n in range(10)]
+    paths = [FOLDER / f"tenfold-{ROWS}-{n}.parquet" for n in range(10)]
     for path in paths:
         if not path.exists():
             path.hardlink_to(first)

@@ -27,7 +27,7 @@ from dq.engines.polars.simple import (
     scoped,
     simple,
 )
-from dq.engines.polars.source import frame
+from dq.engines.polars.source import frame, pieces
 from dq.engines.polars.values import output, plain, plain_key
 from dq.errors import EngineError
 from dq.ir import aggregate as a
@@ -52,19 +52,21 @@ _COLUMNS_AT_ONCE = 128
 class Polars:
     """Exact in everything but ApproxDistinct and, of many keys, TopValues. Keys are held in memory: nothing spills.
 
-    Up to `held_rows` the columns are held too, and one query answers for all; above, they are streamed key by key.
+    Up to `held_rows` the columns are held too, and one query answers for all; above, they are streamed key by key,
+    `piece_bytes` of Parquet at a time.
     """
 
     name = "polars"
 
-    def __init__(self, *, held_rows: int = 250_000) -> None:
+    def __init__(self, *, held_rows: int = 250_000, piece_bytes: int = 2**28) -> None:
         self._held_rows = held_rows
+        self._piece_bytes = piece_bytes
 
     def run(self, dataset: Dataset, aggregates: Sequence[Aggregate]) -> Mapping[Aggregate, Any]:
         if not dataset.readable:
             raise EngineError("polars: there is nothing to read")
         try:
-            return _Run(dataset, self._held_rows).states(aggregates)
+            return _Run(dataset, self._held_rows, self._piece_bytes).states(aggregates)
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, pa.ArrowException, OSError) as error:
             # NOTE: the engine's own text may quote data. A panic derives from BaseException.
             raise _fault(dataset, error) from error
@@ -85,8 +87,9 @@ def _fault(dataset: Dataset, error: BaseException) -> Exception:
 
 
 class _Run:
-    def __init__(self, dataset: Dataset, held_rows: int) -> None:
+    def __init__(self, dataset: Dataset, held_rows: int, piece_bytes: int) -> None:
         self.dataset = dataset
+        self.piece_bytes = piece_bytes
         self.schema = dataset.schema
         self.held = dataset.rows is not None and dataset.rows <= held_rows
 
@@ -103,11 +106,13 @@ class _Run:
         """Everything that reduces to one row, in one query unless it reads very many columns."""
         states: dict[Aggregate, Any] = {}
         for part, paths in _by_columns({x: x.columns() for x in aggregates}):
-            states |= self.reduced(part, paths)
+            for piece in (self.dataset,) if self.held else pieces(self.dataset, self.piece_bytes):
+                found = self.reduced(piece, part, paths)
+                states |= {x: x.merge(states[x], s) if x in states else s for x, s in found.items()}
         return states
 
-    def reduced(self, aggregates: Sequence[Aggregate], paths: Iterable[Path]) -> dict[Aggregate, Any]:
-        lazy = frame(self.dataset, paths)
+    def reduced(self, dataset: Dataset, aggregates: Sequence[Aggregate], paths: Iterable[Path]) -> dict[Aggregate, Any]:
+        lazy = frame(dataset, paths)
         questions = _questions(tuple(aggregates), self.schema)
         named = [s.alias(f"{i}.{j}") for i, q in enumerate(questions) for j, s in enumerate(q.select)]
         # NOTE: what is held is selected from at once: looking for common parts costs more than it saves.

@@ -6,6 +6,7 @@ they landed so and else of microseconds.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from dq.errors import EngineError
 from dq.ir.data import Kind, Type, format_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from dq.engines.base import Dataset, ParquetPart
     from dq.ir.data import DataFile
@@ -72,6 +73,27 @@ def frame(dataset: Dataset, paths: Iterable[Path], *, positions: bool = False) -
         found = found.with_row_index(ROW, offset=1)
     place = [pl.col(FILE) if FILE in found.columns else pl.lit("").alias(FILE), pl.col(ROW).cast(pl.Int64)]
     return _select(found.lazy(), columns + place).sort(FILE, ROW)
+
+
+def pieces(dataset: Dataset, most_bytes: int) -> Iterator[Dataset]:
+    """The files a few at a time, where they are many: Polars opens ahead, so that memory would grow with them."""
+    taken: list[ParquetPart] = []
+    size = 0
+    for part in dataset.parts:
+        files: list[DataFile] = []
+        for file in part.files:
+            if size and size + file.bytes > most_bytes:
+                yield replace(dataset, parts=(*taken, *_holding(part, files)))
+                taken, files, size = [], [], 0
+            files.append(file)
+            size += file.bytes
+        taken += _holding(part, files)
+    if taken or not dataset.parts:
+        yield replace(dataset, parts=tuple(taken))
+
+
+def _holding(part: ParquetPart, files: Sequence[DataFile]) -> list[ParquetPart]:
+    return [replace(part, files=tuple(files))] if files else []
 
 
 def _select(lazy: pl.LazyFrame, columns: list[pl.Expr]) -> pl.LazyFrame:
