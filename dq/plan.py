@@ -79,7 +79,8 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """One read of the data by one engine. `bytes` is what its columns weigh, where footers say so."""
+    """What one engine answers together. `bytes` is what its columns weigh, where footers say so; single columns may be
+    read again (counts of many keys, keys that share a hash)."""
 
     family: str
     engine: str

@@ -88,6 +88,15 @@ def test_values_none_of_which_is_frequent_are_sampled(engine: DuckDB, tmp_path: 
     assert_honest(state, Counter(values), 10)
 
 
+def test_sampled_texts_stand_for_all_not_for_the_first_in_the_alphabet(engine: DuckDB, tmp_path: Path) -> None:
+    texts = [f"{'az'[i % 2]}{i}" for i in range(250_000)]
+    dataset = as_parquet(pa.table({"x": texts}), tmp_path, group_rows=20_000)
+    asked = a.TopValues(Col(("x",)), 60)
+    state = engine.run(dataset, [asked])[asked]
+    assert {value[0] for value, _ in state.counts} == {"a", "z"}
+    assert_honest(state, Counter(texts), 60)
+
+
 def test_it_pays_only_where_values_are_few() -> None:
     assert few(3, 10_000_000)
     assert few(400_000, 10_000_000)

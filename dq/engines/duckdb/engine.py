@@ -228,7 +228,8 @@ class _Run:
         if self.many(key.text, f"FROM {relation} WHERE {scope}", _MANY_KEYS):
             relation, scope, missed = self.fullest(asked, key.text, relation, scope)
         counted = f"SELECT {key.text} AS k, count(*) AS n FROM {relation} WHERE {scope} GROUP BY k"
-        most = f"{counted} ORDER BY n DESC, k LIMIT {asked.limit + 1}"
+        ties = "hash(k), k" if missed else "k"  # of very many, values that stand for all, not the first in the alphabet
+        most = f"{counted} ORDER BY n DESC, {ties} LIMIT {asked.limit + 1}"
         found = self.fetch(f"SELECT {output(Sql('k', key.type))}, n FROM ({most}) ORDER BY n DESC, k")
         kept = asked.state({plain(k, key.type): n for k, n in found[: asked.limit]})
         dropped = found[asked.limit][1] if len(found) > asked.limit else 0
