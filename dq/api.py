@@ -28,6 +28,7 @@ from dq.isolation import Pool
 from dq.judge import Asking, Background, held, judge, prepare, run, scan, shape_of
 from dq.opening import Engines, format_of, open_data, partition_of, said, store
 from dq.scanning import Scanner
+from dq.suite import Semantics, load_contract
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from dq.ir.contract import Contract
     from dq.plan import Plan
     from dq.profile import Depth, Profile
+    from dq.reports.gx import ResultFormat
 
 EngineName = Literal["auto", "duckdb", "polars"]
 log = logging.getLogger("dq")
@@ -51,6 +53,7 @@ class Result:
 
     judgement: Judgement
     document: dict[str, Any]
+    result_format: ResultFormat = "SUMMARY"
 
     @property
     def success(self) -> bool:
@@ -74,6 +77,13 @@ class Result:
 
         return render(self.document)
 
+    def to_gx(self) -> dict[str, Any]:
+        """The expectations' results as Great Expectations writes and loads them; without expectations, none."""
+        from dq.reports.gx import validation_result
+
+        time = self.document["decided_at"]
+        return validation_result(self.checks, suite=self.judgement.source, time=time, result_format=self.result_format)
+
     def __repr__(self) -> str:
         from dq.reports.text import render
 
@@ -82,14 +92,19 @@ class Result:
 
 def validate(
     data: Any, suite: str | Path | Contract, *, now: datetime | None = None, engine: EngineName = "auto",
-    limits: configuration.Limits | None = None,
+    limits: configuration.Limits | None = None, semantics: Semantics = "pandas",
+    result_format: ResultFormat = "SUMMARY",
 ) -> Result:  # fmt: skip
-    """Judge data against a contract; moves and records nothing.
+    """Judge data against a contract or a suite of Great Expectations; moves and records nothing. `semantics` and
+    `result_format` matter to the latter only.
 
     `data` is a path, a glob, a folder or a list of them, or a Polars, Arrow, pandas or DuckDB frame. Raises UsageError
     for a path that is not there, SuiteError for a suite that cannot be read, StoreError for a file that does not open.
     """
-    contract = _contract(suite)
+    samples = 200 if result_format == "COMPLETE" else 20
+    if isinstance(suite, (str, Path)):
+        suite = load_contract(suite, semantics=semantics, samples=samples)
+    contract = suite
     budget = (limits or configuration.Limits()).budget()
     partition = partition_of(data, contract)
     held_to = contract.suite_at(dict(partition.values))
@@ -98,7 +113,7 @@ def validate(
         scanned = scan(partition, held_to, lambda: open_data(data, partition, held_to.reading, budget), asking, engines)
     judgement = judge(partition, held_to, scanned, Background())
     body = document.result(judgement, landing=said(data), decided_at=asking.now.isoformat(), run_id=new_run_id())
-    return Result(judgement, body)
+    return Result(judgement, body, result_format)
 
 
 def profile(
@@ -361,18 +376,6 @@ def contract_of(source: str, config: Config) -> Contract:
 
 def _contract(suite: str | Path | Contract) -> Contract:
     return load_contract(suite) if isinstance(suite, (str, Path)) else suite
-
-
-def load_contract(path: str | Path) -> Contract:
-    """Raises UsageError when the file is not there, SuiteError when it cannot be read."""
-    from dq.dialects.contract import load
-
-    try:
-        return load(Path(path).read_text(encoding="utf-8"), str(path))
-    except UnicodeDecodeError as error:
-        raise SuiteError(f"not UTF-8 at byte {error.start}", file=str(path)) from None
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from None
 
 
 def new_run_id() -> str:

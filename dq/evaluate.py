@@ -114,8 +114,8 @@ def _judge(
     if measure is None or (measure.total == 0 and check.metric.unit == "rows"):
         return _result(check, Status.SKIP, None, measure, "nothing in scope")
     if measure.value is None:
-        words = f"no {check.metric.name}: the rows in scope hold too few values; expected {check.bound}"
-        return _result(check, Status.FAIL, Cause.DATA, measure, words, discretion)
+        few = f"no {check.metric.name}: the rows in scope hold too few values; expected {check.bound}"
+        return _result(check, Status.FAIL, Cause.DATA, measure, measure.note or few, discretion)
     before = (previous or {}).get(check.id)
     try:
         held = [c.holds(measure.value, measure.total, before) for c in check.bound.conditions]
@@ -153,12 +153,18 @@ def _result(
         cause=cause,
         observed=observed,
         bound=str(check.bound),
-        failed_rows=int(measure.value) if by_rows and measure else None,  # type: ignore[arg-type]
+        failed_rows=int(measure.value) if by_rows and observed is not None else None,  # type: ignore[union-attr,arg-type]
         total_rows=measure.total if measure else None,
         message=message,
         origin=check.origin,
-        details=measure.details if measure else (),
+        details=_details(check, measure, discretion) if measure else (),
     )
+
+
+def _details(check: Check, measure: Measure, discretion: Discretion) -> tuple[tuple[str, Any], ...]:
+    """Values only where they may be shown; counts always."""
+    shown = not measure.details or (discretion.samples == "full" and not discretion.covers_any(check.metric.paths()))
+    return measure.details if shown else tuple((k, v) for k, v in measure.details if isinstance(v, int))
 
 
 def _words(check: Check, measure: Measure, broken: Condition, before: Scalar, discretion: Discretion) -> str:
@@ -223,7 +229,9 @@ def questions_of_evidence(
     """Check id -> the aggregate that fetches a few offending rows, for the checks that fail, or may when there is an
     earlier partition to compare with."""
     suspected = {r.id for r in results if r.status is Status.FAIL or (r.status is Status.SKIP and r.observed)}
-    asked = {c.id: (c.metric.evidence(), c.samples) for c in checks if c.id in suspected}
+    offended = {r.id for r in results if r.failed_rows}
+    wanted = [c for c in checks if c.id in suspected or (c.always and c.id in offended)]
+    asked = {c.id: (c.metric.evidence(), c.samples) for c in wanted}
     return {k: replace(a, limit=n) for k, (a, n) in asked.items() if a is not None}
 
 
@@ -236,7 +244,8 @@ def evidence(asked: Any, rows: Iterable[RowState], discretion: Discretion) -> tu
 def with_evidence(
     results: Iterable[CheckResult], evidence: Mapping[str, tuple[Evidence, ...]]
 ) -> tuple[CheckResult, ...]:
-    """Failed checks with their offending rows."""
+    """Checks with their offending rows; a skipped one has none."""
+    shown = (Status.FAIL, Status.PASS)
     return tuple(
-        replace(r, evidence=evidence[r.id]) if r.status is Status.FAIL and evidence.get(r.id) else r for r in results
+        replace(r, evidence=evidence[r.id]) if r.status in shown and evidence.get(r.id) else r for r in results
     )

@@ -29,7 +29,7 @@ from dq.ir.data import NESTED, NUMBERS, RAW, TEXTS, TIMES, Field, Footer, Kind, 
 from dq.ir.expr import And, Arith, Col, Expr, IsNull, Key, Lit, Path, Value, replace_leaves, walk
 from dq.ir.numbers import number
 from dq.ir.result import Cause, Status
-from dq.ir.typecheck import Mistyped, Unknown, check, describe
+from dq.ir.typecheck import Mistyped, Unanswerable, Unknown, check, describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -138,6 +138,8 @@ def plan(
             unjudged[item.id] = _missing(error.path, shape.schema, promised)
         except Mistyped as error:
             unjudged[item.id] = Unjudged(Status.FAIL, Cause.DATA, str(error))
+        except Unanswerable as error:
+            unjudged[item.id] = Unjudged(Status.ERROR, Cause.SUITE, str(error))
     for question in questions:
         bound[question] = bind(question, shape)
     known = {a: s for a in dict.fromkeys(bound.values()) if (s := _footer_state(a, shape)) is not footers.MISSING}

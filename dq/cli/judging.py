@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from dq.cli.output import ConfigFile, Engine, Json, Table, complain, first_of, progress, say, say_json
+from dq.cli.output import ConfigFile, Engine, Json, Table, complain, exit_code, first_of, progress, say, say_json
 from dq.errors import HoldError, UsageError
+from dq.reports import json
 
 if TYPE_CHECKING:
     from datetime import date
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from dq.gate import Wanted
     from dq.plan import Plan
     from dq.profile import Depth
+    from dq.suite import Semantics
 
 Data = Annotated[list[str], typer.Argument(metavar="DATA", help="Files, folders or patterns.")]
 Suites = Annotated[list[str], typer.Option("--suite", metavar="FILE", help="Contract to hold the data against.")]
@@ -108,16 +111,35 @@ def _seconds(text: str) -> float:
     return float(hours * 3600 + minutes * 60 + seconds)
 
 
-def validate(data: Data, suite: Suites, as_json: Json = False, engine: Engine = None, config: ConfigFile = None) -> int:
-    """Hold data against contracts; moves and records nothing."""
+def validate(
+    data: Data,
+    suite: Suites,
+    semantics: Annotated[str, typer.Option(metavar="pandas|sql", help="How GX judged a GX suite so far.")] = "pandas",
+    gx: Annotated[str | None, typer.Option(metavar="PATH", help="Write GX's validation result; - is stdout.")] = None,
+    as_json: Json = False,
+    engine: Engine = None,
+    config: ConfigFile = None,
+) -> int:
+    """Hold data against contracts or GX suites; moves and records nothing."""
     from dq import api
+    from dq.suite import load_contract
 
     settings, name = _settings(config, engine)
-    contracts = [api.load_contract(s) for s in suite]
+    if semantics not in ("pandas", "sql"):
+        raise UsageError(f'--semantics "{semantics}": pandas or sql')
+    if gx and len(suite) != 1:
+        raise UsageError("--gx goes with one --suite")
+    contracts = [load_contract(s, semantics=cast("Semantics", semantics)) for s in suite]
     table = Table(as_json)
     for contract in contracts:
-        table.add(api.validate(data, contract, engine=name, limits=settings.limits).document)
-    return table.end()
+        found = api.validate(data, contract, engine=name, limits=settings.limits)
+        if gx == "-":
+            say_json(found.to_gx())
+            continue
+        if gx:
+            Path(gx).write_text(json.render(found.to_gx()) + "\n", encoding="utf-8")
+        table.add(found.document)
+    return table.end() if gx != "-" else exit_code(found.document)
 
 
 def profile(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -13,10 +13,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import yaml
 
 from dq.errors import SuiteError
-from dq.ir.check import Bound, Condition
+from dq.ir.check import Bound, Check, Condition, Origin, Suite
+from dq.ir.codec import digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 Place: TypeAlias = "tuple[str | int, ...]"
 LARGEST_BYTES = 1_000_000
@@ -55,6 +56,29 @@ class Problems:
         (line, first), *rest = sorted(self.found, key=lambda p: p[0])
         more = "".join(f"\n{self.file}:{n}: {message}" for n, message in rest)
         raise SuiteError(first + more, file=self.file, line=line)
+
+
+def identified(suite: Suite) -> Suite:
+    """With the digest of what is asked, not of where it is written."""
+    return replace(
+        suite, digest=digest(replace(suite, checks=tuple(replace(c, origin=Origin()) for c in suite.checks)))
+    )
+
+
+def joined(suite: Suite, other: Suite) -> Suite:
+    """With the other suite's checks behind its own; what both ask is asked once, and a name taken is numbered."""
+    checks = list(suite.checks)
+    for check in other.checks:
+        if not any((check.metric, check.bound, check.severity) == (c.metric, c.bound, c.severity) for c in checks):
+            checks.append(replace(check, id=free(check.id.partition("#")[0], checks)))
+    return identified(replace(suite, checks=tuple(checks)))
+
+
+def free(identity: str, checks: Iterable[Check]) -> str:
+    """The id, numbered where it is taken."""
+    taken = {c.id for c in checks}
+    numbered = (f"{identity}#{n}" for n in range(2, len(taken) + 3))
+    return identity if identity not in taken else next(i for i in numbered if i not in taken)
 
 
 def read_yaml(text: str, file: str) -> Document:

@@ -7,12 +7,11 @@ from datetime import date, datetime
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from dq.dialects.base import check_zone, parse_seconds
+from dq.dialects.base import check_zone, identified, parse_seconds
 from dq.dialects.suite import Located, SuiteBuilder, Written
 from dq.errors import nearest
-from dq.ir.check import Memory, Origin, Severity, Suite
-from dq.ir.codec import digest
-from dq.ir.contract import Contract, Expected, Ready, Version
+from dq.ir.check import Memory, Severity, Suite
+from dq.ir.contract import Contract, Expected, Include, Ready, Version
 from dq.ir.data import Reading
 from dq.ir.layout import Layout, parse_layout
 
@@ -41,6 +40,7 @@ def compile_contract(document: Document, problems: Problems) -> Contract:
         split_max_ratio=float(Fraction(policy.get("split_max", "5%").rstrip("%")) / 100),
         quarantine_copy=value.get("quarantine_copy", False),
         owner=value.get("owner", ""),
+        includes=compiler.includes(),
         file=problems.file,
     )
 
@@ -50,8 +50,15 @@ class _Compiler:
         self.document = document
         self.value: dict[str, Any] = document.value
         self.problems = problems
-        for place in [("include", n) for n, _ in enumerate(self.value.get("include", []))]:
-            self.fault(place, "include: suites of other dialects are not supported yet")
+
+    def includes(self) -> tuple[Include, ...]:
+        found = []
+        for n, item in enumerate(self.value.get("include", [])):
+            form: dict[str, Any] = {"suite": item} if isinstance(item, str) else item
+            given = tuple(form.get("parameters", {}).items())
+            line = self.document.line(("include", n))
+            found.append(Include(form["suite"], form.get("semantics", "pandas"), given, line))
+        return tuple(found)
 
     def fault(self, place: Place, message: str) -> None:
         self.problems.add(self.document.line(place), message)
@@ -137,7 +144,7 @@ class _Compiler:
             memory=memory,
             on_fail=self.value.get("policy", {}).get("on_fail", "quarantine"),
         )
-        return replace(suite, digest=_digest(suite))
+        return identified(suite)
 
     def reading(self) -> Reading:
         csv, kind = self.value.get("csv"), self.value.get("format")
@@ -196,8 +203,3 @@ class _Compiler:
 
 def _flagged(written: Written, key: str) -> frozenset[str]:
     return frozenset(name for name, spec in written.columns.items() if key in spec and spec[key].value)
-
-
-def _digest(suite: Suite) -> str:
-    """Of what is asked, not of where it is written."""
-    return digest(replace(suite, checks=tuple(replace(c, origin=Origin()) for c in suite.checks)))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from dq.dialects.base import Problems, check_format, check_zone, parse_bound
+from dq.dialects.base import Problems, check_format, check_zone, free, parse_bound
 from dq.dialects.columns import BOUNDS, FITTING, GROUPS, NONE_FAIL, Asked, alike, metric_of, plain
 from dq.dialects.declared import Names, Typing
 from dq.errors import nearest
@@ -162,9 +162,7 @@ class SuiteBuilder:
         column: str | None = None,
         origin: Origin | None = None,
     ) -> None:
-        taken = {c.id for c in self.checks}
-        numbered = (f"{identity}#{n}" for n in range(2, len(taken) + 3))
-        unique = identity if identity not in taken else next(i for i in numbered if i not in taken)
+        unique = free(identity, self.checks)
         self.checks.append(Check(unique, metric, bound, severity, column, origin or Origin(file=self.problems.file)))
 
     def _column(self, path: Path, spec: Spec) -> None:

@@ -79,7 +79,7 @@ class Origin:
 class Check:
     """`id` is `<column|table>.<metric>[#n]`, never with the bound in it; `column` is the path's text form, or None.
 
-    `samples`: how many offending rows are kept as evidence."""
+    `samples`: how many offending rows are kept as evidence, `always` also where as many may offend."""
 
     id: str
     metric: Metric
@@ -88,6 +88,7 @@ class Check:
     column: str | None = None
     origin: Origin = Origin()
     samples: int = 5
+    always: bool = False
 
 
 @dataclass(frozen=True, slots=True)

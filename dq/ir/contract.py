@@ -33,6 +33,16 @@ class Expected:
 
 
 @dataclass(frozen=True, slots=True)
+class Include:
+    """A suite in another dialect: a path from the contract's own folder, and how a suite of GX is meant."""
+
+    suite: str
+    semantics: Literal["pandas", "sql"] = "pandas"
+    parameters: tuple[tuple[str, Scalar], ...] = ()
+    line: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Version:
     """The suite that holds for partitions whose time key is `start` or later."""
 
@@ -55,6 +65,7 @@ class Contract:
     split_max_ratio: float = 0.05
     quarantine_copy: bool = False
     owner: str = ""
+    includes: tuple[Include, ...] = ()
     file: str = ""
 
     def suite_at(self, keys: Mapping[str, Scalar]) -> Suite:

@@ -19,7 +19,7 @@ Path: TypeAlias = tuple[str, ...]
 Comparison: TypeAlias = Literal["=", "!=", "<", "<=", ">", ">="]
 Operator: TypeAlias = Literal["+", "-", "*", "/", "%"]
 Function: TypeAlias = Literal[
-    "length", "lower", "upper", "trim", "abs", "floor", "ceil", "year", "month", "day", "date", "coalesce"
+    "length", "lower", "upper", "trim", "abs", "floor", "ceil", "year", "month", "day", "date", "coalesce", "number"
 ]
 Flavour: TypeAlias = Literal["re2", "rust", "python"]
 
@@ -149,7 +149,8 @@ class Arith(Expr):
 
 @dataclass(frozen=True, slots=True)
 class Call(Expr):
-    """A closed set of functions. `length` counts code points of text, bytes of binary, items of lists and maps."""
+    """A closed set of functions. `length` counts code points of text, bytes of binary, items of lists and maps;
+    `number` is 1 or 0 of a boolean, and microseconds (since 1970) of a time or duration."""
 
     name: Function
     args: tuple[Expr, ...]

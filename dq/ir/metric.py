@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from dq.ir.aggregate import Aggregate, Count, DuplicateKeys, FirstRows
 from dq.ir.data import Finding, Schema
 from dq.ir.expr import Expr, Not, Path, Scalar, all_of
-from dq.ir.positions import Positions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -105,22 +104,29 @@ def metric(cls: M) -> M:
 
 @dataclass(frozen=True)
 class RowMetric(Metric):
-    """Counts the rows in scope for which `ok` is FALSE. NULL fails nothing: completeness is a metric of its own."""
+    """Counts the rows in scope for which `ok` is FALSE. NULL fails nothing: completeness is a metric of its own.
+
+    Rows of `where` for which `absent` is TRUE are not in scope; the detail `rows` counts them in.
+    """
 
     ok: Expr
     where: Expr | None = None
+    absent: Expr | None = field(default=None, kw_only=True)
 
     unit: ClassVar[str] = "rows"
 
+    @property
+    def scope(self) -> Expr | None:
+        return self.where if self.absent is None else all_of(self.where, Not(self.absent))
+
     def aggregates(self) -> tuple[Aggregate, ...]:
-        return Count(self.where), Count(all_of(self.where, Not(self.ok)))
+        return Count(self.scope), Count(all_of(self.scope, Not(self.ok))), Count(self.where)
 
     def measure(self, states: Mapping[Aggregate, Any], facts: Facts) -> Measure | None:
-        total, failing = self.aggregates()
-        return Measure(states[failing], states[total]) if states[total] else None
+        total, failing, rows = (states[a] for a in RowMetric.aggregates(self))
+        if self.absent is not None:
+            return Measure(failing, total, details=(("rows", rows),))
+        return Measure(failing, total) if total else None
 
     def evidence(self) -> FirstRows:
-        return FirstRows(all_of(self.where, Not(self.ok)), tuple(sorted(self.paths())))
-
-    def failing(self, limit: int | None = None) -> Aggregate:
-        return Positions(all_of(self.where, Not(self.ok)), limit=limit)
+        return FirstRows(all_of(self.scope, Not(self.ok)), tuple(sorted(self.paths())))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, localcontext
 from functools import lru_cache, singledispatch
 from typing import TYPE_CHECKING, Any
@@ -166,7 +166,13 @@ _CALLS: dict[str, Any] = {
     "month": lambda v: v.month,
     "day": lambda v: v.day,
     "date": lambda v: v.date() if isinstance(v, datetime) else v,
+    "number": lambda v: int(v) if isinstance(v, bool) else _micros(v),
 }
+
+
+def _micros(value: datetime | timedelta) -> int:
+    since = _instant(value) - datetime(1970, 1, 1, tzinfo=UTC) if isinstance(value, datetime) else value
+    return since // timedelta(microseconds=1)
 
 
 def _whole(rounding: Any, value: float) -> float:

@@ -23,6 +23,10 @@ class Mistyped(Exception):
     """An operator does not fit its operands: the message says which."""
 
 
+class Unanswerable(Exception):
+    """The suite asks what nobody here can answer; the message says why."""
+
+
 class Unknown(Exception):
     """A column the schema does not have."""
 
@@ -103,6 +107,7 @@ def _call(name: e.Function, args: tuple[e.Expr, ...], schema: Schema) -> tuple[e
         **dict.fromkeys(("abs", "floor", "ceil"), (NUMBERS, None)),
         **dict.fromkeys(("year", "month", "day"), (TIMES, Type(Kind.INT64))),
         "date": (TIMES, Type(Kind.DATE)),
+        "number": (frozenset({Kind.BOOL, Kind.TIMESTAMP, Kind.DURATION}), Type(Kind.INT64)),
     }
     kinds, result = needs[name]
     if len(args) != 1:

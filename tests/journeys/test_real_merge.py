@@ -18,6 +18,7 @@ import pytest
 from dq import api
 from dq.ir.aggregate import MomentsState, RegistersState, TallyState, TopState
 from dq.profile import ColumnProfile, Profile, decode, encode, merge, quantile, zero
+from dq.suite import load_contract
 from tests.data.bundled import DATA, NOW, SUITES
 
 FILES = {source: sorted((DATA / source).iterdir()) for source in ("retail", "trips")}
@@ -36,7 +37,7 @@ def rows_of(files: list[Path]) -> pd.DataFrame:
 def profiles(request: pytest.FixtureRequest) -> tuple[Profile, Profile, pd.DataFrame]:
     """The merge of the partitions, written down and read back before; the profile of all files at once; the rows."""
     source, engine, files = request.param
-    contract = replace(api.load_contract(SUITES / f"{source}.yaml"), layout=None, versions=())
+    contract = replace(load_contract(SUITES / f"{source}.yaml"), layout=None, versions=())
     contract = replace(contract, suite=replace(contract.suite, pii=frozenset()))
 
     def of(data: Any) -> Profile:
@@ -133,7 +134,7 @@ def test_a_day_of_another_layout_leaves_its_columns_unknown_not_wrong(tmp_path: 
     lines = gzip.decompress(second.read_bytes()).decode().splitlines()
     short = tmp_path / "short.csv"
     short.write_text("\n".join(line.rsplit(",", 1)[0] for line in lines) + "\n")
-    contract = replace(api.load_contract(SUITES / "retail.yaml"), layout=None)
+    contract = replace(load_contract(SUITES / "retail.yaml"), layout=None)
     one, two = (api.profile(f, suite=contract, now=NOW, depth="core") for f in (first, short))
     both = merge(one, two)
     country, invoice = both.column(("Country",)), both.column(("InvoiceNo",))

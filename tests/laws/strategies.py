@@ -86,7 +86,11 @@ PARTS = st.builds(
     lambda name, arg: e.Call(name, (arg,)), st.sampled_from(["year", "month", "day"]), columns("d", "t", "z")
 )
 WHOLE = (
-    columns("i") | PARTS | STRINGS.map(lambda s: e.Call("length", (s,))) | st.just(e.Call("length", (e.Col(("y",)),)))
+    columns("i")
+    | PARTS
+    | columns("b", "t", "z", "p").map(lambda c: e.Call("number", (c,)))
+    | STRINGS.map(lambda s: e.Call("length", (s,)))
+    | st.just(e.Call("length", (e.Col(("y",)),)))
 )
 PATTERNS = st.sampled_from(
     [r"a", r"^a", r"\d", r"^$", r"a$", r"[aA]b?", r"\s", r"^.$", r"é|1", r"[^a$]", r"\.", r"(?i)B"]

@@ -379,6 +379,7 @@ def _length(arg: Sql) -> Sql:
     return Sql(f"CAST({name}({arg.text}) AS BIGINT)", _LONG)
 
 
+_AS_LONG = {Kind.BOOL: " AS BIGINT", Kind.TIMESTAMP: "", Kind.DURATION: ""}
 _CALLS: dict[str, Callable[[Sql], Sql]] = {
     "length": _length,
     "lower": lambda a: Sql(f"lower({a.text})", _TEXT),
@@ -391,4 +392,5 @@ _CALLS: dict[str, Callable[[Sql], Sql]] = {
     "month": lambda a: Sql(f"month({a.text})", _LONG),
     "day": lambda a: Sql(f"day({a.text})", _LONG),
     "date": lambda a: Sql(f"CAST({a.text} AS DATE)", Type(Kind.DATE)),
+    "number": lambda a: Sql(f"{'CAST' if a.kind is Kind.BOOL else 'epoch_us'}({a.text}{_AS_LONG[a.kind]})", _LONG),
 }

@@ -214,6 +214,15 @@ def _part(read: Callable[[pl.Expr], pl.Expr]) -> Callable[[Node], Node]:
     return lambda arg: Node(read(arg.expr).cast(pl.Int64), LONG)
 
 
+def _number(arg: Node) -> Node:
+    match arg.kind:
+        case Kind.TIMESTAMP:
+            return Node(arg.expr.dt.timestamp("us"), LONG)
+        case Kind.DURATION:
+            return Node(arg.expr.dt.total_microseconds(), LONG)
+    return Node(arg.expr.cast(pl.Int64), LONG)
+
+
 def _date(arg: Node) -> Node:
     return Node(arg.expr.cast(pl.Date) if arg.kind is Kind.TIMESTAMP else arg.expr, Type(Kind.DATE))
 
@@ -230,4 +239,5 @@ _CALLS: dict[str, Callable[[Node], Node]] = {
     "month": _part(lambda x: x.dt.month()),
     "day": _part(lambda x: x.dt.day()),
     "date": _date,
+    "number": _number,
 }

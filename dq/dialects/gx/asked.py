@@ -1,0 +1,113 @@
+"""An expectation about to be fitted to the schema that landed, and the ends and sets it names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from dq.dialects.gx.conditions import moment
+from dq.dialects.gx.metrics import Semantics, absent, present
+from dq.ir.data import NUMBERS, Kind
+from dq.ir.expr import Call, Col, Compare, Expr, Lit, Path, all_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dq.ir.data import Schema, Type
+
+
+class Unfit(Exception):
+    """The expectation cannot be asked of the landed types; to GX that is an error, which fails."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """`where` is the row condition."""
+
+    kind: str
+    arguments: Mapping[str, Any]
+    schema: Schema
+    semantics: Semantics
+    where: Expr | None
+
+    def __getitem__(self, name: str) -> Any:
+        return self.arguments.get(name)
+
+    @property
+    def column(self) -> str:
+        return str(self["column"])
+
+    @property
+    def path(self) -> Path:
+        return (self.column,)
+
+    @property
+    def type(self) -> Type:
+        return self.of(self.column)
+
+    @property
+    def sql(self) -> bool:
+        return self.semantics == "sql"
+
+    def of(self, name: str) -> Type:
+        """Raises LookupError with the name where the column did not land."""
+        found = self.schema.find((name,))
+        if found is None:
+            raise LookupError(name)
+        return found
+
+    def absent(self, name: str) -> Expr:
+        return absent((name,), self.semantics)
+
+    def present(self, name: str) -> Expr:
+        return present((name,), self.semantics)
+
+    def only(self, semantics: Semantics) -> None:
+        """Raises Unfit where GX has no provider under the other semantics."""
+        if self.semantics != semantics:
+            raise Unfit(f"GX computes {self.kind} under semantics: {semantics} only")
+
+
+def bound(value: Any) -> Any:
+    """An end as GX's model types it: a number, else a date or a time. Raises Unfit on other text."""
+    if value is None or isinstance(value, date):
+        return value
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        found = moment(value)
+        if found is None:
+            raise Unfit(f'"{value}" is neither a number nor a date') from None
+        return found
+
+
+def bounds(asked: Asked) -> tuple[Any, Any]:
+    """Both ends, one of which may be open. Raises Unfit where neither is given, or they are of two kinds or crossed."""
+    low, high = bound(asked["min_value"]), bound(asked["max_value"])
+    if low is None and high is None:
+        raise Unfit("min_value or max_value is needed")
+    if low is not None and high is not None:
+        if type(low) is not type(high):
+            raise Unfit("min_value and max_value are of two kinds")
+        if low > high:
+            raise Unfit("min_value is above max_value")
+    return low, high
+
+
+def between(asked: Asked, value: Expr) -> Expr:
+    """The condition that a value lies between the ends."""
+    low, high = bounds(asked)
+    sides = (
+        None if low is None else Compare(">" if asked["strict_min"] else ">=", value, Lit(low)),
+        None if high is None else Compare("<" if asked["strict_max"] else "<=", value, Lit(high)),
+    )
+    return all_of(*sides) or Lit(True)
+
+
+def numeric(asked: Asked, *also: Kind) -> Expr | None:
+    """The column as numbers, booleans as 0 and 1; None where it holds nothing of the kind."""
+    kind = asked.type.kind
+    if kind in NUMBERS | {Kind.NULL}:
+        return Col(asked.path)
+    return Call("number", (Col(asked.path),)) if kind in (Kind.BOOL, *also) else None

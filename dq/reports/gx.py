@@ -1,0 +1,149 @@
+"""Results of expectations as the validation result of Great Expectations that GX itself loads."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from dq.ir.codec import plain
+from dq.ir.data import format_path
+from dq.ir.result import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from dq.ir.result import CheckResult
+
+ResultFormat: TypeAlias = Literal["BOOLEAN_ONLY", "BASIC", "SUMMARY", "COMPLETE"]
+VERSION = "1.24.1"  # of the results this form follows
+
+
+def validation_result(
+    results: Iterable[CheckResult], *, suite: str, time: str, result_format: ResultFormat = "SUMMARY"
+) -> dict[str, Any]:
+    """One entry an expectation, in order of the suite; checks of other dialects are left out."""
+    found = [_result(r, json.loads(r.origin.rule), result_format) for r in results if is_expectation(r)]
+    good = sum(r["success"] for r in found)
+    return {
+        "success": good == len(found),
+        "suite_name": suite,
+        "suite_parameters": {},
+        "statistics": {
+            "evaluated_expectations": len(found),
+            "successful_expectations": good,
+            "unsuccessful_expectations": len(found) - good,
+            "success_percent": good / len(found) * 100 if found else None,
+        },
+        "results": found,
+        "meta": {
+            "great_expectations_version": VERSION,
+            "run_id": {"run_name": None, "run_time": time},
+            "validation_time": time,
+            "batch_spec": {},
+            "batch_markers": {},
+            "active_batch_definition": {},
+        },
+        "id": None,
+    }
+
+
+def is_expectation(result: CheckResult) -> bool:
+    return result.origin.dialect == "gx" and result.origin.rule.startswith("{")
+
+
+def _result(result: CheckResult, config: dict[str, Any], result_format: ResultFormat) -> dict[str, Any]:
+    unasked = result.observed is None and result.total_rows is None and not result.details
+    raised = result.status is Status.ERROR or (unasked and result.status is not Status.PASS)
+    success = result.status is Status.PASS or (result.status is Status.SKIP and not raised)
+    body: dict[str, Any] = {}
+    if not raised and result_format != "BOOLEAN_ONLY":
+        body = _of_rows(result, config, result_format) if result.failed_rows is not None else _of_number(result)
+    return {
+        "success": success,
+        "expectation_config": {"severity": "critical", "meta": {}, **config},
+        "result": body,
+        "meta": {},
+        "exception_info": {
+            "raised_exception": raised,
+            "exception_traceback": None,
+            "exception_message": result.message if raised else None,
+        },
+    }
+
+
+def _of_rows(result: CheckResult, config: dict[str, Any], result_format: ResultFormat) -> dict[str, Any]:
+    details = dict(result.details)
+    present, failed = result.total_rows or 0, result.failed_rows or 0
+    rows = details.get("rows", present)
+    listed = [plain(v) for v in _values(result, config["kwargs"], details)]
+    body: dict[str, Any] = {
+        "element_count": rows,
+        "unexpected_count": failed,
+        "unexpected_percent": _percent(failed, present),
+        "partial_unexpected_list": listed[:20],
+    }
+    if "rows" in details:
+        body |= {
+            "missing_count": rows - present,
+            "missing_percent": _percent(rows - present, rows),
+            "unexpected_percent_total": _percent(failed, rows),
+            "unexpected_percent_nonmissing": _percent(failed, present),
+        }
+    if result_format == "BASIC":
+        return body
+    body["partial_unexpected_counts"] = _counts(listed[:20])
+    return body | {"unexpected_list": listed} if result_format == "COMPLETE" else body
+
+
+def _percent(part: int, whole: int) -> float | None:
+    return part / whole * 100 if whole else None
+
+
+def _values(result: CheckResult, arguments: Mapping[str, Any], details: Mapping[str, Any]) -> list[Any]:
+    """What GX lists: a value, a pair, or a mapping of several columns."""
+    if "values" in details:
+        return list(details["values"])
+    rows = [dict(e.values) for e in result.evidence]
+    if "column" in arguments:
+        return [row.get(_named(arguments["column"])) for row in rows]
+    if "column_A" in arguments:
+        pair = (_named(arguments["column_A"]), _named(arguments["column_B"]))
+        return [[row.get(n) for n in pair] for row in rows]
+    return [{n: row.get(_named(n)) for n in arguments["column_list"]} for row in rows]
+
+
+def _named(column: str) -> str:
+    return format_path((column,))
+
+
+def _counts(listed: list[Any]) -> list[dict[str, Any]]:
+    """How often each of the listed values is among them, most often first."""
+    try:
+        flat = [tuple(v.values()) if isinstance(v, dict) else tuple(v) if isinstance(v, list) else v for v in listed]
+        counted = Counter(flat)
+        ranked = sorted(counted.items(), key=lambda c: (-c[1], c[0]))
+    except TypeError:
+        return [{"error": "partial_exception_counts requires a hashable type"}]
+    return [{"value": list(v) if isinstance(v, tuple) else v, "count": n} for v, n in ranked]
+
+
+def _of_number(result: CheckResult) -> dict[str, Any]:
+    details = {k: plain(v) for k, v in result.details}
+    if "modes" in details:
+        return {"observed_value": details["modes"]}
+    if "inside" in details:
+        at = json.loads(result.origin.rule)["kwargs"]["quantile_ranges"]["quantiles"]
+        observed = {"quantiles": at, "values": details["values"]}
+        return {"observed_value": observed, "details": {"success_details": details["inside"]}}
+    if "mismatched" in details:
+        body: dict[str, Any] = {"observed_value": details["observed"]}
+        return body | ({"details": {"mismatched": details["mismatched"]}} if details["mismatched"] else {})
+    if "observed" in details:
+        return {"observed_value": details["observed"]}
+    if "unexpected_count" in details or "missing_count" in details:
+        names = {"unexpected": "partial_unexpected_list", "missing": "partial_missing_list"}
+        return {"observed_value": None, **{names.get(k, k): v for k, v in details.items()}}
+    if result.id.partition("#")[0] == "table.column_present":
+        return {}
+    return {"observed_value": plain(result.observed)}

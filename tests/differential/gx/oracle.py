@@ -1,0 +1,44 @@
+"""What Great Expectations itself says, on pandas."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import warnings
+from typing import TYPE_CHECKING, Any
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import great_expectations as gx
+    from great_expectations.expectations.registry import get_expectation_impl
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@functools.cache
+def _definition() -> Any:
+    logging.getLogger("great_expectations").setLevel(logging.CRITICAL)
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    asset = context.data_sources.add_pandas("frames").add_dataframe_asset("frame")
+    return asset.add_batch_definition_whole_dataframe("whole")
+
+
+def accepts(kind: str, arguments: dict[str, Any]) -> bool:
+    """Whether GX's own model takes the arguments."""
+    try:
+        get_expectation_impl(kind)(**arguments)
+    except Exception:
+        return False
+    return True
+
+
+def verdicts(frame: pd.DataFrame, asked: list[tuple[str, dict[str, Any]]]) -> list[dict[str, Any]]:
+    """One result an expectation, in the order they were asked."""
+    suite = gx.ExpectationSuite("drawn")
+    for n, (kind, arguments) in enumerate(asked):
+        suite.expectations.append(get_expectation_impl(kind)(**arguments, meta={"n": n}))
+    batch = _definition().get_batch({"dataframe": frame})
+    found = batch.validate(suite, result_format="SUMMARY").to_json_dict()["results"]
+    return sorted(found, key=lambda r: r["expectation_config"]["meta"]["n"])
