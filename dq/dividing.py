@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from dq import engines, split
 from dq.errors import EngineError
+from dq.isolation.folder import private_folder
 from dq.judge import scan
 from dq.opening import Engines, TextParser, open_files
 
@@ -32,11 +32,14 @@ class Divider:
 
     def __init__(self, locations: Sequence[str], budget: Budget, asking: Asking) -> None:
         self._locations, self._budget, self._asking = locations, budget, asking
+        self._kept = ExitStack()
         self._held: tuple[Partition, Selection, split.Parts] | None = None
 
     @cached_property
     def _room(self) -> Path:
-        return Path(tempfile.mkdtemp(prefix="dq-split-", dir=self._budget.temp))
+        room = Path(self._kept.enter_context(private_folder(self._budget.temp))) / "parts"
+        room.mkdir()
+        return room
 
     @cached_property
     def _engines(self) -> Engines:
@@ -72,5 +75,4 @@ class Divider:
         for name in ("_parser", "_engines"):
             if name in made:
                 made[name].close()
-        if "_room" in made:
-            shutil.rmtree(self._room, ignore_errors=True)
+        self._kept.close()
