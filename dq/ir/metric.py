@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from dq.ir.aggregate import Aggregate, Count, DuplicateKeys, FirstRows
 from dq.ir.data import Finding, Schema
 from dq.ir.expr import Expr, Not, Path, Scalar, all_of
+from dq.ir.positions import Positions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -130,3 +131,6 @@ class RowMetric(Metric):
 
     def evidence(self) -> FirstRows:
         return FirstRows(all_of(self.scope, Not(self.ok)), tuple(sorted(self.paths())))
+
+    def failing(self, limit: int | None = None) -> Aggregate:
+        return Positions(all_of(self.scope, Not(self.ok)), limit=limit)
