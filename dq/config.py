@@ -72,7 +72,7 @@ class Limits(Part):
     value_bytes: int = Field(_CAPS.value_bytes, gt=0, description="of an average value of a Parquet column")
     line_bytes: int = Field(_CAPS.line_bytes, gt=0, description="of one line of text")
     text_bytes: int = Field(_CAPS.text_bytes, gt=0, description="of one text file, decompressed")
-    expansion_ratio: int = Field(_CAPS.expansion_ratio, gt=0, description="of bytes decompressed to bytes landed")
+    expanded_bytes: int = Field(_CAPS.expanded_bytes, gt=0, description="that may come out of however few bytes")
 
     def budget(self) -> Budget:
         """What one judge process may use, filled in from this machine."""

@@ -68,6 +68,8 @@ def _reason(suite: Suite, result: CheckResult) -> Reason:
     cause = result.cause or Cause.GATE
     if cause is Cause.SUITE:
         step = f"mend {result.origin.file or 'the suite'}, then run the gate again"
+    elif result.id in ("table.over_limit", "table.line_too_long"):
+        step = "land it in smaller pieces; if it is meant to be so, raise the limit in [limits] of dq.toml"
     elif result.metric == "readable" and result.column is None:
         step = "land it again whole; if it is meant to be so, say how to read it in the contract (format, csv)"
     elif cause is Cause.GATE:

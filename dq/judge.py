@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from dq.evaluate import Answer
     from dq.ir.aggregate import Aggregate
     from dq.ir.check import Check, Suite
+    from dq.ir.data import Finding
     from dq.ir.expr import Path, Scalar
 
 
@@ -177,9 +178,11 @@ def _scan(
         return Scanned(facts, dataset.rows, unread, scan=_summary((), dataset))
     checks, shape, folded = prepare(dataset, suite, asking)
     states, passes = dict(folded.known), folded.passes
+    integrity, damaged = _verified(passes, dataset)
+    facts = replace(facts, findings=(*facts.findings, *damaged))
     try:
-        states |= run(folded.passes, dataset, engines)
-        if folded.later:
+        states |= run(() if damaged else passes, dataset, engines)
+        if folded.later and not damaged:
             folded = second_stage(folded, states, shape, asking.engine)
             states |= run(folded.passes, dataset, engines)
             passes += folded.passes
@@ -202,7 +205,15 @@ def _scan(
     private = marked(suite, dataset.landed).union(map(format_path, named)) - suite.pii
     discretion = Discretion(suite.pii | private, suite.samples)
     evidence = {k: evaluate.evidence(a, rows[a], discretion) for k, a in asked.items()}
-    return Scanned(facts, dataset.rows, answers, evidence, found, private, _summary((*passes, *more), dataset))
+    summary = replace(_summary((*passes, *more), dataset), integrity=integrity)
+    return Scanned(facts, dataset.rows, answers, evidence, found, private, summary)
+
+
+def _verified(passes: Iterable[Pass], dataset: Dataset) -> tuple[str, tuple[Finding, ...]]:
+    """What vouches for the bytes that the passes read, and where it says that they are not what was written."""
+    if dataset.verify is None:
+        return dataset.integrity, ()
+    return dataset.verify({path[0] for one in passes for path in one.columns})
 
 
 def _looks(

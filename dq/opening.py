@@ -174,6 +174,10 @@ def open_files(
 
     Text goes through `parser`, or one of its own that closes with the dataset.
     """
+    if len(files) > budget.caps.files:
+        finding = Finding("over_limit", f"{len(files):,} files, at most {budget.caps.files:,} are read")
+        return Dataset(Schema(), findings=(finding,), bytes=sum(f.bytes for f in files))
+    reading = replace(reading, caps=budget.caps)
     formats = {f: reading.format or format_of(f.location) for f in files}
     kinds = set(formats.values())
     if len(kinds) > 1 or None in kinds:
@@ -207,7 +211,7 @@ def open_files(
 class TextParser:
     """One locked connection that may read `locations` (files or folders), with a private folder to spill to.
 
-    Made when first needed, and anew after a failure or RECYCLE data sets: a connection does not live for ever.
+    Made when first needed, and anew after unreadable data, a failure or RECYCLE data sets: none lives for ever.
     """
 
     RECYCLE = 500
@@ -224,10 +228,13 @@ class TextParser:
             self._connect()
         self._opened += 1
         try:
-            return open_text(files, reading, temp=self._folder, connection=self._connection)
+            dataset = open_text(files, reading, temp=self._folder, connection=self._connection)
         except BaseException:
             self.close()
             raise
+        if not dataset.readable:
+            self.close()
+        return dataset
 
     def _connect(self) -> None:
         from dq.engines.duckdb.connect import connect

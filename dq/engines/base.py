@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from dq.ir.data import FILE, RAW, ROW, DataFile, Finding, Footer, Reading, Schema, Type, raw
+from dq.ir.data import FILE, RAW, RESERVED, ROW, DataFile, Finding, Footer, Reading, Schema, Type, raw
 from dq.ir.expr import Scalar
 
 __all__ = [
@@ -18,7 +18,7 @@ __all__ = [
 ]  # fmt: skip
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -57,6 +57,9 @@ class Dataset:
     raw_columns: frozenset[str] = frozenset()  # hidden raw-text columns the table has
     memory_bytes: int | None = None  # that an engine may use; None: no matter
     close: Callable[[], None] = lambda: None
+    integrity: str = "none"  # what vouches for the bytes
+    verify: Callable[[Collection[str]], tuple[str, tuple[Finding, ...]]] | None = None
+    """Of Parquet: what vouches for the bytes of these columns, and where it says that they are not what was written."""
     lay_out: LayOut = lambda _: ()
     """Of text: given packed positions of rows by file, how the records of each file lie in its lines, and as `rules`
     those that could not be read (`table.<kind>`). Raises Indivisible where a record has no lines of its own."""
@@ -72,6 +75,12 @@ class Dataset:
     def readable(self) -> bool:
         """Whether any file could be opened."""
         return bool(self.parts or self.table) or self.frame is not None
+
+
+def reserved(names: Iterable[str], file: str = "") -> Finding | None:
+    """A landed name that would stand for one of the hidden columns."""
+    found = next((n for n in names if n.startswith(RESERVED)), None)
+    return Finding("reserved_name", f'a column cannot be called "{found}"', file) if found else None
 
 
 class Engine(Protocol):

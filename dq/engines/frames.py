@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from dq.engines.base import Dataset
+from dq.engines.base import Dataset, reserved
 from dq.engines.parquet.types import Unsupported, to_type, type_of_value
 from dq.errors import UsageError
 from dq.ir.data import Field, Finding, Schema
@@ -34,6 +34,8 @@ def open_frame(data: Any, reading: Reading) -> Dataset:
     if twins:
         message = f'"{twins[0]}": two columns of one name (case aside)'
         return Dataset(Schema(), findings=(Finding("duplicate_columns", message),), bytes=table.nbytes)
+    if unfit := reserved(names):
+        return Dataset(Schema(), findings=(unfit,), bytes=table.nbytes)
     return _dataset(table.rename_columns(names), reading)
 
 

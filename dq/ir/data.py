@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from dq.ir.expr import Path, Scalar
+from dq.ir.limits import Caps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 FILE = "⟨file⟩"  # path of the landed file, as in DataFile.path
 ROW = "⟨row⟩"  # position from 1: line of a text file, row number of a Parquet file, row index of a frame
 RAW = "⟨raw⟩"  # prefix of a column that holds landed text which could not be read as its declared type
+RESERVED = ("⟨file⟩", "⟨row⟩", "⟨raw⟩", "⟨part⟩", "⟨line⟩")  # no landed column is called so, or begins so
 
 
 def raw(name: str) -> str:
@@ -285,6 +287,7 @@ class Reading:
     null_values: tuple[str, ...] = ("",)
     declared: tuple[Declared, ...] = ()
     keys: tuple[tuple[str, Scalar], ...] = ()
+    caps: Caps = Caps()
 
 
 @dataclass(frozen=True, slots=True)

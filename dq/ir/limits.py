@@ -17,10 +17,7 @@ class Caps:
     value_bytes: int = 256 << 20  # of a column chunk's average value
     line_bytes: int = 2 << 20
     text_bytes: int = 1 << 40  # of one file, decompressed
-    expansion_ratio: int = 500  # decompressed to landed, from EXPANDED_BYTES on
-
-
-EXPANDED_BYTES = 16 << 20
+    expanded_bytes: int = 8 << 30  # may come out of however few bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,6 +91,7 @@ class Scan:
     seconds: float = 0.0
     bytes_read: int = 0
     peak_memory_bytes: int = 0
+    integrity: str = "none"  # what vouches for the bytes that were read
 
 
 @dataclass(frozen=True, slots=True)

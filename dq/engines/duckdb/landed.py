@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from dq.ir.data import DataFile
+    from dq.ir.limits import Caps
 
 _CHUNK = 1 << 20
 _HEAD = 1 << 18  # bytes a header may take
+_EXPANSION_RATIO = 500  # text that people land is not compressed better
 BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -39,6 +41,14 @@ _FOREIGN = (
 
 class Cut(Exception):
     """A compressed stream that ends early or is corrupt."""
+
+
+class Over(Exception):
+    """More than is read. `kind` is of the finding."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        self.kind = kind
+        super().__init__(message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +91,22 @@ def marked(head: bytes) -> str | None:
     return next((name for bom, name in BOMS if head.startswith(bom)), None)
 
 
-def land(file: DataFile, encoding: str, temp: str, *, kind: str, copy: bool = False) -> Text | Finding:
-    """The file as plain text, or the fault that leaves nothing to read: `empty_file`, or `kind` for what is no text.
+def land(file: DataFile, encoding: str, temp: str, *, kind: str, caps: Caps, copy: bool = False) -> Text | Finding:
+    """The file as plain text, or the fault that leaves nothing to read: `empty_file`, `over_limit`, `line_too_long`,
+    or `kind` for what is no text.
 
     A byte-order mark overrules `encoding`. A `copy` has no mark, and LF for every end of a line.
     Raises SuiteError for an unknown encoding, StoreError where the file cannot be opened.
     """
+    try:
+        return _land(file, encoding, temp, kind, caps, copy)
+    except Over as over:
+        return Finding(over.kind, f"{file.path}: {over}", file.path)
+
+
+def _land(file: DataFile, encoding: str, temp: str, kind: str, caps: Caps, copy: bool) -> Text | Finding:
     with opened(file) as stream:
-        chunks = plain(stream, file.location)
+        chunks = _capped(plain(stream, file.location), file, caps, lines=kind == "not_csv")
         try:
             first = next(chunks, b"")
             if not first:
@@ -206,6 +224,22 @@ def plain(stream: IO[bytes], location: str) -> Iterator[bytes]:
                 yield chunk
 
 
+def _capped(chunks: Iterable[bytes], file: DataFile, caps: Caps, *, lines: bool) -> Iterator[bytes]:
+    """The same chunks while they are no more than is read. Raises Over."""
+    total = since_end = 0
+    for chunk in chunks:
+        total += len(chunk)
+        if total > caps.text_bytes:
+            raise Over("over_limit", f"more than {caps.text_bytes:,} bytes of text")
+        if total > caps.expanded_bytes and total > file.bytes * _EXPANSION_RATIO:
+            raise Over("over_limit", f"{file.bytes:,} bytes that stand for more than {caps.expanded_bytes:,}")
+        end = max(chunk.rfind(b"\n"), chunk.rfind(b"\r"))
+        since_end = since_end + len(chunk) if end < 0 else len(chunk) - end - 1
+        if lines and since_end > caps.line_bytes:
+            raise Over("line_too_long", f"a line of more than {caps.line_bytes:,} bytes")
+        yield chunk
+
+
 def _gunzip(stream: IO[bytes]) -> Iterator[bytes]:
     member = zlib.decompressobj(31)
     while data := stream.read(_CHUNK):
@@ -259,8 +293,12 @@ def _decoded(head: bytes, encoding: str) -> str:
 
 def _written(chunks: Iterable[bytes], temp: str) -> str:
     with tempfile.NamedTemporaryFile(dir=os.path.realpath(temp), suffix=".txt", delete=False) as copy:
-        for chunk in chunks:
-            copy.write(chunk)
+        try:
+            for chunk in chunks:
+                copy.write(chunk)
+        except BaseException:
+            os.unlink(copy.name)
+            raise
     return copy.name
 
 

@@ -10,12 +10,13 @@ import json
 import os
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from dq.engines.base import Indivisible
+from dq.engines.base import Indivisible, reserved
 from dq.engines.duckdb.connect import identifier, literal
+from dq.engines.duckdb.depth import Shape, excess
 from dq.engines.duckdb.infer import JSON
 from dq.engines.duckdb.landed import Text, discard, land, marked, peek, without_empty
 from dq.engines.duckdb.sql import type_name
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
     from dq.engines.base import Dataset
 
-Shape: TypeAlias = "str | list[Any] | dict[str, Any]"  # as json_group_structure tells it
 _EVIDENCE = 5
 _SHOWN = 200
 _PIECE = 4_000_000  # bytes of JSON told the shape of at a time
@@ -61,7 +61,7 @@ def open_json(connection: duckdb.DuckDBPyConnection, files: Sequence[DataFile], 
     dialect = reading
     for file in files:
         copy = marked(peek(file)) is not None
-        text = land(file, reading.encoding, temp, kind="not_json", copy=copy)
+        text = land(file, reading.encoding, temp, kind="not_json", caps=reading.caps, copy=copy)
         if isinstance(text, Finding):
             findings.append(text)
             continue
@@ -72,6 +72,10 @@ def open_json(connection: duckdb.DuckDBPyConnection, files: Sequence[DataFile], 
             discard(text)
         if found:
             findings += _judge(connection, found)
+            if unfit := reserved(found.shapes, file.path) or excess(found.shapes, file.path, reading.caps):
+                findings.append(unfit)
+                connection.execute(f"DROP TABLE {found.table}")
+                continue
             opened.append(found)
             dialect = replace(reading, format="ndjson" if found.unit == "line" else "json", encoding=text.encoding)
     if opened and all(records.unit == "line" for records in opened):
@@ -158,7 +162,7 @@ def _create_lines(
         _create(connection, table, source(text.path))
         return text
     except duckdb.InvalidInputException:
-        clean = land(text.file, reading.encoding, temp, kind="not_json", copy=True)
+        clean = land(text.file, reading.encoding, temp, kind="not_json", caps=reading.caps, copy=True)
         if isinstance(clean, Finding):
             raise
         try:

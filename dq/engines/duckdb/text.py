@@ -16,19 +16,21 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from dq.engines.base import Dataset, reserved
 from dq.engines.duckdb import ndjson
 from dq.engines.duckdb.connect import connect, literal, literals
-from dq.engines.duckdb.landed import Text, discard, land, peek, without_empty
+from dq.engines.duckdb.depth import too_deep
+from dq.engines.duckdb.landed import Text, compression, discard, land, peek, without_empty
 from dq.engines.duckdb.places import Event, Laid, lay_out
 from dq.engines.duckdb.sniff import DELIMITERS, looks_like_data, propose, record, records
 from dq.engines.duckdb.table import Names, Part, Table
 from dq.errors import EngineError, SuiteError
-from dq.ir.data import DataFile, Finding, Reading
+from dq.ir.data import DataFile, Finding, Reading, Schema
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from dq.engines.base import Dataset, LayOut
+    from dq.engines.base import LayOut
     from dq.ir.positions import FileSplit
 
 _EVIDENCE = 5
@@ -75,11 +77,19 @@ def open_text(
         opener = ndjson.open_json if reading.format in ("json", "ndjson") else _open_csv
         try:
             dataset = opener(connection, files, reading, temp)
+        except duckdb.InternalException as error:
+            # The connection is lost; whether the data asked too much of it is seen without.
+            deep = [f for file in files if opener is ndjson.open_json and (f := too_deep(file, reading.caps))]
+            if not deep:
+                raise EngineError(f"reading text: {type(error).__name__}") from error
+            dataset = Dataset(Schema(), findings=tuple(deep))
         except (duckdb.Error, OSError) as error:
             raise EngineError(f"reading text: {type(error).__name__}") from error
         stack.callback(dataset.close)
         dataset.lay_out = _guarded(dataset.lay_out)
         dataset.bytes = sum(f.bytes for f in files)
+        if dataset.readable and all(compression(f.location) == "gzip" for f in files):
+            dataset.integrity = "gzip checksums"
         kept = stack.pop_all()
         if own:  # also where nobody closes the dataset
             weakref.finalize(kept, shutil.rmtree, temp, ignore_errors=True)
@@ -124,7 +134,7 @@ def _open_csv(connection: duckdb.DuckDBPyConnection, files: Sequence[DataFile], 
     names = Names(reading.declared)
     sheets: list[_Sheet] = []
     for file in files:
-        text = land(file, reading.encoding, temp, kind="not_csv")
+        text = land(file, reading.encoding, temp, kind="not_csv", caps=reading.caps)
         if isinstance(text, Finding):
             findings.append(text)
             continue
@@ -175,6 +185,13 @@ def _sheet(text: Text, reading: Reading, names: Names, findings: list[Finding]) 
         landed = [f"column{i}" for i in range(len(first))] if unnamed else first
     else:
         landed = [*reading.names] or [f"column{i}" for i in range(len(first))]
+    if len(landed) > reading.caps.columns:
+        message = f"{path}: {len(landed):,} columns or more, at most {reading.caps.columns:,} are read"
+        findings.append(Finding("over_limit", message, path))
+        return None
+    if unfit := reserved(landed, path):
+        findings.append(unfit)
+        return None
     canonical, twice = names.of(landed)
     if twice:
         shown = ", ".join(f'"{n}"' for n in dict.fromkeys(twice))
@@ -236,7 +253,7 @@ def _load(table: Table, sheet: _Sheet, reading: Reading, temp: str) -> list[Find
             table.insert(part, texts, _source(text.path, sheet, reading, rejects))
         except duckdb.InvalidInputException:
             # Ends of lines of several kinds stop the parser; with one kind it reads on.
-            clean = land(text.file, reading.encoding, temp, kind="not_csv", copy=True)
+            clean = land(text.file, reading.encoding, temp, kind="not_csv", caps=reading.caps, copy=True)
             if isinstance(clean, Finding):
                 return [clean]
             discard(text)
@@ -280,6 +297,7 @@ def _source(path: str, sheet: _Sheet, reading: Reading, rejects: str) -> str:
         "compression": "'none'",
         "nullstr": literals(["" if "" in reading.null_values else _NO_NULL]),
         "allow_quoted_nulls": "false",
+        "max_line_size": str(reading.caps.line_bytes),
         "store_rejects": "true",
         "rejects_table": literal(rejects),
         "rejects_scan": literal(f"{rejects}_scans"),

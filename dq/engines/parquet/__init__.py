@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -10,14 +11,15 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dq.engines.base import Dataset, ParquetPart
-from dq.engines.parquet import statistics, thrift
+from dq.engines.base import Dataset, ParquetPart, reserved
+from dq.engines.parquet import pages, statistics, thrift
+from dq.engines.parquet.inspect import excess
 from dq.engines.parquet.types import Unsupported, to_type, type_of_value, unify
 from dq.errors import EngineError
 from dq.ir.data import DataFile, Field, Finding, Footer, Kind, Reading, Schema, Type
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
 _PLAIN, _SEALED = b"PAR1", b"PARE"
 _TAIL = 64 * 1024  # one read finds most footers
@@ -27,6 +29,7 @@ _MESSAGES = {
     "truncated": "the file begins as Parquet and does not end so: it was cut off or is still being written",
     "unreadable": "the Parquet footer cannot be read",
     "encrypted": "the file is encrypted",
+    "over_limit": "the footer is larger than is read",
 }
 _BAD = (
     thrift.Malformed, pa.ArrowException, OSError, ValueError, TypeError, LookupError, AttributeError, RuntimeError,
@@ -81,12 +84,13 @@ def open_parquet(files: Sequence[DataFile], reading: Reading) -> Dataset:
         dialect=replace(reading, format="parquet"),
         keys=reading.keys,
         parts=_parts(opened, types),
+        verify=lambda names: _verified(opened, names),
     )
 
 
 def _open(file: DataFile, reading: Reading) -> _Opened | Finding:
     try:
-        size, tail = _tail(file.location or file.path)
+        size, tail = _tail(file.location or file.path, reading.caps.footer_bytes)
     except OSError as error:
         raise EngineError(f"{file.path}: cannot be opened ({type(error).__name__})") from None
     if isinstance(tail, str):
@@ -95,10 +99,12 @@ def _open(file: DataFile, reading: Reading) -> _Opened | Finding:
         footer, _ = thrift.read(tail[4:-8])
         if 8 in footer:  # encryption algorithm
             return Finding("encrypted", "columns of the file are encrypted", file.path)
-        # NOTE: no column chunk is asked of pyarrow: it ends the process on a damaged one.
-        arrow = pq.ParquetFile(pa.BufferReader(tail), coerce_int96_timestamp_unit="us").schema_arrow
         if not statistics.row_groups_fit(footer, size - len(tail) + 4):
             return Finding("unreadable", "the footer does not fit the file: its middle is missing", file.path)
+        if too_much := excess(file.location or file.path, size, footer, reading.caps):
+            return Finding("over_limit", too_much, file.path)
+        # NOTE: no column chunk is asked of pyarrow: it ends the process on a damaged one.
+        arrow = pq.ParquetFile(pa.BufferReader(tail), coerce_int96_timestamp_unit="us").schema_arrow
         return _layout(file, arrow, footer, reading)
     except _BAD:
         return Finding("unreadable", _MESSAGES["unreadable"], file.path)
@@ -106,12 +112,32 @@ def _open(file: DataFile, reading: Reading) -> _Opened | Finding:
 
 def footer_of(file: DataFile) -> statistics.Struct:
     """The footer of a sound file, by the numbers of its fields."""
-    _, tail = _tail(file.location)
+    _, tail = _tail(file.location, sys.maxsize)
     assert isinstance(tail, bytes)
     return thrift.read(tail[4:-8])[0]
 
 
-def _tail(location: str) -> tuple[int, bytes | str]:
+def _verified(opened: Iterable[_Opened], names: Collection[str]) -> tuple[str, tuple[Finding, ...]]:
+    """What checksums of pages say of the columns: `Dataset.verify`."""
+    seen: set[pages.Checked] = set()
+    findings = []
+    for one in opened:
+        landed = {one.landed[n].encode() for n in names if n in one.landed}
+        footer = footer_of(one.file)
+        chunks = [c[3] for group in footer[4] for c in group[1] if c[3][3][0] in landed]
+        try:
+            seen.add(pages.check(one.file.location or one.file.path, chunks))
+        except pages.Damaged as damage:
+            findings.append(Finding("unreadable", str(damage), one.file.path))
+        except OSError as error:
+            raise EngineError(f"{one.file.path}: cannot be read ({type(error).__name__})") from None
+    return _EVIDENCE[pages.joined(seen)], tuple(findings)
+
+
+_EVIDENCE = {"all": "page checksums", "some": "page checksums in part", "none": "none"}
+
+
+def _tail(location: str, most: int) -> tuple[int, bytes | str]:
     """Size, and the footer as a Parquet file of its own, or the kind of a finding."""
     with open(location, "rb") as stream:
         size = stream.seek(0, os.SEEK_END)
@@ -126,6 +152,8 @@ def _tail(location: str) -> tuple[int, bytes | str]:
         wanted = int.from_bytes(tail[-8:-4], "little") + 8
         if wanted > size - 4:
             return size, "unreadable"
+        if wanted > most:
+            return size, "over_limit"
         if wanted > len(tail):
             stream.seek(size - wanted)
             tail = stream.read()
@@ -137,6 +165,8 @@ def _layout(file: DataFile, arrow: pa.Schema, footer: statistics.Struct, reading
     twins = sorted(n for n, count in Counter(names).items() if count > 1)
     if twins:
         return Finding("duplicate_columns", f"{_quoted(twins)}: two columns of one name", file.path)
+    if unfit := reserved(names, file.path):
+        return unfit
     intervals = statistics.intervals(footer)
     fields: list[Field] = []
     findings: list[Finding] = []

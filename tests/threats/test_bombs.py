@@ -1,0 +1,172 @@
+"""Few bytes that stand for many, and shapes that no reader expects: withheld, in little time and memory."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.threats.victim import CONTRACT, Victim
+
+CSV = CONTRACT + "format: csv\n"
+
+
+@pytest.fixture
+def victim(tmp_path: Path) -> Victim:
+    return Victim(tmp_path)
+
+
+def parquet(table: pa.Table, **options: Any) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(table, sink, **options)
+    return sink.getvalue()
+
+
+def dictionary_bomb(rows: int, value_bytes: int) -> bytes:
+    """One long text, said over and over."""
+    indices = pa.array([0], pa.int32()).take(pa.array([0] * rows, pa.int32()))
+    table = pa.table({"s": pa.DictionaryArray.from_arrays(indices, pa.array(["x" * value_bytes]))})
+    return parquet(table, compression="zstd", row_group_size=rows, dictionary_pagesize_limit=2 * value_bytes)
+
+
+def test_parquet_dictionary_bomb(victim: Victim) -> None:
+    bomb = dictionary_bomb(800_000, 900_000)
+    assert len(bomb) < 200_000
+    victim.land("a", bomb)
+    assert victim.outcome() == ("quarantine", "table.over_limit")
+    assert victim.published() == set()
+
+
+def test_a_bomb_that_looks_like_data_is_ended_by_its_memory(victim: Victim) -> None:
+    """Under every cap of its own, and yet more than the judge process may take."""
+    victim.settings(memory_bytes=700_000_000, expanded_bytes=1 << 50)
+    victim.land("a", dictionary_bomb(100_000, 50_000))
+    victim.contract(CONTRACT + "columns:\n  s: {unique: true}\n")
+    (document,) = victim.gate("polars")
+    assert (document["verdict"], document["reasons"][0]["cause"]) == ("hold", "gate")
+
+
+def test_parquet_value_too_large(victim: Victim) -> None:
+    victim.settings(value_bytes=1_000_000)
+    victim.land("a", parquet(pa.table({"s": ["x" * 2_000_000]}), use_dictionary=False))
+    victim.land("b", parquet(pa.table({"s": ["x" * 2_000_000]})))
+    victim.land("c", parquet(pa.table({"s": ["x" * 2_000]})))
+    assert [(d["partition"], d["verdict"]) for d in victim.gate()] == [
+        ("k=a", "quarantine"), ("k=b", "quarantine"), ("k=c", "promote"),
+    ]  # fmt: skip
+
+
+def test_gzip_bomb_of_one_line(victim: Victim) -> None:
+    victim.contract(CSV)
+    bomb = io.BytesIO()
+    with gzip.open(bomb, "wb") as stream:
+        stream.write(b"a,b\n")
+        for _ in range(32):
+            stream.write(b"1" * (1 << 20))
+    victim.land("a", bomb.getvalue(), "part.csv.gz")
+    assert victim.outcome() == ("quarantine", "table.line_too_long")
+    assert list((victim.root / "temp").rglob("*.txt")) == []
+
+
+def test_gzip_bomb_of_many_lines(victim: Victim) -> None:
+    victim.contract(CSV)
+    victim.settings(expanded_bytes=8 << 20)
+    victim.land("a", gzip.compress(b"a,b\n" + b"1,2\n" * (4 << 20)), "part.csv.gz")
+    assert victim.outcome() == ("quarantine", "table.over_limit")
+
+
+def test_text_of_too_many_bytes(victim: Victim) -> None:
+    victim.contract(CSV)
+    victim.settings(text_bytes=1_000)
+    victim.land("a", b"a,b\n" + b"1,2\n" * 500, "part.csv")
+    assert victim.outcome() == ("quarantine", "table.over_limit")
+
+
+def test_gzip_in_gzip(victim: Victim) -> None:
+    victim.contract(CSV)
+    victim.land("a", gzip.compress(gzip.compress(b"a,b\n1,2\n")), "part.csv.gz")
+    assert victim.outcome() == ("quarantine", "table.not_csv")
+
+
+@pytest.mark.parametrize("cell", [b"x" * (5 << 20), b"x\n" * (3 << 20)], ids=["one line", "many lines"])
+def test_huge_csv_cell(victim: Victim, cell: bytes) -> None:
+    victim.contract(CSV)
+    victim.land("a", b'a,b\n1,"' + cell + b'"\n2,3\n', "part.csv")
+    assert victim.outcome() == ("quarantine", "table.line_too_long")
+
+
+def test_too_many_columns(victim: Victim) -> None:
+    names = [f"c{i}" for i in range(100_000)]
+    victim.land("a", (",".join(names) + "\n" + "1," * 99_999 + "1\n").encode(), "part.csv")
+    victim.land("b", parquet(pa.table({n: [1] for n in names[:20_000]})))
+    keys = ",".join(f'"{n}":1' for n in names[:20_000])
+    victim.land("c", f"{{{keys}}}\n".encode(), "part.ndjson")
+    assert [(d["verdict"], d["reasons"][0]["id"]) for d in victim.gate()] == [("quarantine", "table.over_limit")] * 3
+
+
+def nested(levels: int) -> pa.Table:
+    kind: pa.DataType = pa.int64()
+    value: Any = 1
+    for _ in range(levels):
+        kind, value = pa.struct([("a", kind)]), {"a": value}
+    return pa.table({"x": pa.array([value], kind)})
+
+
+def test_nesting(victim: Victim) -> None:
+    victim.land("a", parquet(nested(90)))
+    victim.land("b", (b'{"a":' * 1000) + b"1" + b"}" * 1000 + b"\n", "part.ndjson")
+    victim.land("c", parquet(nested(3)))
+    found = {d["partition"]: (d["verdict"], [r["id"] for r in d["reasons"]]) for d in victim.gate()}
+    assert found["k=a"] == ("quarantine", ["table.over_limit"])
+    assert found["k=b"][0] == "quarantine"
+    assert found["k=c"] == ("promote", [])
+
+
+def test_too_many_row_groups(victim: Victim) -> None:
+    victim.settings(row_groups=50)
+    victim.land("a", parquet(pa.table({"x": list(range(100))}), row_group_size=1))
+    assert victim.outcome() == ("quarantine", "table.over_limit")
+
+
+def test_too_many_files(victim: Victim) -> None:
+    victim.settings(files=3)
+    for i in range(4):
+        victim.land("a", parquet(pa.table({"x": [i]})), f"{i}.parquet")
+    assert victim.outcome() == ("quarantine", "table.over_limit")
+
+
+def test_footer_statistics_too_large(victim: Victim) -> None:
+    """Text of a megabyte as smallest and largest value, in every row group."""
+    victim.settings(footer_bytes=100_000)
+    values = pa.table({"s": ["x" * 300_000] * 3})
+    victim.land("a", parquet(values, row_group_size=1, write_statistics=True, store_schema=False))
+    small = pa.table({"s": ["x"] * 3}).replace_schema_metadata({"k": "v" * 200_000})
+    victim.land("b", parquet(small))
+    found = {d["partition"]: d["verdict"] for d in victim.gate()}
+    assert found["k=b"] == "quarantine"
+
+
+def test_a_footer_that_lies_about_its_length(victim: Victim) -> None:
+    sound = parquet(pa.table({"x": [1]}))
+    victim.land("a", sound[:-8] + (2**31 - 1).to_bytes(4, "little") + b"PAR1")
+    assert victim.outcome() == ("quarantine", "table.unreadable")
+
+
+def test_a_raw_deflate_of_zeros_is_no_text(victim: Victim) -> None:
+    victim.contract(CSV)
+    victim.land("a", zlib.compress(b"\0" * (1 << 20)), "part.csv")
+    assert victim.outcome()[0] == "quarantine"
+
+
+def test_the_gate_takes_another_partition_after_each(victim: Victim) -> None:
+    """What ends one partition ends no other."""
+    victim.settings(deadline_seconds=30)
+    victim.land("a", dictionary_bomb(800_000, 900_000))
+    victim.land("b", parquet(pa.table({"x": [1]})))
+    assert [d["verdict"] for d in victim.gate()] == ["quarantine", "promote"]
