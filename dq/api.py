@@ -9,6 +9,7 @@ import uuid
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -26,7 +27,7 @@ from dq.ir.layout import parse_layout
 from dq.ir.result import CheckResult, Judgement, Verdict
 from dq.isolation import Pool
 from dq.judge import Asking, Background, held, judge, prepare, run, scan, shape_of
-from dq.opening import Engines, format_of, open_data, partition_of, said, store
+from dq.opening import Engines, format_of, is_path, open_data, partition_of, said, store
 from dq.scanning import Scanner
 from dq.suite import Semantics, load_contract
 
@@ -96,7 +97,7 @@ def validate(
     result_format: ResultFormat = "SUMMARY",
 ) -> Result:  # fmt: skip
     """Judge data against a contract or a suite of Great Expectations; moves and records nothing. `semantics` and
-    `result_format` matter to the latter only.
+    `result_format` matter to the latter only. Files are read in a judge process.
 
     `data` is a path, a glob, a folder or a list of them, or a Polars, Arrow, pandas or DuckDB frame. Raises UsageError
     for a path that is not there, SuiteError for a suite that cannot be read, StoreError for a file that does not open.
@@ -105,12 +106,18 @@ def validate(
     if isinstance(suite, (str, Path)):
         suite = load_contract(suite, semantics=semantics, samples=samples)
     contract = suite
-    budget = (limits or configuration.Limits()).budget()
+    limits = limits or configuration.Limits()
+    budget = limits.budget()
     partition = partition_of(data, contract)
     held_to = contract.suite_at(dict(partition.values))
     asking = Asking(now or datetime.now(UTC), engine, None)
     with closing(Engines(engine, budget)) as engines:
-        scanned = scan(partition, held_to, lambda: open_data(data, partition, held_to.reading, budget), asking, engines)
+        if is_path(data) and limits.isolated:
+            with closing(Pool([f.location for f in partition.files], budget, asking)) as pool:
+                scanned = pool.submit(partition, held_to).result()
+        else:
+            opened = partial(open_data, data, partition, held_to.reading, budget)
+            scanned = scan(partition, held_to, opened, asking, engines)
     judgement = judge(partition, held_to, scanned, Background())
     body = document.result(judgement, landing=said(data), decided_at=asking.now.isoformat(), run_id=new_run_id())
     return Result(judgement, body, result_format)

@@ -157,6 +157,9 @@ def load(path: str | Path | None = None, environment: Mapping[str, str] | None =
     origins = {key: str(file) for key, _ in _leaves(body)}
     base = file.parent.absolute() if file else Path.cwd()
     _absolute(body, base)
+    for key in ("file", "origins"):
+        if key in body:
+            raise ConfigError(f"{_where(file, [key])}: {key}: unknown key")
     overrides = {k: v for k, v in environment.items() if k in _VARIABLES}
     overrides |= {f"DQ_{k.upper()}": v for k, v in flags.items() if v is not None}
     for variable, value in overrides.items():
