@@ -25,7 +25,7 @@ from dq.ir.check import Suite
 from dq.ir.data import Partition, Reading
 from dq.ir.layout import parse_layout
 from dq.ir.result import CheckResult, Judgement, Verdict
-from dq.isolation import Pool
+from dq.isolation.pool import Pool
 from dq.judge import Asking, Background, held, judge, prepare, run, scan, shape_of
 from dq.opening import Engines, format_of, is_path, open_data, partition_of, said, store
 from dq.scanning import Scanner

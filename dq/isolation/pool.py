@@ -72,19 +72,19 @@ class _Worker(threading.Thread):
 
     _idle: ClassVar[list[_Worker]] = []
 
-    def __init__(self, threads: int | None) -> None:
+    def __init__(self, threads: int | None, temp: str | None) -> None:
         super().__init__(name="dq-judge", daemon=True)
-        self._threads = threads
+        self._kind = (threads, temp)  # what cannot be changed once the process runs
         self._pools: SimpleQueue[Pool | None] = SimpleQueue()
         self._left = threading.Event()
         self._process: JudgeProcess | None = None
 
     @classmethod
     def serving(cls, pool: Pool) -> _Worker:
-        threads = pool.setup.budget.threads
-        worker = next((w for w in cls._idle if w._threads == threads), None)
+        kind = (pool.setup.budget.threads, pool.setup.budget.temp)
+        worker = next((w for w in cls._idle if w._kind == kind), None)
         if worker is None:
-            worker = cls(threads)
+            worker = cls(*kind)
             worker.start()
         else:
             cls._idle.remove(worker)
@@ -94,10 +94,8 @@ class _Worker(threading.Thread):
 
     def leave(self) -> None:
         self._left.wait()
-        if self._idle:
-            self.end()
-        else:
-            self._idle.append(self)
+        self.end_idle()
+        self._idle.append(self)
 
     def end(self) -> None:
         self._pools.put(None)
@@ -145,5 +143,10 @@ class _Worker(threading.Thread):
     _inherited: ClassVar[list[_Worker]] = []
 
 
-atexit.register(_Worker.end_idle)
+def end_idle() -> None:
+    """End the process that is kept warm for the next pool."""
+    _Worker.end_idle()
+
+
+atexit.register(end_idle)
 os.register_at_fork(after_in_child=_Worker.after_fork)

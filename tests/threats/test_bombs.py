@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from dq import api
+from dq.config import Limits
 from tests.threats.victim import CONTRACT, Victim
 
 CSV = CONTRACT + "format: csv\n"
@@ -64,6 +66,9 @@ def test_parquet_value_too_large(victim: Victim) -> None:
 
 def test_gzip_bomb_of_one_line(victim: Victim) -> None:
     victim.contract(CSV)
+    temp = victim.root / "temp"
+    temp.mkdir()
+    victim.settings(temp=str(temp))
     bomb = io.BytesIO()
     with gzip.open(bomb, "wb") as stream:
         stream.write(b"a,b\n")
@@ -71,7 +76,7 @@ def test_gzip_bomb_of_one_line(victim: Victim) -> None:
             stream.write(b"1" * (1 << 20))
     victim.land("a", bomb.getvalue(), "part.csv.gz")
     assert victim.outcome() == ("quarantine", "table.line_too_long")
-    assert list((victim.root / "temp").rglob("*.txt")) == []
+    assert list(temp.rglob("*.txt")) == []
 
 
 def test_gzip_bomb_of_many_lines(victim: Victim) -> None:
@@ -119,9 +124,9 @@ def nested(levels: int) -> pa.Table:
 
 
 def test_nesting(victim: Victim) -> None:
-    victim.land("a", parquet(nested(90)))
+    victim.land("a", parquet(nested(1000)))
     victim.land("b", (b'{"a":' * 1000) + b"1" + b"}" * 1000 + b"\n", "part.ndjson")
-    victim.land("c", parquet(nested(3)))
+    victim.land("c", parquet(nested(60)))
     found = {d["partition"]: (d["verdict"], [r["id"] for r in d["reasons"]]) for d in victim.gate()}
     assert found["k=a"] == ("quarantine", ["table.over_limit"])
     assert found["k=b"][0] == "quarantine"
@@ -162,6 +167,15 @@ def test_a_raw_deflate_of_zeros_is_no_text(victim: Victim) -> None:
     victim.contract(CSV)
     victim.land("a", zlib.compress(b"\0" * (1 << 20)), "part.csv")
     assert victim.outcome()[0] == "quarantine"
+
+
+def test_files_are_validated_in_a_judge_process_and_frames_here(victim: Victim) -> None:
+    path = victim.land("a", b"a,b\n" + b"1,2\n" * 2_000_000, "part.csv")
+    contract = api.load_contract(victim.root / "suites" / "drop.yaml")
+    limits = Limits(memory_bytes=30_000_000, threads=1)
+    (reason,) = api.validate(str(path), contract, limits=limits).judgement.reasons
+    assert (reason.cause, reason.id) == ("gate", "table.judged")
+    assert api.validate(pa.table({"x": [1]}), contract, limits=limits).success
 
 
 def test_the_gate_takes_another_partition_after_each(victim: Victim) -> None:

@@ -22,8 +22,8 @@ from dq.ir.check import Suite
 from dq.ir.data import DataFile, Partition
 from dq.ir.limits import Budget
 from dq.ir.result import Cause
-from dq.isolation import Pool
 from dq.isolation.pipe import dump, load
+from dq.isolation.pool import Pool, end_idle
 from dq.judge import Asking, Scanned
 from dq.scanning import Scanner
 
@@ -52,6 +52,7 @@ def land(tmp_path: Path) -> Callable[..., Partition]:
 
 @pytest.fixture
 def pool(tmp_path: Path) -> Iterator[Callable[..., Pool]]:
+    end_idle()
     made: list[Pool] = []
 
     def start(jobs: int = 1, **budget: Any) -> Pool:
@@ -201,7 +202,7 @@ import os, pickle, sys
 sys.path.insert(0, {str(ROOT)!r})
 from datetime import UTC, datetime
 from dq.ir.limits import Budget
-from dq.isolation import Pool
+from dq.isolation.pool import Pool
 from dq.judge import Asking
 from tests.threats.test_isolation import only_child
 pool = Pool([{str(tmp_path / "landing")!r}], Budget(temp={str(tmp_path)!r}), Asking(datetime.now(UTC)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,13 @@ class Victim:
         self.root = root
         (root / "suites").mkdir()
         (root / "landing" / "drop").mkdir(parents=True)
-        (root / "temp").mkdir()
         self.settings()
         self.contract(contract)
 
     def settings(self, **limits: Any) -> None:
-        lines = [f"{name} = {str(value).lower()}" for name, value in {"threads": 1, **limits}.items()]
+        lines = [f"{name} = {json.dumps(value)}" for name, value in {"threads": 1, **limits}.items()]
         zones = '[zones]\nlanding = "landing"\ncurated = "curated"\n[limits]\n'
-        (self.root / "dq.toml").write_text(zones + "\n".join(lines) + f'\ntemp = "{self.root / "temp"}"\n')
+        (self.root / "dq.toml").write_text(zones + "\n".join(lines) + "\n")
 
     def contract(self, text: str) -> None:
         (self.root / "suites" / "drop.yaml").write_text(text)
