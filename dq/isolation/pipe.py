@@ -23,7 +23,7 @@ _OUTSIDE = {
     ("datetime", "timezone"), ("decimal", "Decimal"), ("fractions", "Fraction"), ("uuid", "UUID"),
     ("zoneinfo", "ZoneInfo._unpickle"), ("zoneinfo", "ZoneInfo"),
 }  # fmt: skip
-_ROOMS = ("dq.ir.", "dq.metrics.", "dq.profile.", "dq.plan", "dq.judge", "dq.isolation.")
+_ROOMS = ("dq.ir.", "dq.metrics.", "dq.profile.", "dq.plan", "dq.judge")
 
 
 def wide_pipe() -> tuple[int, int]:
