@@ -1,5 +1,6 @@
 """Every command of the README, as written, in a folder like a new user's."""
 
+import json
 import os
 import re
 import shlex
@@ -37,6 +38,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "data").mkdir()
     trips.write_parquet(root / "data" / "part-0.parquet")
     trips.write_csv(root / "data" / "2026-03-01.csv")
+    (root / "suites").mkdir()
+    kept = {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "fare"}}
+    (root / "suites" / "trips.gx.json").write_text(json.dumps({"name": "trips", "expectations": [kept]}))
     trips.write_csv(root / "train.csv")
     trips.with_columns(pl.col("payment") + ".").write_csv(root / "test.csv")
     (root / ".venv").mkdir()
