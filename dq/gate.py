@@ -107,6 +107,7 @@ def gate(run: Run) -> Iterator[dict[str, Any]]:
                 yield outcome
         if not run.wanted.dry:
             run.history.gather()
+            run.history.seal(run.contract.source, run.moment)
 
 
 def _before(partition: Partition, start: date | None) -> bool:

@@ -4,11 +4,14 @@ created if absent and never changed; of decisions on one digest the highest n st
 from __future__ import annotations
 
 import json
+import logging
 from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from dq.audit import Chain, digest_of
+from dq.errors import StoreError
 from dq.index import Index, load
 from dq.ir.codec import decode, encode
 from dq.ir.layout import file_name
@@ -24,11 +27,15 @@ if TYPE_CHECKING:
 
 KINDS = ("decisions", "documents", "selections", "published", "accepted", "absent", "attempts")
 
+_SEALED = ("decisions", "published", "accepted", "absent")
+log = logging.getLogger("dq")
+
 
 class History:
     def __init__(self, store: Store) -> None:
         self.store = store
         self._indexes: dict[str, Index] = {}
+        self._written: dict[str, dict[str, str]] = defaultdict(dict)  # digests of new records by path, by source
 
     def lock(self, source: str) -> AbstractContextManager[None]:
         return self.store.lock(_segment(source))
@@ -65,7 +72,7 @@ class History:
         name = f"{_folder(decision.source, decision.partition)}/{decision.digest}"
         self.store.put_if_absent(_document(decision), json.dumps(full).encode())
         self._index("decisions", decision.source).missing += 1
-        if self.store.put_if_absent(f"decisions/{name}/{decision.n}.json", _dump(decision)):
+        if self._put(decision.source, f"decisions/{name}/{decision.n}.json", _dump(decision)):
             return decision
         return self._load(f"decisions/{name}/{decision.n}.json")  # type: ignore[no-any-return]
 
@@ -97,7 +104,7 @@ class History:
         while True:
             name = f"published/{_folder(publication.source, publication.partition)}/{publication.revision}.json"
             self._index("published", publication.source).missing += 1
-            if self.store.put_if_absent(name, _dump(publication)):
+            if self._put(publication.source, name, _dump(publication)):
                 return publication
             first: Publication = self._load(name)
             if first.digest == publication.digest:
@@ -110,7 +117,7 @@ class History:
     def accept(self, acceptance: Acceptance) -> None:
         folder = f"accepted/{_folder(acceptance.source, acceptance.partition)}"
         n = 1
-        while not self.store.put_if_absent(f"{folder}/{n}.json", _dump(acceptance)):
+        while not self._put(acceptance.source, f"{folder}/{n}.json", _dump(acceptance)):
             n += 1
 
     def absences(self, source: str) -> list[Absence]:
@@ -119,7 +126,7 @@ class History:
     def excuse(self, absence: Absence) -> Absence:
         """Record it; returns the one that stands: an earlier one."""
         path = f"absent/{_folder(absence.source, absence.partition)}/1.json"
-        if self.store.put_if_absent(path, _dump(absence)):
+        if self._put(absence.source, path, _dump(absence)):
             return absence
         return self._load(path)  # type: ignore[no-any-return]
 
@@ -166,6 +173,34 @@ class History:
         """Keep what was read or written one by one where the next run reads it at once."""
         for index in self._indexes.values():
             index.gather()
+
+    def seal(self, source: str, at: str) -> None:
+        """Chain what was written, so that later changes are found out."""
+        written = self._written[source]
+        try:
+            count = sum(self._count(kind, source) for kind in _SEALED) + len(written)
+            self.chain(source).seal(written, count, at)
+            del self._written[source]
+        except StoreError as error:
+            log.warning("%s: records are not sealed, the next run does it: %s", source, error)
+
+    def _count(self, kind: str, source: str) -> int:
+        """Records before this run's own."""
+        index = self._index(kind, source)
+        return index.total or sum(e.path not in self._written[source] for e in self.store.list(index.folder))
+
+    def chain(self, source: str) -> Chain:
+        """What tells whether a record was changed."""
+        folders = tuple(f"{kind}/{_segment(source)}" for kind in _SEALED)
+        return Chain(self.store, f"audit/{_segment(source)}", folders, self._beside)
+
+    def _beside(self, path: str) -> str | None:
+        return _document(self._load(path)) if path.startswith("decisions/") else None
+
+    def _put(self, source: str, path: str, content: bytes) -> bool:
+        if put := self.store.put_if_absent(path, content):
+            self._written[source][path] = digest_of(content)
+        return put
 
     def _records(self, kind: str, source: str) -> Iterator[tuple[str, Any]]:
         return self._index(kind, source).records()

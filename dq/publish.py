@@ -13,6 +13,7 @@ import json
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from dq.errors import PublishConflict, PublishUnknown, SourceChanged, StoreError
 from dq.inventory import identity
@@ -234,9 +235,8 @@ def _withhold(
     path = f"{folder}/quarantine.json"
     if zone.exists(path):
         return False
-    for file in files:
-        if zone.copy_in(file.location, f"{folder}/{file.path}") != file.digest:
-            raise SourceChanged(f"{file.location} changed after it was judged: judged again next time")
+    for top in dict.fromkeys(f.path.split("/")[0] for f in files):
+        _keep(tuple(f for f in files if f.path.split("/")[0] == top), zone, folder, top)
     record = {
         "schema": "dq.quarantine/1",
         "source": decision.source,
@@ -252,3 +252,22 @@ def _withhold(
         "run_id": decision.run_id,
     }
     return zone.put_if_absent(path, json.dumps(record, indent=1, ensure_ascii=False).encode())
+
+
+def _keep(files: tuple[DataFile, ...], zone: Store, folder: str, top: str) -> None:
+    """Copies of the files, all below `top`, in one step: another gate may be at the same."""
+    wanted = {f.path.removeprefix(top).lstrip("/"): f.bytes for f in files}
+    if _sizes(zone, f"{folder}/{top}") == wanted:
+        return
+    staged = f"{folder}/.{uuid4().hex[:12]}"
+    try:
+        for file in files:
+            if zone.copy_in(file.location, f"{staged}/{file.path}") != file.digest:
+                raise SourceChanged(f"{file.location} changed after it was judged: judged again next time")
+        zone.move(f"{staged}/{top}", f"{folder}/{top}")
+    except (StoreError, SourceChanged):
+        if _sizes(zone, f"{folder}/{top}") != wanted:
+            raise
+    finally:
+        with suppress(StoreError):
+            zone.remove(staged)

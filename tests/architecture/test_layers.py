@@ -19,6 +19,7 @@ USE_CASES = {
     "split",
     "publish",
     "history",
+    "audit",
     "index",
     "pretrain",
     "init",

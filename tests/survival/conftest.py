@@ -66,11 +66,13 @@ class Scene:
 
 @pytest.fixture(params=["flat", "generations"])
 def scene(request: pytest.FixtureRequest, tmp_path: Path, warm: Warm) -> Scene:
-    """One partition to be revised, one new, one bad; the gate has not seen the latter three yet."""
+    """One partition to be revised, one new, one bad, one with two bad rows to be split off; the gate has yet to see
+    them."""
     place = Place(tmp_path / "made", request.param)
     place.land("2026-03-01", 0)
     assert warm(place) == [0]
     place.land("2026-03-01", 100)
     place.land("2026-03-02", 200)
     place.land("2026-03-03", 300, fare=-1.0)
+    place.land("2026-03-04", 400, bad=1)
     return Scene(place, tmp_path)

@@ -57,9 +57,9 @@ def i2_every_visible_byte_has_a_passing_decision(world: World) -> None:
     decisions = world.history.decisions(world.source)
     seen = world.visible()
     for key, one in seen.items():
-        decision = {d.shown_digest: d for d in decisions[key].values()}.get(one.digest)
-        assert decision is not None, f"{key}: no decision on the visible bytes"
-        assert decision.verdict is Verdict.PROMOTE, f"{key}: the visible bytes are not promoted"
+        shown = [d for d in decisions[key].values() if d.shown_digest == one.digest or d.digest == one.digest]
+        assert shown, f"{key}: no decision on the visible bytes"
+        assert any(d.verdict is Verdict.PROMOTE for d in shown), f"{key}: the visible bytes are not promoted"
         assert identity(tuple(DataFile(f.path, f.bytes, digest=f.digest) for f in one.files)) == one.digest
     shown = {p for p in digests(world.curated, world.source) if not p.endswith(publish.POINTER)}
     flat = [one for one in seen.values() if not one.path.startswith(".dq/")]
@@ -86,6 +86,8 @@ def i4_decisions_stay_and_count_from_one(world: World) -> None:
     changed = {p for p, d in world.records.items() if records.get(p) != d}
     assert not changed, f"records that changed or went: {changed}"
     world.records = records
+    for decisions in world.history.decisions(world.source).values():
+        assert all(world.history.document(d) for d in decisions.values()), "a decision without its document"
     by_digest: dict[str, list[int]] = {}
     for path in records:
         if path.startswith("decisions/"):
@@ -96,8 +98,8 @@ def i4_decisions_stay_and_count_from_one(world: World) -> None:
 
 
 def is_record(path: str) -> bool:
-    name = path.rpartition("/")[2]
-    return path.split("/")[0] in ("decisions", "published", "accepted", "documents") and not name.startswith(".")
+    kind, name = path.split("/")[0], path.rpartition("/")[2]
+    return kind in ("decisions", "published", "accepted", "absent", "audit") and not name.startswith(".")
 
 
 def i5_running_again_changes_nothing(before: dict[str, str], after: dict[str, str]) -> None:
@@ -116,8 +118,10 @@ def i6_everything_landed_is_finished(world: World, partitions: Iterable[str]) ->
         digest = identity(tuple(files))
         decision = world.history.decisions(world.source)[key][digest]
         if decision.verdict is Verdict.PROMOTE:
-            shown = decision.shown_digest
-            assert seen[key].digest == recorded[key][-1].digest == shown, f"{key}: promoted, and readers see another"
+            assert key in seen, f"{key}: promoted, and readers see nothing"
+            assert key in recorded, f"{key}: promoted, and no publication is recorded"
+            found = {seen[key].digest, recorded[key][-1].digest}
+            assert found == {decision.shown_digest}, f"{key}: promoted, and readers see another"
         else:
             assert world.quarantine.exists(f"{base}/{digest}/quarantine.json"), f"{key}: no quarantine record"
 
@@ -146,16 +150,18 @@ def i8_one_winner_per_revision(world: World) -> None:
 
 
 def i9_success_is_what_readers_see(world: World, documents: Iterable[Document]) -> None:
-    seen = world.visible()
+    seen, decisions = world.visible(), world.history.decisions(world.source)
     for one in documents:
+        key = one["partition"]
+        assert one["success"] is (one["verdict"] == "promote"), f"{key}: {one['verdict']}, {one['success']}"
         if one["success"]:
-            assert seen[one["partition"]].digest == (one.get("split") or one)["digest"], (
-                f"{one['partition']}: success, and readers see another"
-            )
-            assert one["published"], f"{one['partition']}: success without a place"
-        assert one["success"] is (one["verdict"] == "promote"), (
-            f"{one['partition']}: {one['verdict']}, {one['success']}"
-        )
+            shown = decisions[key][one["digest"]].shown_digest
+            assert seen[key].digest == shown, f"{key}: success, and readers see another"
+            assert one["published"], f"{key}: success without a place"
+
+
+def i10_no_record_was_tampered_with(world: World) -> None:
+    assert not list(world.history.chain(world.source).verify())
 
 
 def at_any_moment(world: World) -> None:
@@ -167,6 +173,7 @@ def at_any_moment(world: World) -> None:
     i4_decisions_stay_and_count_from_one(world)
     i7_publications_stay_and_sequences_grow(world)
     i8_one_winner_per_revision(world)
+    i10_no_record_was_tampered_with(world)
 
 
 def documents_in(text: str) -> list[Document]:

@@ -28,6 +28,7 @@ layout: "dt={date:%Y-%m-%d}"
 columns:
   id: {type: int64, required: true, unique: true}
   fare: {min: 0}
+policy: {on_fail: split}
 """
 
 
@@ -55,13 +56,13 @@ class Place:
     def settings(self) -> Path:
         return self.root / "dq.toml"
 
-    def land(self, day: str, start: int, n: int = 20, fare: float = 5.0, files: int = 2) -> Path:
-        """`files` Parquet files with ids from `start` on; written by pyarrow, which starts no threads to fork."""
+    def land(self, day: str, start: int, n: int = 20, fare: float = 5.0, files: int = 2, bad: int = 0) -> Path:
+        """`files` Parquet files with ids from `start` on, the first `bad` of each with a negative fare."""
         folder = self.root / "landing" / "trips" / f"dt={day}"
         folder.mkdir(parents=True, exist_ok=True)
         for file in range(files):
             first = start + file * n
-            table = pa.table({"id": list(range(first, first + n)), "fare": [fare] * n})
+            table = pa.table({"id": list(range(first, first + n)), "fare": [-1.0] * bad + [fare] * (n - bad)})
             pyarrow.parquet.write_table(table, folder / f"part-{file}.parquet")
         return folder
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from itertools import chain, product
 
 import pytest
 
@@ -12,7 +13,8 @@ from tests.survival.conftest import Scene, Warm
 from tests.survival.place import Place
 
 OLD, REVISED, NEW = range(40), range(100, 140), range(200, 240)
-PARTITIONS = ("dt=2026-03-01", "dt=2026-03-02", "dt=2026-03-03")
+GOOD = [*range(401, 420), *range(421, 440)]
+PARTITIONS = ("dt=2026-03-01", "dt=2026-03-02", "dt=2026-03-03", "dt=2026-03-04")
 EVERY = int(os.environ.get("DQ_TEST_EVERY", "19"))
 
 
@@ -21,8 +23,8 @@ def points(count: int, every: int) -> list[int]:
 
 
 def whole(place: Place) -> bool:
-    """Each reader that knows nothing of the gate sees old or revised, and new or nothing; never a part."""
-    seen = [Counter(one) + Counter(more) for one in (OLD, REVISED) for more in (NEW, ())]
+    """Each reader that knows nothing of the gate sees old or revised, new or none, good or none; never a part."""
+    seen = [Counter(chain(*sets)) for sets in product((OLD, REVISED), (NEW, ()), (GOOD, ()))]
     if "generations" in place.settings.read_text():
         seen = [Counter()]
     return all(found in seen for found in place.naive().values())
