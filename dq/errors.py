@@ -17,6 +17,7 @@ Data that fails is a result, not an exception. Messages say where, what was aske
 
 from __future__ import annotations
 
+import errno
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, ClassVar
 
@@ -74,6 +75,12 @@ class SourceChanged(HoldError):
 
 class ContractViolation(DQError):
     pass
+
+
+def said_by_system(error: OSError) -> str:
+    """What the operating system refused, and its code: `/tmp/x: No space left on device (ENOSPC)`."""
+    name = f"{error.filename}: " if error.filename is not None else ""
+    return f"{name}{error.strerror or 'refused'} ({errno.errorcode.get(error.errno or 0, type(error).__name__)})"
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from dq import inventory, publish, split
-from dq.errors import HoldError, SourceChanged
+from dq.errors import HoldError, SourceChanged, said_by_system
 from dq.ir import document
 from dq.ir.check import Suite
 from dq.ir.layout import moment
@@ -135,6 +135,8 @@ def _decide(run: Run, past: Past, landed: inventory.Landed, named: bool) -> dict
         return _carry_out(run, past, partition, judgement, profile, (standing.n if standing else 0) + 1, asked_by)
     except HoldError as error:
         return _hold(run, partition, str(error))
+    except OSError as error:  # of what a partition needs beside its zones, such as room for temporary files
+        return _hold(run, partition, said_by_system(error))
 
 
 def _again(run: Run, standing: Decision) -> bool:
