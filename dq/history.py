@@ -76,6 +76,11 @@ class History:
             return decision
         return self._load(f"decisions/{name}/{decision.n}.json")  # type: ignore[no-any-return]
 
+    def settle(self, decision: Decision) -> None:
+        """Nothing is moved on a decision that a power cut could take: who wrote it may have been killed at it."""
+        folder = f"decisions/{_folder(decision.source, decision.partition)}/{decision.digest}"
+        self.store.settle(f"{folder}/{decision.n}.json")
+
     def document(self, decision: Decision) -> dict[str, Any] | None:
         return self._full(decision).get("document")
 

@@ -41,6 +41,7 @@ def promote(
     Raises SourceChanged when landing no longer holds the judged bytes, StoreError and PublishUnknown on I/O faults,
     PublishConflict where another run published something else meanwhile.
     """
+    history.settle(decision)
     for other in earlier:
         if other.shown_digest == decision.shown_digest:
             continue
@@ -57,6 +58,8 @@ def promote(
         curated.commit(staged, publication.path, _superseded(publication))
         if _sizes(curated, publication.path) != _wanted(publication.files, partition.single_file):
             raise PublishUnknown(f"{curated.location(publication.path)} is not what was committed: read back next time")
+    else:
+        curated.settle(publication.path)
     return history.publish(publication)
 
 
@@ -132,6 +135,7 @@ def _point(partition: Partition, curated: Store, publication: Publication) -> Pu
     seen = curated.read(pointer)
     told = told_by(curated, pointer, seen)
     if told and told["digest"] == publication.digest:
+        curated.settle(pointer)
         return _as_told(publication, told)
     sequence = max(publication.revision, told["sequence"] + 1 if told else 1)
     name = f"{publication.digest[:16]}-{publication.run_id}"
@@ -234,6 +238,7 @@ def _withhold(
     """Data first, the record last: where it stands, all is there."""
     path = f"{folder}/quarantine.json"
     if zone.exists(path):
+        zone.settle(path)
         return False
     for top in dict.fromkeys(f.path.split("/")[0] for f in files):
         _keep(tuple(f for f in files if f.path.split("/")[0] == top), zone, folder, top)

@@ -89,6 +89,10 @@ class Store(Protocol):
         swaps from one state one wins, and no state comes back once it was swapped."""
         ...
 
+    def settle(self, path: str) -> None:
+        """Make durable that the file or folder stands there: whoever put it there may have been killed before that."""
+        ...
+
     def remove(self, path: str) -> None:
         """Remove a file or folder; nothing when absent."""
         ...

@@ -60,10 +60,14 @@ class LocalStore:
 
     def list(self, prefix: str = "") -> Iterator[Entry]:
         for entry in self._walk(prefix):
-            with suppress(FileNotFoundError):
+            try:
                 found = entry.stat(follow_symlinks=False)
-                if stat.S_ISREG(found.st_mode):
-                    yield _entry(self._relative(entry.path), found)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise _failed("list", error) from error
+            if stat.S_ISREG(found.st_mode):
+                yield _entry(self._relative(entry.path), found)
 
     def irregular(self, prefix: str = "") -> Iterator[str]:
         for entry in self._walk(prefix):
@@ -211,6 +215,12 @@ class LocalStore:
                 if target.read_bytes() != content:
                     raise _failed("write", error) from error
             raise PublishUnknown(f"write {target}: {error.strerror}; read back next time") from error
+
+    def settle(self, path: str) -> None:
+        try:
+            posix.sync_folder(self._path(path).parent)
+        except OSError as error:
+            raise _failed("write", error) from error
 
     def remove(self, path: str) -> None:
         target = self._path(path)

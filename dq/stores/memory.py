@@ -73,19 +73,36 @@ class MemoryStore:
         self.clock: Callable[[], float] = time.time
         self.now: dict[str, File] = {}
         self.durable: dict[str, File] = {}
+        self._journal: list[dict[str, File | None]] = []  # steps whose names are not durable yet, oldest first
         self._guard = threading.RLock()
         self._locks: dict[str, threading.Lock] = {}
         _zones[url] = self
 
     def power_loss(self, drawn: random.Random) -> None:
-        """What was not made durable is there, gone, or cut off: each by chance."""
+        """Steps not made durable are undone from one on; what was copied or removed is there, gone, or cut off."""
+        kept = drawn.randint(0, len(self._journal))
+        self._replay(kept)
+        undone = {path for step in self._journal for path in step}
+        self._journal.clear()
         for path in self.now.keys() | self.durable.keys():
             here, safe = self.now.get(path), self.durable.get(path)
+            if path in undone:
+                here = safe
             survivor = here if here == safe else drawn.choice((here, safe, _cut(here, drawn)))
             self.now.pop(path, None)
             if survivor is not None:
                 self.now[path] = survivor
         self.durable = dict(self.now)
+
+    def _replay(self, count: int) -> None:
+        """Make the first steps of the journal durable."""
+        for step in self._journal[:count]:
+            for path, file in step.items():
+                if file is None:
+                    self.durable.pop(path, None)
+                else:
+                    self.durable[path] = file
+        del self._journal[:count]
 
     @contextmanager
     def _step(self, operation: str, path: str) -> Iterator[None]:
@@ -106,14 +123,22 @@ class MemoryStore:
         folder = f"{path}/" if path else ""
         return sorted(p for p in self.now if p == path or p.startswith(folder))
 
-    def _write(self, path: str, content: bytes, *, durable: bool) -> None:
+    def _write(self, path: str, content: bytes) -> File:
         parts = path.split("/")
         blocked = any("/".join(parts[:i]) in self.now for i in range(1, len(parts)))
         if blocked or (path not in self.now and self._below(path)):
             raise StoreError(f"cannot write {self.location(path)}: a file is no folder (ENOTDIR)")
         self.now[path] = File(content, self.clock(), next(_versions))
-        if durable:
-            self.durable[path] = self.now[path]
+        return self.now[path]
+
+    def _sync(self, operation: str, path: str) -> None:
+        """Make durable the steps that touched the path or something below it, and those before them."""
+        self._fault("during", operation, path)
+        with self._guard:
+            touching = [
+                n for n, step in enumerate(self._journal, 1) if any(f"{p}/".startswith(f"{path}/") for p in step)
+            ]
+            self._replay(max(touching, default=0))
 
     def list(self, prefix: str = "") -> Iterator[Entry]:
         name = self._name(prefix)
@@ -152,52 +177,65 @@ class MemoryStore:
             return bool(self._below(self._name(path)))
 
     def put_if_absent(self, path: str, content: bytes) -> bool:
+        name = self._name(path)
         with self._step("put_if_absent", path):
-            name = self._name(path)
             absent = not self._below(name)
             if absent:
-                self._write(name, content, durable=True)
-            return absent
+                self._journal.append({name: self._write(name, content)})
+        self._sync("put_if_absent", name)
+        return absent
 
     def copy_in(self, location: str, path: str) -> str:
         content, name = read_location(location), self._name(path)
         with self._step("copy_in", path):
-            self._write(name, content[: len(content) // 2], durable=False)
+            self._write(name, content[: len(content) // 2])
         self._fault("during", "copy_in", path)
         with self._guard:
-            self._write(name, content, durable=False)
+            self._write(name, content)
         return hashlib.sha256(content).hexdigest()
 
     def move(self, staged: str, target: str) -> None:
+        source, goal = self._name(staged), self._name(target)
         with self._step("move", target):
-            self._rename(self._name(staged), self._name(target))
+            self._journal.append(self._rename(source, goal))
+        self._sync("move", goal)
 
     def commit(self, staged: str, target: str, superseded: str) -> None:
+        source, goal, old = self._name(staged), self._name(target), self._name(superseded)
         with self._step("commit", target):
-            goal = self._name(target)
-            if self._below(goal):
-                if not self._below(self._name(staged)):
-                    raise StoreError(f"cannot commit {self.location(staged)}: no such file (ENOENT)")
-                self._rename(goal, self._name(superseded))
-            self._rename(self._name(staged), goal)
+            if self._below(goal) and self._below(source):
+                self._journal.append(self._rename(goal, old) | self._rename(source, goal))
+            else:
+                self._journal.append(self._rename(source, goal))
+        self._sync("commit", goal)
 
-    def _rename(self, source: str, target: str) -> None:
+    def _rename(self, source: str, target: str) -> dict[str, File | None]:
+        """What it changes. What moves is durable before."""
         moving = self._below(source)
         if not moving or self._below(target):
             raise StoreError(f"cannot move {self.location(source)} to {self.location(target)} (ENOENT, ENOTEMPTY)")
+        changes: dict[str, File | None] = {}
         for path in moving:
+            file = self.durable[path] = self.now.pop(path)
             name = target + path.removeprefix(source)
-            self.now[name] = self.durable[name] = self.now.pop(path)
-            self.durable.pop(path, None)
+            self.now[name] = file
+            changes |= {path: None, name: file}
+        return changes
 
     def swap(self, path: str, content: bytes, expected: bytes | None) -> bool:
+        name = self._name(path)
         with self._step("swap", path):
-            name = self._name(path)
             found = self.now.get(name)
             if (None if found is None else found.content) != expected:
                 return False
-            self._write(name, content, durable=True)
-            return True
+            self._journal.append({name: self._write(name, content)})
+        self._sync("swap", name)
+        return True
+
+    def settle(self, path: str) -> None:
+        with self._step("settle", path):
+            pass
+        self._sync("settle", self._name(path))
 
     def remove(self, path: str) -> None:
         with self._step("remove", path):

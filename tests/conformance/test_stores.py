@@ -324,7 +324,7 @@ def test_seeded_faults_repeat() -> None:
         store = MemoryStore("memory://faults")
         store.faults = Faults(seed, error_ratio=0.2, crash_ratio=0.1)
         seen = []
-        for n in range(40):
+        for n in range(120):
             try:
                 store.put_if_absent(f"{n}", b"")
                 store.swap("p", b"%d" % n, store.read("p"))

@@ -53,6 +53,10 @@ class Source(RuleBasedStateMachine):
         self.it.gate(Faults(seed, crash_ratio=0.05))
         self.it.power_loss(random.Random(seed))
 
+    @rule(seed=SEEDS)
+    def the_power_goes(self, seed: int) -> None:
+        self.it.power_loss(random.Random(seed))
+
     @rule(seed=SEEDS, gates=st.integers(2, 3), crashes=st.sampled_from([0.0, 0.0, 0.02]))
     def gates_at_once(self, seed: int, gates: int, crashes: float) -> None:
         self.it.at_once(seed, gates, Faults(seed, 0.0, crashes))
