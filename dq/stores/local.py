@@ -36,8 +36,12 @@ class LocalStore:
 
     @cached_property
     def layout(self) -> Layout:
+        return "flat" if self._can_exchange else "generations"
+
+    @cached_property
+    def _can_exchange(self) -> bool:
         try:
-            return "flat" if self._exchanges() else "generations"
+            return self._exchanges()
         except OSError as error:
             raise _failed("try out", error) from error
 
@@ -174,6 +178,8 @@ class LocalStore:
         self._visibly("move", staged, target, _place)
 
     def commit(self, staged: str, target: str, superseded: str) -> None:
+        if self.layout == "flat" and not self._can_exchange:
+            raise StoreError(f'{self.url} is on a file system that cannot exchange folders: layout "flat" needs that')
         old, pointers = self._path(superseded), self._path(f".dq/pointers/{target}")
 
         def step(source: Path, goal: Path) -> None:

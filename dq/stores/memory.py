@@ -84,7 +84,7 @@ class MemoryStore:
         self._replay(kept)
         undone = {path for step in self._journal for path in step}
         self._journal.clear()
-        for path in self.now.keys() | self.durable.keys():
+        for path in sorted(self.now.keys() | self.durable.keys()):
             here, safe = self.now.get(path), self.durable.get(path)
             if path in undone:
                 here = safe

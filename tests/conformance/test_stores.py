@@ -304,7 +304,7 @@ def test_the_layout_is_found_by_trying(passed_through: Path, tmp_path: Path) -> 
 def test_power_loss_takes_what_was_not_durable_and_nothing_else(source: Path) -> None:
     lost = set()
     source.write_bytes(b"0123456789")
-    for seed in range(50):
+    for seed in range(150):
         store = MemoryStore(f"memory://power-{seed}")
         put(store, "record")
         assert store.swap("pointer", b"1", None)

@@ -141,3 +141,13 @@ def test_a_pointer_that_the_gate_did_not_write_is_not_replaced(tmp_path: Path) -
     assert document["verdict"] == "hold"
     assert "_current.json is no pointer of the gate" in document["reasons"][0]["message"]
     assert theirs.read_text() == "mine"
+
+
+def test_a_layout_that_the_file_system_cannot_keep_is_refused(passed_through: Path, tmp_path: Path) -> None:
+    place = Place(passed_through / tmp_path.name, "flat")
+    place.land("2026-03-01", 0)
+    (document,) = gate(place)
+    assert document["verdict"] == "hold"
+    assert "cannot exchange folders" in document["reasons"][0]["message"]
+    place.layout("auto")
+    assert gate(place)[0]["success"]
