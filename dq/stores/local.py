@@ -36,12 +36,8 @@ class LocalStore:
 
     @cached_property
     def layout(self) -> Layout:
-        return "flat" if self._can_exchange else "generations"
-
-    @cached_property
-    def _can_exchange(self) -> bool:
         try:
-            return self._exchanges()
+            return "flat" if self._exchanges() else "generations"
         except OSError as error:
             raise _failed("try out", error) from error
 
@@ -178,8 +174,6 @@ class LocalStore:
         self._visibly("move", staged, target, _place)
 
     def commit(self, staged: str, target: str, superseded: str) -> None:
-        if self.layout == "flat" and not self._can_exchange:
-            raise StoreError(f'{self.url} is on a file system that cannot exchange folders: layout "flat" needs that')
         old, pointers = self._path(superseded), self._path(f".dq/pointers/{target}")
 
         def step(source: Path, goal: Path) -> None:
@@ -208,7 +202,8 @@ class LocalStore:
         except OSError as error:
             with suppress(OSError):
                 if moving is None or not posix.is_at(moving, goal):
-                    raise _failed(action, error) from error
+                    unable = action == "commit" and error.errno in posix.UNSUPPORTED
+                    raise (_unable(goal) if unable else _failed(action, error)) from error
             said = f"{action} of {goal}: {error.strerror}; whether it happened is read back next time"
             raise PublishUnknown(said) from error
 
@@ -285,6 +280,10 @@ def _failed(action: str, error: OSError) -> StoreError:
     name = error.filename if isinstance(error.filename, str) else error.filename.decode() if error.filename else "zone"
     code = errno.errorcode.get(error.errno or 0, "EIO")
     return StoreError(f"cannot {action} {name}: {error.strerror} ({code})")
+
+
+def _unable(goal: Path) -> StoreError:
+    return StoreError(f'cannot commit {goal}: layout "flat" needs a file system that can exchange folders')
 
 
 def _place(source: Path, goal: Path, flags: int = 0) -> None:

@@ -16,7 +16,6 @@ from typing import Any
 
 import polars as pl
 
-from dq.config import Limits
 from dq.dialects.contract import load
 from dq.engines.base import Dataset
 from dq.errors import HoldError
@@ -24,6 +23,7 @@ from dq.gate import Run, Wanted, Zones, gate
 from dq.history import History
 from dq.ir.check import Suite
 from dq.ir.data import Partition
+from dq.ir.limits import Budget
 from dq.ir.result import Act, Verdict
 from dq.judge import Asking, Scanned, scan
 from dq.opening import Engines, open_data
@@ -35,7 +35,7 @@ CONTRACT = load(
     'checks: [{row_count: ">= 50% of previous"}]\n',
     "trips.yaml",
 )
-ENGINES = Engines("polars", Limits(threads=1))
+ENGINES = Engines("polars", Budget(threads=1))
 _names = count()
 START = datetime(2026, 3, 10, tzinfo=UTC)
 
@@ -82,7 +82,7 @@ class Rehearsal:
 
         def opened(partition: Partition, suite: Suite) -> Dataset:
             frames = [pl.read_csv(io.BytesIO(read_location(f.location))) for f in partition.files]
-            return open_data(pl.concat(frames), partition, suite.reading, Limits())
+            return open_data(pl.concat(frames), partition, suite.reading, Budget())
 
         def scanned(partition: Partition, suite: Suite) -> Future[Scanned]:
             done: Future[Scanned] = Future()

@@ -137,7 +137,7 @@ def test_no_room_for_temporary_files(warm: Warm, scene: Scene) -> None:
     place = scene.fresh()
     world = place.world()
     text = place.settings.read_text()
-    place.settings.write_text(f'{text}[limits]\ntemp = "{place.root}/nowhere"\n')
+    place.settings.write_text(f'{text}temp = "{place.root}/nowhere"\n')
     out = place.root / "said"
     assert warm(place, out=str(out)) == [3]
     held_or_done(place, world, 3, out.read_text())
