@@ -200,8 +200,10 @@ def step_system(steps: Steps) -> None:
 
 def trace(options: list[str]) -> None:
     """Let strace watch this process; it goes on when it is watched."""
-    subprocess.Popen(["strace", "-q", *options, "-p", str(os.getpid())], stderr=subprocess.DEVNULL)
+    strace = subprocess.Popen(["strace", "-q", *options, "-p", str(os.getpid())])
     while "TracerPid:\t0\n" in Path("/proc/self/status").read_text():
+        if strace.poll() is not None:
+            raise OSError(f"strace does not watch: {strace.returncode}")
         time.sleep(0.01)
 
 
