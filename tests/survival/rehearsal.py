@@ -98,7 +98,10 @@ class Rehearsal:
 
     def gate(self, faults: Faults | None = None, **wanted: Any) -> list[dict[str, Any]]:
         """One run; what it said before it died, if it did."""
-        return self.act(faults, lambda: gate(self.run(**wanted)))
+        return self.act(faults, lambda: self.gated(**wanted))
+
+    def gated(self, **wanted: Any) -> Iterable[dict[str, Any]]:
+        return gate(self.run(**wanted))
 
     def act(self, faults: Callable[[str, str, str], None] | None, what: Callable[[], Iterable[Any]]) -> list[Any]:
         said: list[Any] = []
