@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.survival.place import Place
+from tests.survival.place import CONTRACT, Place
 
 
 class Warm:
@@ -69,6 +69,7 @@ def scene(request: pytest.FixtureRequest, tmp_path: Path, warm: Warm) -> Scene:
     """One partition to be revised, one new, one bad, one with two bad rows to be split off; the gate has yet to see
     them."""
     place = Place(tmp_path / "made", request.param)
+    (place.root / "suites" / "trips.yaml").write_text(CONTRACT + "policy: {on_fail: split}\n")
     place.land("2026-03-01", 0)
     assert warm(place) == [0]
     place.land("2026-03-01", 100)

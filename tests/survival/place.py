@@ -28,7 +28,6 @@ layout: "dt={date:%Y-%m-%d}"
 columns:
   id: {type: int64, required: true, unique: true}
   fare: {min: 0}
-policy: {on_fail: split}
 """
 
 
