@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import count
@@ -28,6 +29,7 @@ from dq.ir.result import Act, Verdict
 from dq.judge import Asking, Scanned, scan
 from dq.opening import Engines, open_data
 from dq.stores.memory import Crash, Faults, MemoryStore, read_location
+from dq.sweep import sweep
 from tests.survival.invariants import World, at_any_moment, i9_success_is_what_readers_see
 
 CONTRACT = load(
@@ -53,6 +55,8 @@ class Rehearsal:
         names = ("landing", "history", "quarantine", "curated")
         landing, history, quarantine, curated = (Lockless(f"memory://{n}/{name}", layout) for name in names)
         self.stores = [landing, history, quarantine, curated]
+        for store in self.stores:
+            store.clock = START.timestamp
         self.zones = Zones(landing, "trips", history, quarantine, curated)
         self.world = World("trips", landing, curated, quarantine, History(history))
         self.bad: set[str] = set()  # digests of files that no gate may promote
@@ -102,6 +106,12 @@ class Rehearsal:
 
     def gated(self, **wanted: Any) -> Iterable[dict[str, Any]]:
         return gate(self.run(**wanted))
+
+    def collect(self, faults: Faults | None, keep: int) -> None:
+        """Long after everything so far."""
+        run = self.run()
+        later = replace(run, asking=replace(run.asking, now=START + timedelta(days=1000)))
+        self.act(faults, lambda: sweep(later, keep))
 
     def act(self, faults: Callable[[str, str, str], None] | None, what: Callable[[], Iterable[Any]]) -> list[Any]:
         said: list[Any] = []

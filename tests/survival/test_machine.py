@@ -1,4 +1,4 @@
-"""Land, land again, gate, overrule, crash, lose power, in any order and at once: the invariants hold throughout."""
+"""Land, land again, gate, overrule, collect, crash, lose power, in any order and at once: the invariants hold."""
 
 from __future__ import annotations
 
@@ -78,6 +78,10 @@ class Source(RuleBasedStateMachine):
             return []
 
         self.it.act(Faults(seed, 0.0, crashes), act)
+
+    @rule(keep=st.integers(0, 2), seed=SEEDS, crashes=st.sampled_from([0.0, 0.1]))
+    def gc(self, keep: int, seed: int, crashes: float) -> None:
+        self.it.collect(Faults(seed, 0.0, crashes), keep)
 
     @rule(quarantined=st.booleans())
     def gate_again(self, quarantined: bool) -> None:
