@@ -20,6 +20,8 @@ if TYPE_CHECKING:
         UsageError,
     )
 
+__version__ = "0.1.0"
+
 __all__ = [
     "ConfigError",
     "ContractViolation",

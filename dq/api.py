@@ -13,8 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from dq import __version__, standing
 from dq import config as configuration
-from dq import standing
 from dq.discretion import marked
 from dq.errors import ContractViolation, StoreError, SuiteError, UsageError, nearest
 from dq.gate import Run, Wanted, Zones
@@ -230,10 +230,11 @@ def gate(
     source: str, *, config: Config | None = None, wanted: Wanted | None = None, now: datetime | None = None
 ) -> Iterator[dict[str, Any]]:
     """Judge every ready, undecided partition of the source and promote or quarantine it; yields `dq.result/1`."""
-    return _gated(gate_run(source, config or configuration.load(), wanted or Wanted(), now))
+    return gated(gate_run(source, config or configuration.load(), wanted or Wanted(), now))
 
 
-def _gated(one: Run) -> Iterator[dict[str, Any]]:
+def gated(one: Run) -> Iterator[dict[str, Any]]:
+    """The documents of one run; what it leaves undone is in `one.open` afterwards."""
     from dq.gate import gate as judge_source
 
     with closing(one):
@@ -241,18 +242,24 @@ def _gated(one: Run) -> Iterator[dict[str, Any]]:
 
 
 def gate_named(source: str, name: str, *, config: Config, wanted: Wanted, wait_seconds: float = 0.0) -> dict[str, Any]:
-    """The standing decision on one partition, judged now if need be. While it is absent, not ready or held it is tried
-    again for `wait_seconds`; then it is a hold that says why."""
+    """The standing decision on one partition, judged now if need be. While it is absent or not ready it is looked at
+    again for `wait_seconds`, and tried again after a hold when that is due; then it is a hold that says why."""
     until = time.monotonic() + wait_seconds
+    pause = max(0.05, min(10.0, wait_seconds / 20))
     while True:
         one = gate_run(source, config, wanted)
         key = standing.resolve(one, name)
-        documents = list(gate(source, config=config, wanted=replace(wanted, keys=frozenset({key})))) if key else []
+        one = replace(one, wanted=replace(wanted, keys=frozenset({key or name})))
+        documents = list(gated(one))
         found = documents[0] if documents else _absent(one, key or name)
-        left = until - time.monotonic()
-        if left <= 0 or found["verdict"] != Verdict.HOLD:
+        tried = one.open.held[-1] if one.open.held else None
+        if found["verdict"] != Verdict.HOLD or (tried and tried.parked):
             return found
-        time.sleep(min(left, max(0.05, min(10.0, wait_seconds / 20))))
+        seconds = (tried.due - datetime.now(UTC)).total_seconds() if tried and tried.due else pause
+        left = until - time.monotonic()
+        if left <= 0 or (tried and seconds > left):
+            return found
+        time.sleep(max(0.0, min(left, seconds)))
 
 
 def _absent(one: Run, name: str) -> dict[str, Any]:
@@ -311,7 +318,7 @@ def gate_run(
 
     return Run(
         contract, zones, History(zones.history), here.open, scanner.submit, asking, new_run_id(), wanted or Wanted(),
-        close, here.divider,
+        close, here.divider, __version__, config.limits.jobs, config.limits.retry_seconds,
     )  # fmt: skip
 
 

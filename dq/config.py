@@ -73,6 +73,9 @@ class Limits(Part):
     line_bytes: int = Field(_CAPS.line_bytes, gt=0, description="of one line of text")
     text_bytes: int = Field(_CAPS.text_bytes, gt=0, description="of one text file, decompressed")
     expanded_bytes: int = Field(_CAPS.expanded_bytes, gt=0, description="that may come out of however few bytes")
+    retry_seconds: float = Field(
+        60.0, ge=0, description="before a held partition is tried again; ten times as long after a second hold"
+    )
 
     def budget(self) -> Budget:
         """What one judge process may use, filled in from this machine."""
@@ -132,6 +135,7 @@ _VARIABLES = {
     "DQ_TEMP": ("limits", "temp"),
     "DQ_DEADLINE_SECONDS": ("limits", "deadline_seconds"),
     "DQ_ISOLATED": ("limits", "isolated"),
+    "DQ_RETRY_SECONDS": ("limits", "retry_seconds"),
 }
 _PATHS = {
     ("suites",),

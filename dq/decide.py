@@ -74,7 +74,7 @@ def _reason(suite: Suite, result: CheckResult) -> Reason:
         step = "land it again whole; if it is meant to be so, say how to read it in the contract (format, csv)"
     elif cause is Cause.GATE:
         step = "run the gate again; the data was not judged"
-    elif result.metric in ("change", "same_content") or "of previous" in result.bound:
+    elif result.metric in ("change", "same_content", "anomaly") or "of previous" in result.bound:
         step = f'land it again, or  dq accept {suite.source} PARTITION --reason "…"  if this is the new normal'
     else:
         step = "land it again, or change the rule in the contract"

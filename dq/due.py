@@ -17,6 +17,7 @@ from dq.ir.scalar import compare
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from dq.inventory import Landed
     from dq.ir.contract import Contract, Expected
 
 _DAY = timedelta(days=1)
@@ -85,6 +86,16 @@ def due(expected: Expected, at: datetime) -> datetime:
         clock = end.replace(hour=hour, minute=minute)
         end = clock if clock >= end else clock + _DAY
     return end.replace(tzinfo=ZoneInfo(expected.timezone))
+
+
+def overdue(contract: Contract, landed: Iterable[Landed], now: datetime) -> list[str]:
+    """Keys of what landed, should be ready by now, and is not."""
+    found = []
+    for one in landed:
+        at = moment(dict(one.partition.values))
+        if one.waiting and contract.expected is not None and at is not None and due(contract.expected, wall(at)) <= now:
+            found.append(one.partition.key)
+    return found
 
 
 def wall(at: date) -> datetime:

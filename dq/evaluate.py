@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dq.discretion import MASK, Discretion
+from dq.drift import usual
 from dq.ir.check import Severity
 from dq.ir.data import RAW, format_path
 from dq.ir.metric import Dimension, Facts, Measure
@@ -16,12 +17,13 @@ from dq.metrics import schema as schema_metrics
 from dq.plan import Unjudged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from dq.ir.aggregate import Aggregate, DuplicateKeys, FirstRows, RowState
     from dq.ir.check import Check, Condition
     from dq.ir.data import Finding
     from dq.ir.expr import Scalar
+    from dq.ir.result import Unusual
     from dq.plan import Plan
 
 
@@ -105,6 +107,27 @@ def _structural(kind: str, found: list[Finding], discretion: Discretion) -> Chec
         failed_rows=sum(rows) if rows else None,
         evidence=tuple(lines[:5]),
         message=f"{kind}: " + "; ".join(told[:5]) + more if found else "",
+    )
+
+
+def anomaly(found: Sequence[Unusual], severity: Severity, history: Mapping[str, Sequence[float]]) -> CheckResult:
+    """One result for all that is unusual: a partition that departs tells it once."""
+    partitions = len(history.get("table.rows", ()))
+    told = usual.summary(found) if found else ""
+    if partitions < usual.MINIMUM_HISTORY and not found:
+        told = f"{partitions} of {usual.MINIMUM_HISTORY} partitions to compare with"
+    judged = Status.FAIL if found else Status.SKIP if told else Status.PASS
+    return CheckResult(
+        id="table.anomaly",
+        column=None,
+        metric="anomaly",
+        dimension=Dimension.DISTRIBUTION,
+        severity=severity,
+        status=judged,
+        cause=Cause.DATA if found else None,
+        observed=None if judged is Status.SKIP else len(found),
+        bound="= 0",
+        message=told,
     )
 
 

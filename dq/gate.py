@@ -1,35 +1,41 @@
-"""The one use case: inventory -> judge -> decide -> record -> publish, partition after partition in key order."""
+"""The one use case: inventory -> scan -> judge -> decide -> record -> publish. Scans may run ahead and side by side;
+deciding is one partition after the other in key order, so that a backfill gives what day by day would have given."""
 
 from __future__ import annotations
 
+import logging
+from collections import deque
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from dq import inventory, publish, split
+from dq import carry, inventory, publish, retry, split
 from dq.errors import HoldError, SourceChanged, said_by_system
+from dq.holds import Holds
 from dq.ir import document
 from dq.ir.check import Suite
 from dq.ir.layout import moment
-from dq.ir.result import Decision, Judgement, Verdict
+from dq.ir.result import Cause, Decision, Judgement, Reason, Start, Verdict
 from dq.ir.scalar import compare
 from dq.judge import Asking, Background, Scanned, held, judge
 from dq.past import Past
-from dq.ready import matches_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from concurrent.futures import Future
-    from datetime import date
 
     from dq.engines.base import Dataset
     from dq.history import History
+    from dq.inventory import Landed
     from dq.ir.contract import Contract
     from dq.ir.data import Partition
-    from dq.ir.result import CheckResult
+    from dq.profile import Profile
     from dq.stores.base import Store
 
 TRIES = 3  # a partition that changes while it is judged is judged again so often, then held
+_TOLD = 5
+log = logging.getLogger("dq")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,21 +52,35 @@ class Zones:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which partitions, and what to do. `start`: time keys before it are ignored; `again`: decided ones too; `dry`:
-    judge, but write nothing."""
+    """Which partitions, and what to do. `keys`: these only, whatever keeps others; `start`: time keys before it are
+    ignored from now on; `again`: decided ones too, `since` a time key; `dry`: judge, but write nothing."""
 
     keys: frozenset[str] | None = None
     start: date | None = None
     again: bool = False
     only_quarantined: bool = False
+    since: date | None = None
     dry: bool = False
     by: str = ""
     why: str = ""
 
 
+@dataclass(slots=True)
+class Open:
+    """What a run left undone: partitions held now, those passed over because they rest or are parked, and late ones."""
+
+    held: list[retry.Tried] = field(default_factory=list)
+    resting: list[tuple[str, retry.Tried]] = field(default_factory=list)
+    late: list[str] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.held or self.resting or self.late)
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of the gate over one source. `scan` may read ahead and in parallel: it depends on no history."""
+    """One run of the gate over one source. `scan` may read ahead and in parallel: it depends on no history. `version`
+    is of the gate that decides; `jobs` scans run at once; a held partition rests for `retry_seconds` at first."""
 
     contract: Contract
     zones: Zones
@@ -72,6 +92,10 @@ class Run:
     wanted: Wanted = field(default_factory=Wanted)
     close: Callable[[], None] = lambda: None
     divider: split.Divider | None = None  # without one, and zones for both parts, nothing is split
+    version: str = ""
+    jobs: int = 1
+    retry_seconds: float = retry.FIRST_WAIT_SECONDS
+    open: Open = field(default_factory=Open)
 
     @property
     def moment(self) -> str:
@@ -81,226 +105,254 @@ class Run:
         zones, now = self.zones, self.asking.now.timestamp()
         return inventory.scan(zones.landing, zones.prefix, self.contract, now, zones.others)
 
+    def landing(self, partition: Partition) -> str:
+        """Where the partition lies."""
+        return self.zones.landing.location(f"{self.zones.prefix}/{partition.key}".strip("/"))
+
+    def is_unchanged(self, partition: Partition) -> bool:
+        return inventory.is_unchanged(self.zones.landing, self.zones.prefix, self.contract, partition)
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """A partition waiting for its turn. `due`: it is to be judged; else `standing` is carried out, or it rests.
+    `waiting`: why it is not looked at."""
+
+    landed: Landed
+    partition: Partition
+    suite: Suite
+    named: bool
+    waiting: str = ""
+    standing: Decision | None = None
+    asked_by: tuple[str, str] = ("", "")
+    due: bool = False
+    scan: Future[Scanned] | None = None
+    fault: HoldError | None = None
+
 
 def gate(run: Run) -> Iterator[dict[str, Any]]:
     """Documents of the partitions that were decided, finished or held; with `keys`, of standing decisions too.
 
-    A partition that is not ready is passed over; a person who names it gets a hold that says why.
+    A partition that is not ready is passed over; a person who names it gets a hold that says why. What stays undone is
+    in `run.open`.
     """
     with nullcontext() if run.wanted.dry else run.history.lock(run.contract.source):
-        known = run.history.decisions(run.contract.source)
-        published = run.history.publications(run.contract.source)
-        accepted = run.history.acceptances(run.contract.source)
-        past = Past(run.contract, known, published, accepted)
-        for landed in run.landed():
-            named = run.wanted.keys is not None and landed.partition.key in run.wanted.keys
-            if (run.wanted.keys is not None and not named) or _before(landed.partition, run.wanted.start):
-                past.pass_by(landed.partition)
-                continue
-            if landed.waiting:
-                past.pass_by(landed.partition)
-                if named:
-                    yield _hold(run, landed.partition, landed.waiting)
-                continue
-            outcome = _decide(run, past, landed, named)
-            if outcome is not None:
-                yield outcome
+        past = Past(run.contract, run.history)
+        holds = Holds(
+            run.history, run.contract.source, run.version, run.run_id, run.asking.now, run.retry_seconds
+        )  # fmt: skip
+        start = _start(run)
+        landed, turns = run.landed(), deque[_Turn]()
+        ahead = run.jobs + 1 if run.jobs > 1 else 1
+        for one in landed:
+            if _is_wanted(run, past, one, start):
+                turns.append(_prepare(run, past, holds, one))
+            if len(turns) >= ahead:
+                yield from _decide(run, past, holds, turns.popleft())
+        while turns:
+            yield from _decide(run, past, holds, turns.popleft())
         if not run.wanted.dry:
             run.history.gather()
             run.history.seal(run.contract.source, run.moment)
+        if run.wanted.keys is None:
+            run.open.late += past.late(landed, run.asking.now, start)
+        _tell(run)
 
 
-def _before(partition: Partition, start: date | None) -> bool:
-    at = moment(dict(partition.values)) if start else None
-    return at is not None and compare(at, start) < 0
+def _start(run: Run) -> date | None:
+    """Where the source begins: said now, and remembered, or said before."""
+    said = run.wanted.start
+    before = run.history.start(run.contract.source)
+    if said is None:
+        return before.start if before else None
+    if not run.wanted.dry and (before is None or before.start != said):
+        run.history.begin(Start(run.contract.source, said, run.wanted.by, run.moment))
+    return said
 
 
-def _decide(run: Run, past: Past, landed: inventory.Landed, named: bool) -> dict[str, Any] | None:
-    """Judge and carry out, or finish what stands; None when there is nothing to do and nobody asked."""
+def _is_wanted(run: Run, past: Past, landed: Landed, start: date | None) -> bool:
+    key = landed.partition.key
+    if run.wanted.keys is not None:
+        return key in run.wanted.keys
+    return (key in past.known and not run.wanted.again) or not inventory.is_before(landed.partition, start)
+
+
+def _prepare(run: Run, past: Past, holds: Holds, landed: Landed) -> _Turn:
+    """Identify; begin to scan where that is still to be decided and nothing keeps it."""
     partition = landed.partition
+    suite = run.contract.suite_at(dict(partition.values))
+    turn = _Turn(landed, partition, suite, run.wanted.keys is not None, landed.waiting)
+    if turn.waiting or (partition.key not in past.known and _rests(run, holds, turn)):
+        return turn
     try:
         recorded = [d.files for d in past.known.get(partition.key, {}).values()]
         partition = inventory.identify(partition, run.zones.landing, recorded, run.zones.prefix)
         standing = past.standing(partition)
+        if not run.wanted.again and (gone := past.gone(partition)):
+            return replace(turn, partition=partition, waiting=gone)
         accepted = past.reopened(standing) if standing else None
-        if standing is not None and accepted is None and not _again(run, standing):
-            finished = _finish(run, past, partition, standing)
-            past.learn(partition, standing)
-            past.adopt(partition, partition.digest)
-            return _adopted(run, past, partition, standing) if finished or named else None
-        judgement, profile = _judge_steadily(run, past, landed, partition)
-        if judgement.verdict is Verdict.HOLD or run.wanted.dry:
-            return _document(run, partition, judgement, attempt=not run.wanted.dry)
         asked_by = (accepted.by, accepted.why) if accepted else (run.wanted.by, run.wanted.why)
-        return _carry_out(run, past, partition, judgement, profile, (standing.n if standing else 0) + 1, asked_by)
+        turn = replace(turn, partition=partition, standing=standing, asked_by=asked_by)
+        decided = standing is not None and accepted is None and not _again(run, turn, standing)
+        if decided or (standing is None and _rests(run, holds, turn)):
+            return turn
+        return replace(turn, due=True, scan=None if landed.fault else run.scan(partition, suite))
     except HoldError as error:
-        return _hold(run, partition, str(error))
-    except OSError as error:  # of what a partition needs beside its zones, such as room for temporary files
-        return _hold(run, partition, said_by_system(error))
+        return replace(turn, fault=error)
+    except OSError as error:
+        return replace(turn, fault=HoldError(said_by_system(error)))
 
 
-def _again(run: Run, standing: Decision) -> bool:
-    return run.wanted.again and (not run.wanted.only_quarantined or standing.verdict is Verdict.QUARANTINE)
+def _rests(run: Run, holds: Holds, turn: _Turn) -> bool:
+    return not turn.named and _tried(holds, turn).rests(run.asking.now)
 
 
-def _judge_steadily(run: Run, past: Past, landed: inventory.Landed, partition: Partition) -> tuple[Judgement, Any]:
-    """Judge bytes that are the same before and after; raises SourceChanged when they never are."""
-    suite = run.contract.suite_at(dict(partition.values))
-    if landed.fault:
-        found = held(partition, suite, landed.fault.message)
-        return replace(found, verdict=Verdict.QUARANTINE, reasons=(landed.fault,)), None
-    scanned = run.scan(partition, suite).result()
-    judgement, profile = judge(partition, suite, scanned, past.background(partition, suite)), scanned.profile
-    if suite.on_fail == "split" and judgement.verdict is Verdict.QUARANTINE:
-        judgement, profile = _split(run, past, partition, suite, judgement, profile)
-    if not _unchanged(run, partition):
+def _tried(holds: Holds, turn: _Turn) -> retry.Tried:
+    return holds.of(turn.landed.partition, turn.partition.digest, turn.suite.digest)
+
+
+def _again(run: Run, turn: _Turn, standing: Decision) -> bool:
+    """Whether what is decided is judged anew: asked for, or to say what an edited contract would change."""
+    wanted = run.wanted
+    if not wanted.again:
+        return wanted.dry and not wanted.keys and standing.suite_digest != turn.suite.digest
+    at: Any = moment(dict(turn.partition.values)) or datetime.fromisoformat(standing.decided_at)
+    if wanted.since is not None and compare(at, wanted.since) < 0:
+        return False
+    return not wanted.only_quarantined or standing.verdict is Verdict.QUARANTINE
+
+
+def _decide(run: Run, past: Past, holds: Holds, turn: _Turn) -> Iterator[dict[str, Any]]:
+    """Judge and carry out, or finish what stands; nothing where there is nothing to do and nobody asked. Bytes that
+    change on the way void everything said of them."""
+    for more in reversed(range(TRIES)):
+        try:
+            found = _settle(run, past, holds, turn)
+            return (yield from [found] if found else [])
+        except HoldError as error:
+            fault = error
+        except OSError as error:  # of what a partition needs beside its zones, such as room for temporary files
+            fault = HoldError(said_by_system(error))
+        if not more or (not isinstance(fault, SourceChanged) and run.is_unchanged(turn.partition)):
+            break
+        landed = next((one for one in run.landed() if one.partition.key == turn.partition.key), None)
+        if landed is None:
+            fault = SourceChanged("not in landing any more")
+            if not turn.named:
+                return
+            break
+        turn = _prepare(run, past, holds, landed)
+    if isinstance(fault, SourceChanged):  # whatever was read is not what lies there
+        turn = replace(turn, partition=turn.landed.partition)
+    yield _held(run, holds, turn, held(turn.partition, turn.suite, str(fault)))
+
+
+def _settle(run: Run, past: Past, holds: Holds, turn: _Turn) -> dict[str, Any] | None:
+    partition = turn.partition
+    if turn.fault is not None:
+        raise turn.fault
+    if turn.waiting:
+        return _document(run, partition, held(partition, turn.suite, turn.waiting)) if turn.named else None
+    if turn.standing is None and not turn.due:
+        run.open.resting.append((partition.key, _tried(holds, turn)))
+        return None
+    if turn.standing is not None and not turn.due:
+        finished = carry.finish(run, past, partition, turn.standing)
+        return carry.adopted(run, past, partition, turn.standing) if finished or turn.named else None
+    judgement, profile = _judge_steadily(run, past, turn)
+    if judgement.verdict is Verdict.HOLD:
+        return _held(run, holds, turn, judgement)
+    return _carry_out(run, past, turn, judgement, profile)
+
+
+def _judge_steadily(run: Run, past: Past, turn: _Turn) -> tuple[Judgement, Profile | None]:
+    """Judge bytes that were the same before and after they were read; raises SourceChanged."""
+    if turn.landed.fault:
+        found = held(turn.partition, turn.suite, turn.landed.fault.message)
+        return replace(found, verdict=Verdict.QUARANTINE, reasons=(turn.landed.fault,)), None
+    assert turn.scan is not None
+    scanned = turn.scan.result()
+    judgement = judge(turn.partition, turn.suite, scanned, past.background(turn.partition, turn.suite))
+    profile = scanned.profile
+    if turn.suite.on_fail == "split" and judgement.verdict is Verdict.QUARANTINE:
+        judgement, profile = _split(run, past, turn, judgement, profile)
+    if not run.is_unchanged(turn.partition):
         raise SourceChanged("landing changed while it was judged: nothing is decided, it is judged again next time")
     return judgement, profile
 
 
 def _split(
-    run: Run, past: Past, partition: Partition, suite: Suite, judgement: Judgement, profile: Any
-) -> tuple[Judgement, Any]:
+    run: Run, past: Past, turn: _Turn, judgement: Judgement, profile: Profile | None
+) -> tuple[Judgement, Profile | None]:
     """The judgement that promotes the good rows and their profile, or why it is no split."""
     if run.divider is None or run.zones.curated is None or run.zones.quarantine is None:
         return split.whole(judgement, "there is no curated zone to publish the good rows in"), profile
 
     def background(part: Partition) -> Background:
-        return past.background(replace(part, digest=partition.digest), suite)
+        return past.background(replace(part, digest=turn.partition.digest), turn.suite)
 
     most = run.contract.split_max_ratio
-    judgement, good = split.divide(partition, suite, judgement, most, run.divider, background)
+    judgement, good = split.divide(turn.partition, turn.suite, judgement, most, run.divider, background)
     return judgement, good.profile if good else profile
 
 
-def _unchanged(run: Run, partition: Partition) -> bool:
-    """Whether landing still holds exactly the judged files: none touched, none gone, none come late."""
-    landing, base = run.zones.landing, f"{run.zones.prefix}/{partition.key}".strip("/")
-    judged = {f.path: f.signature for f in partition.files}
-    if partition.single_file:
-        entry = landing.stat(base)
-        return entry is not None and entry.signature in judged.values()
-    listed = {e.path.removeprefix(f"{base}/"): e for e in landing.list(base)}
-    beside = (run.contract.ready.marker, run.contract.ready.manifest)
-    found = {p: e.signature for p, e in listed.items() if inventory.is_data(p, e.bytes) and not matches_name(p, beside)}
-    return judged == found
-
-
 def _carry_out(
-    run: Run, past: Past, partition: Partition, judgement: Judgement, profile: Any, n: int, asked_by: tuple[str, str]
-) -> dict[str, Any]:
-    """Record first, then move; a decision somebody else recorded meanwhile is adopted."""
-    taught, parts = judgement.split or judgement, judgement.split
-    mine = Decision(
-        source=partition.source,
-        partition=partition.key,
-        digest=partition.digest,
-        n=n,
-        verdict=judgement.verdict,
-        decided_at=run.moment,
-        run_id=run.run_id,
-        suite_digest=judgement.suite_digest,
-        content=inventory.content(partition.files),
-        files=partition.files,
-        rows=judgement.rows,
-        values=_values(taught.checks),
-        schema=taught.schema,
-        reasons=judgement.reasons,
-        by=asked_by[0],
-        why=asked_by[1],
-        published_digest=parts.digest if parts else "",
-        published=parts.files if parts else (),
-        withheld=parts.withheld if parts else (),
-        rows_quarantined=judgement.rows_quarantined,
-    )
-    body = document.result(
-        judgement, landing=_landing(run, partition), decided_at=run.moment, run_id=run.run_id, by=mine.by, why=mine.why
-    )  # fmt: skip
-    if parts and run.zones.quarantine:
-        body["split"]["quarantined"] = f"{run.zones.quarantine.url}/{publish.withheld_at(mine)}"
-    stands = run.history.record(mine, body, profile, parts.selection if parts else None)
-    past.known.setdefault(partition.key, {})[partition.digest] = stands
-    _finish(run, past, partition, stands)
-    past.learn(partition, stands)
-    if stands is not mine:
-        return _adopted(run, past, partition, stands)
-    return _situated(run, past, partition, stands, body)
-
-
-def _values(checks: tuple[CheckResult, ...]) -> tuple[tuple[str, Any], ...]:
-    """Numbers that later partitions may be compared with."""
-    numbers = (int, float)
-    return tuple((c.id, c.observed) for c in checks if isinstance(c.observed, numbers) and c.cause is None)
-
-
-def _finish(run: Run, past: Past, partition: Partition, decision: Decision) -> bool:
-    """Whatever the decision still asks for; whether anything was left to do."""
+    run: Run, past: Past, turn: _Turn, judgement: Judgement, profile: Profile | None
+) -> dict[str, Any] | None:
+    """Record first, then move; a decision somebody else recorded meanwhile is adopted. A dry run tells of a decided
+    partition only what would change."""
+    partition, before = turn.partition, turn.standing
+    mine = carry.decision(run, judgement, before.n + 1 if before else 1, turn.asked_by)
+    body = _document(run, partition, judgement, before.verdict if before else None, turn.asked_by)
+    flagged = frozenset(a.id for a in judgement.anomalies)
     if run.wanted.dry:
-        return False
-    if decision.verdict is Verdict.PROMOTE and run.zones.curated is not None:
-        done = past.is_published(partition)
-        if done and (not decision.withheld or publish.is_withheld(decision, run.zones.quarantine)):
-            return False
-        shown = _shown(run, partition, decision)
-        if done:
-            return True
-        revision = len(past.published.get(partition.key, [])) + 1
-        commit = publish.promote(
-            shown, decision, run.zones.curated, run.history, revision, run.run_id,
-            run.moment, past.unrecorded(partition.key),
-        )  # fmt: skip
-        past.published.setdefault(partition.key, []).append(commit)
-        return True
-    if decision.verdict is Verdict.QUARANTINE and run.zones.quarantine is not None:
-        copy = run.contract.quarantine_copy
-        return publish.quarantine(partition, decision, run.zones.quarantine, _landing(run, partition), copy=copy)
-    return False
+        past.learn(partition, mine, profile, flagged)
+        same = before is not None and before.verdict is mine.verdict and not run.wanted.again
+        return None if same else body
+    if judgement.split and run.zones.quarantine:
+        body["split"]["quarantined"] = f"{run.zones.quarantine.url}/{publish.withheld_at(mine)}"
+    stands = run.history.record(mine, body, profile, judgement.split.selection if judgement.split else None)
+    past.learn(partition, stands, profile if stands is mine else None, flagged)
+    carry.finish(run, past, partition, stands)
+    if stands is not mine:
+        return carry.adopted(run, past, partition, stands)
+    return carry.situated(run, past, partition, stands, body)
 
 
-def _shown(run: Run, partition: Partition, decision: Decision) -> Partition:
-    """What the decision publishes. Of a split that are the good rows, once the others are in the quarantine zone."""
-    if not decision.published:
-        return partition
-    if run.divider is None or run.zones.quarantine is None:
-        raise HoldError("a split was decided and there is no zone to keep the rows in that it withholds")
-    parts = split.again(partition, decision, run.history.selection(decision), run.divider)
-    publish.withhold(parts.withheld, partition, decision, run.zones.quarantine, _landing(run, partition))
-    return partition.with_files(parts.good, decision.published_digest)
-
-
-def _adopted(run: Run, past: Past, partition: Partition, decision: Decision) -> dict[str, Any]:
-    """The stored document of the standing decision."""
-    body = run.history.document(decision) or {}
-    return _situated(run, past, partition, decision, {**body, "adopted": True})
-
-
-def _situated(run: Run, past: Past, partition: Partition, decision: Decision, body: dict[str, Any]) -> dict[str, Any]:
-    """The document with what became of the partition: success only once published, where there is a zone for it."""
-    commit = past.is_published(partition)
-    done = decision.verdict is Verdict.PROMOTE and (commit is not None or run.zones.curated is None)
-    place = f"{run.zones.curated.url}/{commit.path}" if commit and run.zones.curated else None
-    return {
-        **body,
-        "verdict": decision.verdict.value,
-        "success": done,
-        "published": place,
-        "revision": commit.revision if commit else len(past.published.get(partition.key, [])) + 1,
-    }
-
-
-def _document(run: Run, partition: Partition, judgement: Judgement, *, attempt: bool) -> dict[str, Any]:
-    if attempt:
-        why = "; ".join(r.message for r in judgement.reasons)
-        run.history.attempt(partition.source, partition.key, partition.digest, run.run_id, why, run.moment)
+def _document(
+    run: Run, partition: Partition, judgement: Judgement, standing: Verdict | None = None,
+    asked_by: tuple[str, str] = ("", ""),
+) -> dict[str, Any]:  # fmt: skip
     return document.result(
-        judgement, landing=_landing(run, partition), decided_at=run.moment, run_id=run.run_id
+        judgement, landing=run.landing(partition), decided_at=run.moment, run_id=run.run_id, standing=standing,
+        by=asked_by[0], why=asked_by[1],
     )  # fmt: skip
 
 
-def _hold(run: Run, partition: Partition, why: str) -> dict[str, Any]:
-    suite = run.contract.suite_at(dict(partition.values))
-    return _document(run, partition, held(partition, suite, why), attempt=False)
+def _held(run: Run, holds: Holds, turn: _Turn, judgement: Judgement) -> dict[str, Any]:
+    """A hold is no decision: it leaves an attempt, and the last of several alike says that it is parked."""
+    partition = turn.partition
+    if run.wanted.dry:
+        return _document(run, partition, judgement)
+    tried = holds.add(turn.landed.partition, partition.digest, turn.suite.digest, judgement.reasons)
+    run.open.held.append(tried)
+    if tried.parked:
+        said = f"parked: {retry.PARKED_AFTER} attempts ended so; not tried again until data, contract or gate change"
+        step = f"mend the cause, then  dq gate {partition.source} --partition PARTITION "
+        judgement = replace(judgement, reasons=(*judgement.reasons, Reason(Cause.GATE, "table.parked", said, step)))
+    return _document(run, partition, judgement)
 
 
-def _landing(run: Run, partition: Partition) -> str:
-    return run.zones.landing.location(f"{run.zones.prefix}/{partition.key}".strip("/"))
+def _tell(run: Run) -> None:
+    """What a run passes over without a document: one line each."""
+    for key, tried in run.open.resting[:_TOLD]:
+        when = "parked" if tried.parked or tried.due is None else f"held, tried again from {tried.due:%H:%M:%S %Z} on"
+        log.warning("%s %s: %s: %s", run.contract.source, key, when, tried.why)
+    if run.open.late:
+        log.warning("%s: late: %s%s", run.contract.source, run.open.late[0], _more(run.open.late))
+    if len(run.open.resting) > _TOLD:
+        log.warning("%s: %d more are held or parked", run.contract.source, len(run.open.resting) - _TOLD)
+
+
+def _more(found: list[str]) -> str:
+    return f", and {len(found) - 1:,} more (dq status says which)" if len(found) > 1 else ""

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from dq.audit import Chain, digest_of
+from dq.drift.usual import measures
 from dq.errors import StoreError
 from dq.index import Index, load
 from dq.ir.codec import decode, encode
 from dq.ir.layout import file_name
-from dq.ir.result import Absence, Acceptance, Decision, Publication
+from dq.ir.result import Absence, Acceptance, Attempt, Decision, Publication, Start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from dq.stores.base import Entry, Store
 
 
-KINDS = ("decisions", "documents", "selections", "published", "accepted", "absent", "attempts")
+KINDS = ("decisions", "documents", "selections", "published", "accepted", "absent", "attempts", "starts")
 
 _SEALED = ("decisions", "published", "accepted", "absent")
 log = logging.getLogger("dq")
@@ -61,7 +62,8 @@ class History:
         selection of a split is written before it, so that the split can be made again."""
         if selection is not None:
             self.store.put_if_absent(_document(decision, "selections"), _dump(selection))
-        return self._record(decision, {"document": document, "profile": encode(profile)})
+        learnt = measures(profile) if profile is not None else {}
+        return self._record(decision, {"measures": learnt, "document": document, "profile": encode(profile)})
 
     def overrule(self, decision: Decision, overruled: Decision, changes: dict[str, Any]) -> Decision:
         """Like `record`, with the document of the overruled decision but for the changes, and its profile."""
@@ -92,6 +94,12 @@ class History:
         """What a split withholds."""
         path = _document(decision, "selections")
         return self._load(path) if self.store.exists(path) else None
+
+    def measures(self, decision: Decision) -> tuple[dict[str, float], frozenset[str]]:
+        """What is remembered of the partition's profile, and which of it was unusual then."""
+        full = self._full(decision)
+        flagged = full.get("document", {}).get("anomalies", ())
+        return full.get("measures", {}), frozenset(a["id"] for a in flagged)
 
     def _full(self, decision: Decision) -> dict[str, Any]:
         content = self.store.read(_document(decision))
@@ -141,20 +149,30 @@ class History:
         found += [(one.at, one) for kind in ("accepted", "absent") for _, one in self._records(kind, source)]
         return [one for _, one in sorted(found, key=lambda pair: pair[0])]
 
-    def attempt(self, source: str, partition: str, digest: str, run_id: str, why: str, at: str) -> None:
+    def attempt(self, attempt: Attempt) -> None:
         """A hold is no decision: it leaves one line, and the partition is tried again."""
-        body = json.dumps({"partition": partition, "at": at, "run_id": run_id, "why": why}).encode()
-        self.store.put_if_absent(f"attempts/{_folder(source, partition)}/{digest or 'unknown'}/{run_id}.json", body)
+        folder = f"attempts/{_folder(attempt.source, attempt.partition)}"
+        self._index("attempts", attempt.source).missing += 1
+        n = 1
+        while not self.store.put_if_absent(f"{folder}/{attempt.run_id}-{n}.json", _dump(attempt)):
+            n += 1
 
-    def attempts(self, source: str) -> dict[str, list[dict[str, str]]]:
-        found: dict[str, list[dict[str, str]]] = defaultdict(list)
-        prefix = f"attempts/{_segment(source)}"
-        for entry in self.store.list(prefix):
-            content = self.store.read(entry.path)
-            if content:
-                attempt = json.loads(content)
-                found[attempt["partition"]].append(attempt)
-        return {k: sorted(v, key=lambda a: a["at"]) for k, v in found.items()}
+    def attempts(self, source: str) -> dict[str, list[Attempt]]:
+        """Holds by partition, oldest first."""
+        found: dict[str, list[Attempt]] = defaultdict(list)
+        for _, one in self._records("attempts", source):
+            found[one.partition].append(one)
+        return {k: sorted(v, key=lambda a: (a.at, a.run_id)) for k, v in found.items()}
+
+    def begin(self, start: Start) -> None:
+        n = 1
+        while not self.store.put_if_absent(f"starts/{_segment(start.source)}/{n:06d}.json", _dump(start)):
+            n += 1
+
+    def start(self, source: str) -> Start | None:
+        """Where the source begins: what was said last."""
+        found: list[Start] = [one for _, one in self._records("starts", source)]
+        return found[-1] if found else None
 
     def files(self, source: str) -> Iterator[Entry]:
         """Everything that lies in history of the source."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from dq.ir.data import DataFile, Partition
 from dq.ir.layout import HIVE_NULL, PARTS, Layout, moment, parse_layout
 from dq.ir.result import Cause, Reason
+from dq.ir.scalar import compare
 from dq.ready import Marks, is_unfinished, matches_name, waiting
 
 if TYPE_CHECKING:
@@ -154,10 +155,18 @@ def order(partition: Partition) -> tuple[str, tuple[str, ...], str]:
     return ("" if when is None else when.isoformat(), others, partition.key)
 
 
-def series(partition: Partition) -> tuple[Scalar, ...]:
-    """Values of the non-time keys: partitions of one series follow each other."""
+def series(partition: Partition, names: tuple[str, ...] | None = None) -> tuple[Scalar, ...]:
+    """Values of the named keys, else of all but those of time: partitions of one series follow each other."""
+    if names is not None:
+        return tuple(v for n, v in partition.values if n in names)
     timed = moment(dict(partition.values)) is not None
     return tuple(v for n, v in partition.values if not isinstance(v, date) and not (timed and n in PARTS))
+
+
+def signature(partition: Partition) -> str:
+    """Of the files as listed: it changes when anybody touches, adds or removes one. Reads no data."""
+    body = json.dumps(sorted([f.path, f.bytes, f.signature] for f in partition.files))
+    return hashlib.sha256(body.encode()).hexdigest()
 
 
 def is_data(path: str, size: int) -> bool:
@@ -198,6 +207,25 @@ def identify(partition: Partition, landing: Store, known: Iterable[tuple[DataFil
             for f in partition.files
         )
     return partition.with_files(hashed, identity(hashed))
+
+
+def is_unchanged(landing: Store, prefix: str, contract: Contract, partition: Partition) -> bool:
+    """Whether landing still holds exactly the partition's files: none touched, none gone, none come late."""
+    base = f"{prefix}/{partition.key}".strip("/")
+    judged = {f.path: f.signature for f in partition.files}
+    if partition.single_file:
+        entry = landing.stat(base)
+        return entry is not None and entry.signature in judged.values()
+    listed = {e.path.removeprefix(f"{base}/"): e for e in landing.list(base)}
+    beside = (contract.ready.marker, contract.ready.manifest)
+    found = {p: e.signature for p, e in listed.items() if is_data(p, e.bytes) and not matches_name(p, beside)}
+    return judged == found
+
+
+def is_before(partition: Partition, start: date | None) -> bool:
+    """Whether the time key lies before the start; what has none does not."""
+    at = moment(dict(partition.values)) if start else None
+    return at is not None and compare(at, start) < 0
 
 
 def identity(files: tuple[DataFile, ...]) -> str:

@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING, Any
 from dq import evaluate
 from dq.decide import decide, softened
 from dq.discretion import Discretion, marked
+from dq.drift.usual import measures, unusual
 from dq.engines.base import Dataset, Unreadable
 from dq.errors import HoldError, SuiteError
 from dq.ir.aggregate import TopValues
 from dq.ir.data import INTEGERS, RAW, TEXTS, Partition, Schema, format_path, parse_path
 from dq.ir.expr import Col
 from dq.ir.metric import Facts
-from dq.ir.result import Cause, CheckResult, Evidence, Judgement, Reason, Scan, Status, Verdict
+from dq.ir.result import Cause, CheckResult, Evidence, Judgement, Reason, Scan, Status, Unusual, Verdict
 from dq.plan import Pass, Plan, Shape, Storage, bind, bind_known, passes_over, plan, second_stage
 from dq.profile import TOP_LIMIT, Depth, Profile, personal, profile, questions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from dq.engines.base import Engine
@@ -36,11 +37,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Background:
-    """What history knows before this partition: values of the last one that teaches, the accepted layout, a twin."""
+    """What history knows before this partition: values of the last one that teaches, the accepted layout, a twin, and
+    the history of each number of its profile, oldest first."""
 
     previous: Mapping[str, Scalar] | None = None
     accepted: Schema | None = None
     twin: str | None = None
+    usual: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,10 @@ def judge(partition: Partition, suite: Suite, scanned: Scanned, background: Back
     results = evaluate.evaluate(checks, scanned.answers, facts, background.previous, discretion)
     results = evaluate.with_evidence(results, scanned.evidence)
     results = (*evaluate.structure(facts.findings, discretion), *results)
+    anomalies: tuple[Unusual, ...] = ()
+    if suite.memory.anomaly is not None and scanned.profile is not None:
+        anomalies = unusual(measures(scanned.profile, discretion.personal), background.usual)
+        results = (*results, evaluate.anomaly(anomalies, suite.memory.anomaly, background.usual))
     results = softened(suite, results)
     verdict, reasons = decide(suite, results)
     return Judgement(
@@ -119,6 +126,7 @@ def judge(partition: Partition, suite: Suite, scanned: Scanned, background: Back
         checks=results,
         schema=facts.schema,
         changes=_changes(results),
+        anomalies=anomalies,
         scan=scanned.scan,
         suite_digest=suite.digest,
     )

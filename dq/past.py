@@ -1,65 +1,60 @@
-"""What earlier partitions of a source taught, walked in key order: what the next one is compared with."""
+"""What earlier partitions of a source taught: what the next one is compared with. Order is that of keys, not of
+arrival: a partition is judged by those before it, whenever they landed."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from bisect import bisect_left, insort
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from dq import inventory
+from dq import due, inventory
+from dq.drift.usual import Lesson, levels, measures
+from dq.ir.data import Partition
+from dq.ir.layout import parse_layout
 from dq.ir.result import Acceptance, Decision, Publication, Verdict
 from dq.judge import Background
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import date, datetime
+
+    from dq.history import History
+    from dq.inventory import Landed
     from dq.ir.check import Suite
     from dq.ir.contract import Contract
-    from dq.ir.data import Partition
+    from dq.ir.data import Schema
+    from dq.profile import Profile
+
+Place: TypeAlias = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Taught:
+    """By one partition with these `keys`: `values` of its checks by id, `measures` of its profile, its layout."""
+
+    keys: tuple[Any, ...]
+    values: Lesson
+    measures: Lesson
+    schema: Schema
 
 
 class Past:
-    """Standing decisions, commits and acceptances of a source, and the last partition of each series that teaches."""
+    """Standing decisions, commits and acceptances of a source. A partition teaches by the decision that readers see, or
+    will see once it is carried out: a revision replaces what its predecessor taught."""
 
-    def __init__(
-        self,
-        contract: Contract,
-        known: dict[str, dict[str, Decision]],
-        published: dict[str, list[Publication]],
-        accepted: list[Acceptance],
-    ) -> None:
-        self.contract = contract
-        self.known, self.published = known, published
+    def __init__(self, contract: Contract, history: History) -> None:
+        self.contract, self.history = contract, history
+        self.known: dict[str, dict[str, Decision]] = history.decisions(contract.source)
+        self.published: dict[str, list[Publication]] = history.publications(contract.source)
+        accepted = history.acceptances(contract.source)
         self.accepted = {(a.partition, a.digest): a for a in accepted}
         self._reopened = {quarantine: a for a in accepted for quarantine in a.reopens}
-        self.teacher: dict[tuple[Any, ...], tuple[Partition, Decision | Acceptance]] = {}
-        self.seen: dict[str, str] = {}  # content -> first partition that held it
-
-    def pass_by(self, partition: Partition) -> None:
-        """Learn from a partition that is not judged now: from the decision that readers see."""
-        for decision in self.known.get(partition.key, {}).values():
-            self.seen.setdefault(decision.content, partition.key)
-        promoted = [d for d in self.known.get(partition.key, {}).values() if _teaches(d)]
-        if promoted:
-            self.learn(partition, promoted[-1])
-        self.adopt(partition, "")
-
-    def learn(self, partition: Partition, decision: Decision) -> None:
-        self.seen.setdefault(decision.content, partition.key)
-        if _teaches(decision):
-            self.teacher[inventory.series(partition)] = (partition, decision)
-
-    def adopt(self, partition: Partition, digest: str) -> None:
-        """A new normal that a person declared counts from the accepted partition on."""
-        for (key, accepted_digest), acceptance in self.accepted.items():
-            if key == partition.key and digest in ("", accepted_digest):
-                self.teacher[inventory.series(partition)] = (partition, acceptance)
-
-    def background(self, partition: Partition, suite: Suite) -> Background:
-        self.adopt(partition, partition.digest)
-        teacher, lesson = self.teacher.get(inventory.series(partition), (None, None))
-        twin = self.seen.get(inventory.content(partition.files))
-        twin = None if twin == partition.key else twin
-        if teacher is None or lesson is None:
-            return Background(twin=twin)
-        same_layout = self.contract.suite_at(dict(teacher.values)).digest == suite.digest
-        return Background(dict(lesson.values), lesson.schema if same_layout else None, twin)
+        self._layout = parse_layout(contract.layout) if contract.layout else None
+        self._fresh: dict[str, str] = {}  # digests promoted by this run
+        self._taught: dict[tuple[str, str, int], _Taught] = {}
+        self._series: dict[tuple[Any, ...], list[tuple[Place, str]]] | None = None
+        self._contents: dict[str, set[str]] | None = None
 
     def standing(self, partition: Partition) -> Decision | None:
         return self.known.get(partition.key, {}).get(partition.digest)
@@ -68,18 +63,153 @@ class Past:
         """The acceptance that asks to judge this quarantine again, for as long as the quarantine stands."""
         return self._reopened.get((decision.partition, decision.digest, decision.n))
 
-    def is_published(self, partition: Partition) -> Publication | None:
-        commits = self.published.get(partition.key, [])
-        stands = self.standing(partition)
-        digest = stands.shown_digest if stands else partition.digest
-        return commits[-1] if commits and commits[-1].digest == digest else None
-
     def unrecorded(self, key: str) -> list[Decision]:
         """Decisions to promote that no publication is recorded of, oldest first."""
         recorded = {c.digest for c in self.published.get(key, [])}
         promoted = [d for d in self.known.get(key, {}).values() if d.verdict is Verdict.PROMOTE]
         return [d for d in promoted if d.shown_digest not in recorded]
 
+    def gone(self, partition: Partition) -> str:
+        """Where only some of the files decided last are left, and nothing else, what is missing: nobody landed that."""
+        decisions = list(self.known.get(partition.key, {}).values())
+        last = decisions[-1] if decisions else None
+        if last is None or not inventory.is_part(partition.files, last.files):
+            return ""
+        kept = {f.path for f in partition.files}
+        missing = [f.path for f in last.files if f.path not in kept]
+        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+        return f"{len(missing)} of {len(last.files)} files gone from landing: {', '.join(missing[:3])}{more}"
 
-def _teaches(decision: Decision) -> bool:
-    return decision.verdict is Verdict.PROMOTE and decision.teaches
+    def late(self, landed: Iterable[Landed], now: datetime, start: date | None) -> list[str]:
+        """Keys of what should have landed and been ready by now, but for what a person said will not come."""
+        if self.contract.expected is None:
+            return []
+        landed = list(landed)
+        absent = [a.partition for a in self.history.absences(self.contract.source)]
+        known = [*(one.partition for one in landed), *map(self._partition, (*self.known, *absent))]
+        gaps = due.late(self.contract, known, now, start)
+        return [key for gap in gaps for key in (p.key for p in gap)] + due.overdue(self.contract, landed, now)
+
+    def is_published(self, partition: Partition) -> Publication | None:
+        commits = self.published.get(partition.key, [])
+        stands = self.standing(partition)
+        digest = stands.shown_digest if stands else partition.digest
+        return commits[-1] if commits and commits[-1].digest == digest else None
+
+    def learn(self, partition: Partition, decision: Decision, profile: Profile | None, flagged: frozenset[str]) -> None:
+        """A decision made just now; where its profile is at hand, what it teaches need not be read back."""
+        self.known.setdefault(partition.key, {})[partition.digest] = decision
+        if decision.verdict is Verdict.PROMOTE:
+            self._fresh[partition.key] = partition.digest
+        if profile is not None:
+            self._taught[_name(decision)] = self._lessons(decision, measures(profile), flagged)
+        if self._contents is not None:
+            self._contents[decision.content].add(partition.key)
+        self._place(partition)
+
+    def background(self, partition: Partition, suite: Suite) -> Background:
+        """What the partition is compared with: the last `window` that teach before it; itself where a person accepted
+        these very bytes."""
+        before = self._before(partition)[-suite.memory.window :]
+        taught = [t for key in before if (t := self._recall(key)) is not None]
+        if (own := self.accepted.get((partition.key, partition.digest))) is not None:
+            taught.append(self._accepted(own))
+        twin = self._twin(partition)
+        if not taught:
+            return Background(twin=twin)
+        compared = {c.id for c in suite.checks if any(b.unit == "share of previous" for b in c.bound.conditions)}
+        values = [_only(t.values, compared) for t in taught]
+        previous = {name: known[-1] for name, known in levels(values, suite.memory.adopt_after).items()}
+        usual = levels((t.measures for t in taught), suite.memory.adopt_after) if suite.memory.anomaly else {}
+        last = taught[-1]
+        same_layout = self.contract.suite_at(dict(last.keys)).digest == suite.digest
+        return Background(previous, last.schema if same_layout else None, twin, usual)
+
+    def _before(self, partition: Partition) -> list[str]:
+        if self._series is None:
+            self._series = defaultdict(list)
+            for key in self.known:
+                self._place(self._partition(key))
+        line = self._series[self._serial(partition)]
+        return [key for _, key in line[: bisect_left(line, (inventory.order(partition), ""))]]
+
+    def _place(self, partition: Partition) -> None:
+        """Put it in its series where it teaches, take it out where it does not. A stray is in none."""
+        if self._series is None or (self._layout is not None and not partition.values):
+            return
+        line, place = self._series[self._serial(partition)], (inventory.order(partition), partition.key)
+        at = bisect_left(line, place)
+        there = at < len(line) and line[at] == place
+        teaches = self._teacher(partition.key) is not None
+        if teaches and not there:
+            insort(line, place)
+        elif there and not teaches:
+            del line[at]
+
+    def _teacher(self, key: str) -> Decision | Acceptance | None:
+        commits, fresh = self.published.get(key, []), self._fresh.get(key)
+        promoted = [d for d in self.known.get(key, {}).values() if d.verdict is Verdict.PROMOTE]
+        shown = commits[-1].digest if commits else ""
+        seen = [d for d in promoted if (d.digest == fresh if fresh else d.shown_digest == shown)]
+        if promoted:
+            stands = (seen or promoted)[-1]
+            return stands if stands.teaches else None
+        return next((a for (k, _), a in reversed(self.accepted.items()) if k == key), None)
+
+    def _recall(self, key: str) -> _Taught | None:
+        teacher = self._teacher(key)
+        if teacher is None:
+            return None
+        accepted = self.accepted.get((key, teacher.digest))
+        if accepted is not None or not isinstance(teacher, Decision):
+            return self._accepted(accepted or teacher)  # type: ignore[arg-type]
+        if _name(teacher) not in self._taught:
+            self._taught[_name(teacher)] = self._lessons(teacher, *self.history.measures(teacher))
+        return self._taught[_name(teacher)]
+
+    def _lessons(self, decision: Decision, measured: Mapping[str, float], flagged: frozenset[str]) -> _Taught:
+        softly = frozenset(name for name, _ in decision.flagged)
+        values = Lesson(dict((*decision.values, *decision.flagged)), softly)
+        return _Taught(self._values(decision.partition), values, Lesson(measured, flagged), decision.schema)
+
+    def _accepted(self, acceptance: Acceptance) -> _Taught:
+        decision = self.known.get(acceptance.partition, {}).get(acceptance.digest)
+        measured = self.history.measures(decision)[0] if decision else {}
+        values = Lesson(dict(acceptance.values), accepted=True)
+        keys = self._values(acceptance.partition)
+        return _Taught(keys, values, Lesson(measured, accepted=True), acceptance.schema)
+
+    def _twin(self, partition: Partition) -> str | None:
+        """An earlier partition with the same content; for bytes nobody decided yet, any other that was promoted."""
+        if self._contents is None:
+            self._contents = defaultdict(set)
+            for key, decisions in self.known.items():
+                for decision in decisions.values():
+                    self._contents[decision.content].add(key)
+        same = [self._partition(k) for k in self._contents[inventory.content(partition.files)] if k != partition.key]
+        here, fresh = inventory.order(partition), self.standing(partition) is None
+        twins = [
+            (inventory.order(p), p.key)
+            for p in same
+            if (p.values or self._layout is None)
+            and (inventory.order(p) < here or (fresh and self._teacher(p.key) is not None))
+        ]
+        return min(twins)[1] if twins else None
+
+    def _partition(self, key: str) -> Partition:
+        return Partition(self.contract.source, key, self._values(key))
+
+    def _values(self, key: str) -> tuple[Any, ...]:
+        found = self._layout.match(tuple(key.split("/"))) if self._layout else None
+        return tuple(found.items()) if found else ()
+
+    def _serial(self, partition: Partition) -> tuple[Any, ...]:
+        return inventory.series(partition, self.contract.series)
+
+
+def _name(decision: Decision) -> tuple[str, str, int]:
+    return decision.partition, decision.digest, decision.n
+
+
+def _only(lesson: Lesson, names: set[str]) -> Lesson:
+    return Lesson({n: v for n, v in lesson.numbers.items() if n in names}, lesson.flagged, lesson.accepted)

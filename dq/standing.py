@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dq import due, inventory, publish
 from dq.errors import HoldError, UsageError, nearest
+from dq.holds import Holds
 from dq.ir.codec import plain
 from dq.ir.data import Partition
 from dq.ir.layout import parse_layout
@@ -47,12 +48,15 @@ def look(run: Run) -> list[Standing]:
     decided ones were touched since."""
     source = run.contract.source
     known, commits = run.history.decisions(source), run.history.publications(source)
-    attempts = run.history.attempts(source)
+    holds = Holds(run.history, source, run.version, run.run_id, run.asking.now, run.retry_seconds)
+    start = run.history.start(source)
     found = []
     for landed in run.landed():
         key = landed.partition.key
         before = list(known.pop(key, {}).values())
-        found.append(_standing(run, landed, before, tuple(commits.get(key, ())), attempts.get(key, [])))
+        one = _standing(run, landed, before, tuple(commits.get(key, ())), holds)
+        early = not before and start is not None and inventory.is_before(landed.partition, start.start)
+        found.append(Standing(landed.partition, "ignored", why=f"before {start.start}") if early and start else one)
     for key, decisions in known.items():
         last = list(decisions.values())[-1]
         found.append(_decided(run, _absent(run, last), last, tuple(commits.get(key, ())), gone=True))
@@ -63,7 +67,9 @@ def look(run: Run) -> list[Standing]:
 def late(run: Run, standings: Iterable[Standing]) -> list[Gap]:
     """What should have landed by now, but for what a person said will not come."""
     excused = (_keyed(run, one.partition) for one in run.history.absences(run.contract.source))
-    return due.late(run.contract, [*(s.partition for s in standings), *excused], run.asking.now)
+    start = run.history.start(run.contract.source)
+    known = [*(s.partition for s in standings), *excused]
+    return due.late(run.contract, known, run.asking.now, start.start if start else None)
 
 
 def _absent(run: Run, decision: Decision) -> Partition:
@@ -78,7 +84,7 @@ def _keyed(run: Run, key: str) -> Partition:
 
 
 def _standing(
-    run: Run, landed: Landed, before: list[Decision], commits: tuple[Publication, ...], attempts: list[dict[str, str]]
+    run: Run, landed: Landed, before: list[Decision], commits: tuple[Publication, ...], holds: Holds
 ) -> Standing:
     """`before` are the decisions on whatever the partition held, oldest first."""
     partition, last = landed.partition, before[-1] if before else None
@@ -90,12 +96,14 @@ def _standing(
         return Standing(partition, "shrunk", None, commits, why=why + ("…" if len(gone) > 3 else ""), older=True)
     if decision is not None:
         return replace(_decided(run, partition, decision, commits), older=len(before) > 1)
-    state, why = "undecided", ""
     if landed.waiting:
-        state, why = "waiting", landed.waiting
-    elif attempts:
-        state, why = "held", attempts[-1]["why"]
-    return Standing(partition, state, None, commits, why=why, attempts=len(attempts), older=bool(before))
+        return Standing(partition, "waiting", None, commits, why=landed.waiting, older=bool(before))
+    tried = holds.of(partition, "", run.contract.suite_at(dict(partition.values)).digest)
+    state = "parked" if tried.parked else "held" if tried.attempts else "undecided"
+    since, count = (tried.attempts[0].at, len(tried.attempts)) if tried.attempts else (None, 0)
+    return Standing(
+        partition, state, None, commits, why=tried.why, attempts=count, older=bool(before), since=since
+    )  # fmt: skip
 
 
 def _decision(run: Run, partition: Partition, before: list[Decision]) -> Decision | None:

@@ -32,29 +32,37 @@ def gate(
     partition: Annotated[
         str | None, typer.Option(metavar="KEY", help="Only this one: its path, or 2026-03-01.")
     ] = None,
-    wait: Annotated[str | None, typer.Option(metavar="TIME", help="With --partition: until decided, like 30m.")] = None,
-    start: Annotated[str | None, typer.Option("--from", metavar="DATE", help="Ignore older partitions.")] = None,
+    wait: Annotated[str | None, typer.Option(metavar="TIME", help="With --partition: until ready, like 30m.")] = None,
+    start: Annotated[str | None, typer.Option("--from", metavar="DATE", help="Ignore older ones from now on.")] = None,
     again: Annotated[bool, typer.Option("--again", help="Judge decided partitions anew.")] = False,
     quarantined: Annotated[bool, typer.Option("--quarantined", help="With --again: quarantined ones only.")] = False,
+    since: Annotated[str | None, typer.Option(metavar="DATE", help="With --again: from this one on.")] = None,
+    reason: Annotated[str | None, typer.Option(metavar="TEXT", help="With --again: why; kept in history.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, write nothing.")] = False,
+    jobs: Annotated[int | None, typer.Option(metavar="N", min=1, help="Scan N partitions at once.")] = None,
     as_json: Json = False,
     engine: Engine = None,
     config: ConfigFile = None,
 ) -> int:
     """Judge what landed; promote it or quarantine it.
 
-    Every partition of the sources that is ready and undecided, in order of time.
+    Every partition of the sources that is ready and undecided, in order of time. What could not be judged is tried
+    again after a minute, then after ten; parked after three holds alike, until it changes or --partition names it.
     """
     from dq import api
     from dq.config import load
     from dq.gate import Wanted
 
-    settings = load(config, engine=engine)
+    settings = load(config, engine=engine, jobs=jobs)
     if wait and partition is None:
         raise UsageError("--wait goes with --partition")
-    if quarantined and not again:
-        raise UsageError("--quarantined goes with --again")
-    wanted = Wanted(start=_date(start), again=again, only_quarantined=quarantined, dry=dry_run, by=_by(again))
+    for flag, given in (("--quarantined", quarantined), ("--since", since), ("--reason", reason is not None)):
+        if given and not again:
+            raise UsageError(f"{flag} goes with --again")
+    wanted = Wanted(
+        start=_date("--from", start), again=again, only_quarantined=quarantined, since=_date("--since", since),
+        dry=dry_run, by=_by(again or start is not None), why=reason or ("judged again" if again else ""),
+    )  # fmt: skip
     names = list(dict.fromkeys(sources or ())) or api.landing_sources(settings)
     if partition is None:
         return _gate_all(names, settings, wanted, as_json)
@@ -71,28 +79,29 @@ def gate(
 def _gate_all(names: list[str], settings: Config, wanted: Wanted, as_json: bool) -> int:
     from dq import api
 
-    runs = {n: api.gate(n, config=settings, wanted=wanted) for n in names}
+    runs = {n: api.gate_run(n, settings, wanted) for n in names}
     table = Table(as_json, with_source=len(names) > 1)
-    held = 0
-    for name, documents in runs.items():
+    codes = []
+    for name, run in runs.items():
         with table, progress(name) as done:
             try:
-                for document in documents:
+                for document in api.gated(run):
                     table.add(document)
                     done(document["partition"])
             except HoldError as error:
                 complain(f"{name}: {error}")
-                held = error.exit_code
-    return first_of((held, table.end()))
+                codes.append(error.exit_code)
+        codes.append(HoldError.exit_code if run.open else 0)
+    return first_of((*codes, table.end()))
 
 
-def _by(again: bool) -> str:
+def _by(asked: bool) -> str:
     from dq.cli.overruling import identity
 
-    return identity() if again else ""
+    return identity() if asked else ""
 
 
-def _date(text: str | None) -> date | None:
+def _date(flag: str, text: str | None) -> date | None:
     from datetime import date, datetime
 
     if text is None:
@@ -100,7 +109,7 @@ def _date(text: str | None) -> date | None:
     try:
         return date.fromisoformat(text) if len(text) <= 10 else datetime.fromisoformat(text)
     except ValueError:
-        raise UsageError(f'--from "{text}": write it like 2026-03-01') from None
+        raise UsageError(f'{flag} "{text}": write it like 2026-03-01') from None
 
 
 def _seconds(text: str) -> float:

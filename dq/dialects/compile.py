@@ -190,15 +190,17 @@ class _Compiler:
             self.fault(("expected", "timezone"), f"expected.timezone: {error}")
         return Expected(self.seconds(("expected", "every"), given["every"]), given.get("by", "00:00"), zone)
 
-    def series(self, layout: Layout | None) -> tuple[str, ...]:
+    def series(self, layout: Layout | None) -> tuple[str, ...] | None:
+        if "series" not in self.value:
+            return None
         known = [k.name for k in layout.keys] if layout else []
-        for n, name in enumerate(self.value.get("series", [])):
+        for n, name in enumerate(self.value["series"]):
             if name not in known:
                 said = ", ".join(known) or "none"
                 self.fault(
                     ("series", n), f'series: the layout has no key "{name}"{nearest(name, known)}; keys are {said}'
                 )
-        return tuple(self.value.get("series", []))
+        return tuple(self.value["series"])
 
 
 def _flagged(written: Written, key: str) -> frozenset[str]:

@@ -52,7 +52,8 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """`suite` holds before the first version. `layout` is below the source's landing; None: a file is a partition."""
+    """`suite` holds before the first version. `layout` is below the source's landing; None: a file is a partition.
+    `series` are the keys that split the source, each part compared with its own past; None: all but those of time."""
 
     source: str
     suite: Suite
@@ -60,7 +61,7 @@ class Contract:
     versions: tuple[Version, ...] = ()
     ready: Ready = Ready()
     expected: Expected | None = None
-    series: tuple[str, ...] = ()
+    series: tuple[str, ...] | None = None
     on_fail: Literal["quarantine", "split", "warn"] = "quarantine"
     split_max_ratio: float = 0.05
     quarantine_copy: bool = False

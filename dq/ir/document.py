@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from dq.ir.check import Severity
 from dq.ir.codec import plain
-from dq.ir.result import Act, CheckResult, Judgement, Split, Status, Verdict
+from dq.ir.result import Act, CheckResult, Judgement, Split, Status, Unusual, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -24,8 +24,9 @@ def result(
     published: str | None = None,
     by: str = "",
     why: str = "",
+    standing: Verdict | None = None,
 ) -> dict[str, Any]:
-    """One partition's outcome. `success` tells whether it would exit 0."""
+    """One partition's outcome. `success` tells whether it would exit 0; `standing` is what was decided before."""
     return {
         "schema": "dq.result/1",
         "source": judgement.source,
@@ -33,6 +34,7 @@ def result(
         "revision": revision,
         "digest": judgement.digest,
         "verdict": judgement.verdict.value,
+        "standing": standing.value if standing else None,
         "success": judgement.verdict is Verdict.PROMOTE,
         "adopted": False,
         "published": published,
@@ -46,7 +48,7 @@ def result(
         "counts": counts(judgement.checks),
         "checks": [_check(c) for c in judgement.checks],
         "changes": list(judgement.changes),
-        "anomalies": [],
+        "anomalies": [_anomaly(a) for a in judgement.anomalies],
         "scan": plain(judgement.scan),
         "suite_digest": judgement.suite_digest,
         "decided_at": decided_at,
@@ -92,6 +94,10 @@ def _check(check: CheckResult) -> dict[str, Any]:
         {"file": e.file, "row": e.row, "values": {n: plain(v) for n, v in e.values}} for e in check.evidence
     ]
     return body
+
+
+def _anomaly(found: Unusual) -> dict[str, Any]:
+    return {k: v for k, v in plain(found).items() if k != "effect"}
 
 
 def difference(a: Mapping[str, Any], b: Mapping[str, Any], differences: Iterable[Any]) -> dict[str, Any]:

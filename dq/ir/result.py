@@ -83,6 +83,22 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True)
+class Unusual:
+    """A number far from what partitions before it had. `id` is `<column|table>.<metric>`; `low` and `high` bound what
+    is usual, learnt from `partitions`; `effect` is the distance, 1 at the bound."""
+
+    id: str
+    column: str | None
+    metric: str
+    observed: float
+    low: float
+    high: float
+    partitions: int
+    effect: float
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Scan:
     """How the answer was reached: the only part of a document that differs between engines."""
 
@@ -125,6 +141,7 @@ class Judgement:
     checks: tuple[CheckResult, ...]
     schema: Schema
     changes: tuple[str, ...] = ()
+    anomalies: tuple[Unusual, ...] = ()
     scan: Scan = Scan()
     suite_digest: str = ""
     split: Split | None = None
@@ -142,9 +159,10 @@ class Decision:
     """What stands for one content (`digest`) of a partition. `n` counts decisions on it from 1; the highest stands.
 
     `content` identifies the bytes whatever the files are called; `values` are the numbers later partitions are compared
-    with, by check id; `by` and `why` are set where a person decided or asked for it; `teaches` is false where later
-    partitions are not compared with it, although it was promoted. Of a split `published` and `withheld` are the files
-    of either part, `published_digest` the identity of the former; `values` and `schema` are those of the good rows.
+    with, by check id, `flagged` those that failed softly: they count only once others agree with them; `by` and `why`
+    are set where a person decided or asked for it; `teaches` is false where later partitions are not compared with it,
+    although it was promoted. Of a split `published` and `withheld` are the files of either part, `published_digest` the
+    identity of the former; `values` and `schema` are those of the good rows.
     """
 
     source: str
@@ -169,6 +187,7 @@ class Decision:
     published: tuple[DataFile, ...] = ()
     withheld: tuple[DataFile, ...] = ()
     rows_quarantined: int = 0
+    flagged: tuple[tuple[str, Any], ...] = ()
 
     @property
     def shown(self) -> tuple[DataFile, ...]:
@@ -179,6 +198,33 @@ class Decision:
     def shown_digest(self) -> str:
         """Identity of `shown`."""
         return self.published_digest or self.digest
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A hold: a try without a decision. `landed` is the signature of the files as listed, `digest` their content where
+    it was read; `cause` is what attempts have in common that failed alike, `gate` the version that tried."""
+
+    source: str
+    partition: str
+    landed: str
+    digest: str
+    suite_digest: str
+    gate: str
+    cause: str
+    why: str
+    at: str
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """From this time key on the source is judged; what is older is ignored. The last record counts."""
+
+    source: str
+    start: Any
+    by: str
+    at: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "dq").rglob("*.py"))
 
-THOUGHT = {"discretion", "metrics", "plan", "evaluate", "decide", "profile", "drift", "suggest"}
+THOUGHT = {"discretion", "retry", "metrics", "plan", "evaluate", "decide", "profile", "drift", "suggest"}
 EDGES = {"dialects", "engines", "stores", "reports"}
 USE_CASES = {
     "inventory",
@@ -25,6 +25,8 @@ USE_CASES = {
     "init",
     "standing",
     "past",
+    "holds",
+    "carry",
     "overrule",
     "sweep",
     "status",

@@ -255,7 +255,7 @@ def test_what_comes_from_data_never_steers_the_terminal(place: Path, dq: Dq) -> 
 def test_an_internal_error_is_a_hold_without_a_traceback(
     place: Path, dq: Dq, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # fmt: skip
-    monkeypatch.delattr("dq.api.gate_run")
+    monkeypatch.delattr("dq.api.contract_of")
     good(place / "landing" / "trips" / "2026-03-01.csv")
     ran = dq("gate")
     assert (ran.code, ran.out) == (3, "")

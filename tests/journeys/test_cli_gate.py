@@ -155,7 +155,13 @@ def test_from_ignores_what_is_older(place: Path, dq: Dq) -> None:
     land(place, "03-29-2020", "04-03-2020")
     ran = dq("gate", "--from", "2020-04-01", "--json", at=place)
     assert [d["partition"] for d in ran.documents] == ["04-03-2020.csv.gz"]
-    assert [d["partition"] for d in dq("gate", "--json").documents] == ["03-29-2020.csv.gz"]
+    assert dq("gate", "--json") == Ran(0, "", "")  # remembered
+    assert [d["partition"] for d in dq("gate", "--partition", "2020-03-29", "--json").documents] == [
+        "03-29-2020.csv.gz"
+    ]
+    land(place, "03-28-2020")
+    ran = dq("gate", "--from", "2020-01-22", "--json")
+    assert [d["partition"] for d in ran.documents] == ["03-28-2020.csv.gz"]
 
 
 def test_status_counts_and_lists_open_quarantines(gated: tuple[Path, object], dq: Dq) -> None:

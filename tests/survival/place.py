@@ -42,7 +42,8 @@ class Place:
     def layout(self, layout: str) -> None:
         zones = '[zones]\nlanding = "landing"\ncurated = "curated"\n'
         # Stores are what fails here: a judge process per gate would cost its start, and has tests of its own.
-        (self.root / "dq.toml").write_text(f'{zones}[publish]\nlayout = "{layout}"\n[limits]\nisolated = false\n')
+        limits = "[limits]\nisolated = false\nretry_seconds = 0\n"
+        (self.root / "dq.toml").write_text(f'{zones}[publish]\nlayout = "{layout}"\n{limits}')
 
     @classmethod
     def at(cls, root: Path) -> Place:

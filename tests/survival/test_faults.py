@@ -112,7 +112,8 @@ def test_a_full_disk(warm: Warm, tmp_path: Path, mounts: list[Path], zone: str) 
         if code == 3:
             assert "(ENOSPC)" in out.read_text()
     stuffing.unlink()
-    warm(place)
+    for partition in PARTITIONS[:2]:  # parked by now
+        warm(place, arguments=["trips", "--partition", partition])
     law.i6_everything_landed_is_finished(place.world(), PARTITIONS[:2])
     assert not list((place.root / "curated").glob(".dq/staging/*/*"))
 
