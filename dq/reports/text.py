@@ -75,7 +75,11 @@ def _head(document: Mapping[str, Any]) -> str:
             text += f" (readers keep rev {revision - 1})"
     if document["verdict"] == "promote":
         counts = document["counts"]
-        apart = [(counts["fail"], "overruled"), (counts["warn"], "warning"), (counts["skip"], "skipped")]
+        apart = [
+            (counts["fail"] if document["act"] == "released" else 0, "overruled"),
+            (counts["warn"], "warning"),
+            (counts["skip"], "skipped"),
+        ]
         said = "".join(f", {counted(n, what) if what == 'warning' else f'{n} {what}'}" for n, what in apart if n)
         rows = "" if document["rows"] is None else f"{counted(document['rows'], 'row')}, "
         if document.get("split"):
