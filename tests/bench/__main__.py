@@ -15,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.bench import contenders, data
+from tests.bench import contenders, data, tree
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
 PEERS = ("duckdb", "polars", "great_expectations", "pandera", "dataframely")
@@ -24,7 +24,7 @@ ONCE = {"gx_33", "ours_100m_33", "ours_100m_profile"}
 
 
 class Measured(NamedTuple):
-    """What the work took inside the process, and the peak of the whole process."""
+    """What the work took inside the process and its judge, and the peak of the whole tree of processes."""
 
     seconds: float
     cpu_seconds: float
@@ -36,11 +36,10 @@ def measure(*command: str) -> Measured:
         [sys.executable, "-m", "tests.bench", *command], stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
-        told = process.stdout.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+        with tree.peak(process.pid) as most:
+            told = process.stdout.read()
     seconds, cpu_seconds = map(float, told.split()) if process.returncode == 0 else (float("nan"), float("nan"))
-    return Measured(seconds, cpu_seconds, usage.ru_maxrss / 1e6)
+    return Measured(seconds, cpu_seconds, most[0] / 1e9)
 
 
 def best(name: str) -> Measured:
@@ -78,7 +77,7 @@ def table() -> str:
         + ".",
         f"Data: {data.ROWS:,} trips in 16 columns, {data.trips().stat().st_size / 1e6:.0f} MB of zstd Parquet,",
         f"warm page cache. Best of {ROUNDS}, each in a process of its own, after a warm-up on 2,000 rows. CPU is",
-        "the user and system time of the same work over all threads, memory is the process's peak.",
+        "the user and system time of the same work over all threads and processes, memory the peak of the process tree.",
         "",
         f"Floor: the faster of DuckDB and Polars counting the values of all columns, {floor:.2f} s in this run. It",
         "stands for reading everything once. DuckDB counts with `statistics_propagation` off: left on, it takes the",
@@ -114,6 +113,7 @@ def targets(found: dict[str, Measured], floor: float, first: float, again: float
     rows = [
         ("33 checks with exact uniqueness <= 3x floor", seconds("ours_33") / floor, 3.0),
         ("33 checks <= 1/12 of GX", seconds("ours_33") / seconds("gx_33"), 1 / 12),
+        ("33 expectations of GX's own suite <= 1/12 of GX", seconds("ours_gx_33") / seconds("gx_33"), 1 / 12),
         ("33 checks <= 1 GB", found["ours_33"].gigabytes, 1.0),
         ("15 checks and uniqueness <= 0.6x the faster of pandera and dataframely", seconds("ours_15") / peer, 0.6),
         ("15 checks <= 0.8 GB", found["ours_15"].gigabytes, 0.8),
@@ -143,9 +143,9 @@ if __name__ == "__main__":
         full, data.ROWS = data.ROWS, WARM_ROWS
         contenders.CONTENDERS[sys.argv[1]]()  # on little data: what is imported and compiled once is not timed
         data.ROWS = full
-        started, used = time.perf_counter(), time.process_time()
+        started, used = time.perf_counter(), tree.cpu_seconds(os.getpid())
         contenders.CONTENDERS[sys.argv[1]]()
-        print(time.perf_counter() - started, time.process_time() - used)
+        print(time.perf_counter() - started, tree.cpu_seconds(os.getpid()) - used)
     else:
         (Path(__file__).parent / "README.md").write_text(table())
         print((Path(__file__).parent / "README.md").read_text())

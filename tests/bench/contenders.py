@@ -122,30 +122,49 @@ def ours_33_polars() -> None:
     _validate(data.trips(), contract_33(), "polars")
 
 
+def suite_33() -> list[tuple[str, dict[str, Any]]]:
+    """The same questions as expectations."""
+    column = "expect_column_values_to_"
+    return [
+        *((f"{column}not_be_null", {"column": c}) for c in REQUIRED),
+        *((f"{column}be_between", {"column": c, "min_value": lo, "max_value": hi}) for c, (lo, hi) in RANGES.items()),
+        *((f"{column}be_in_set", {"column": c, "value_set": values}) for c, values in ALLOWED.items()),
+        *(
+            ("expect_column_mean_to_be_between", {"column": c, "min_value": lo, "max_value": hi})
+            for c, (lo, hi) in MEANS.items()
+        ),
+        *((f"{column}not_be_null", {"column": c, "mostly": 0.9}) for c in ("tip", "passengers")),
+        (f"{column}match_regex", {"column": "driver", "regex": DRIVER}),
+        ("expect_column_value_lengths_to_be_between", {"column": "driver", "max_value": 20}),
+        (f"{column}be_unique", {"column": "trip_id"}),
+        ("expect_table_row_count_to_be_between", {"min_value": 1000}),
+    ]
+
+
+@contender
+def ours_gx_33() -> None:
+    from dq import api
+    from dq.dialects.gx import load
+    from dq.ir.contract import Contract
+
+    listed = [{"type": kind, "kwargs": arguments} for kind, arguments in suite_33()]
+    suite = load(json.dumps({"name": "trips", "expectations": listed}), "trips.json")
+    result = api.validate(data.trips(), Contract("trips", suite))
+    assert result.success, repr(result)
+
+
 @contender
 def gx_33() -> None:
     import great_expectations as gx
-    import great_expectations.expectations as gxe
     import pandas as pd
+    from great_expectations.expectations.registry import get_expectation_impl
 
     frame = pd.read_parquet(data.trips())
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     suite = gx.ExpectationSuite("trips")
-    for c in REQUIRED:
-        suite.add_expectation(gxe.ExpectColumnValuesToNotBeNull(column=c))
-    for c, (low, high) in RANGES.items():
-        suite.add_expectation(gxe.ExpectColumnValuesToBeBetween(column=c, min_value=low, max_value=high))
-    for c, values in ALLOWED.items():
-        suite.add_expectation(gxe.ExpectColumnValuesToBeInSet(column=c, value_set=values))
-    for c, (low, high) in MEANS.items():
-        suite.add_expectation(gxe.ExpectColumnMeanToBeBetween(column=c, min_value=low, max_value=high))
-    suite.add_expectation(gxe.ExpectColumnValuesToNotBeNull(column="tip", mostly=0.9))
-    suite.add_expectation(gxe.ExpectColumnValuesToNotBeNull(column="passengers", mostly=0.9))
-    suite.add_expectation(gxe.ExpectColumnValuesToMatchRegex(column="driver", regex=DRIVER))
-    suite.add_expectation(gxe.ExpectColumnValueLengthsToBeBetween(column="driver", max_value=20))
-    suite.add_expectation(gxe.ExpectColumnValuesToBeUnique(column="trip_id"))
-    suite.add_expectation(gxe.ExpectTableRowCountToBeBetween(min_value=1000))
+    for kind, arguments in suite_33():
+        suite.add_expectation(get_expectation_impl(kind)(**arguments))
     asset = context.data_sources.add_pandas("p").add_dataframe_asset("trips")
     batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
     assert batch.validate(suite, result_format="BOOLEAN_ONLY").success
