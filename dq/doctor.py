@@ -138,6 +138,9 @@ def _undone(sources: list[str], config: Config, problems: list[dict[str, Any]]) 
                 if standings and not run.zones.landing.exists(run.zones.prefix):
                     said = f"the landing folder {run.zones.landing.location(run.zones.prefix)} is not there"
                     problems.append(_problem(HELD, source, said, "mount or restore it"))
+                for found in run.history.chain(source).verify():
+                    said = f"history is not as the gate wrote it: {found}"
+                    problems.append(_problem(HELD, source, said, "restore the history zone from its backup"))
             for move in _moves(source, standings):
                 moves.append(move)
                 said = f"{source} {move['partition']}: promoted {move['decided_at']}, not published"

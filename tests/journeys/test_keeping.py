@@ -189,7 +189,7 @@ def test_doctor_finds_what_is_wrong(well: Path, dq: Dq, monkeypatch: pytest.Monk
 
 def test_doctor_finds_a_promotion_that_was_never_published(well: Path, dq: Dq) -> None:
     dq("gate")
-    for folder in ("curated/taxis", "_dq/published"):
+    for folder in ("curated/taxis", "_dq/published", "_dq/audit"):
         (well / folder).rename(well / folder.replace("/", "-"))
     ran = dq("doctor")
     assert ran.code == 3
@@ -197,6 +197,16 @@ def test_doctor_finds_a_promotion_that_was_never_published(well: Path, dq: Dq) -
     assert ran.out.endswith("  next: dq gate taxis\n")
     assert dq("gate").code == 0
     assert dq("doctor").code == 0
+
+
+def test_doctor_finds_a_record_that_was_edited(well: Path, dq: Dq) -> None:
+    dq("gate")
+    (record,) = (well / "_dq" / "decisions" / "taxis").rglob("1.json")
+    record.write_text(record.read_text().replace('"promote"', '"quarantine"'))
+    ran = dq("doctor")
+    assert ran.code == 3
+    assert "PROBLEM taxis: history is not as the gate wrote it: decisions/taxis/dt=2026-03-01/" in ran.out
+    assert "/1.json: changed" in ran.out
 
 
 def test_doctor_without_contracts_or_landing(tmp_path: Path, dq: Dq) -> None:
