@@ -77,7 +77,7 @@ def table() -> str:
         + ".",
         f"Data: {data.ROWS:,} trips in 16 columns, {data.trips().stat().st_size / 1e6:.0f} MB of zstd Parquet,",
         f"warm page cache. Best of {ROUNDS}, each in a process of its own, after a warm-up on 2,000 rows. CPU is",
-        "the user and system time of the same work over all threads and processes, memory the peak of the process tree.",
+        "the user and system time of the same work over all threads and processes, memory the peak of the tree.",
         "",
         f"Floor: the faster of DuckDB and Polars counting the values of all columns, {floor:.2f} s in this run. It",
         "stands for reading everything once. DuckDB counts with `statistics_propagation` off: left on, it takes the",
