@@ -223,7 +223,7 @@ def test_a_backfill_gives_what_day_by_day_gives_however_many_scan(tmp_path: Path
     many(daily, count)
     (daily.root / "landing" / "trips").rename(hidden)
     found["daily"] = {}
-    for at in range(count // 3):
+    for at in range(-(-count // 3)):
         for region in sorted(p.name for p in hidden.iterdir()):
             source = hidden / region / f"dt={day(at)}"
             if source.exists():
