@@ -79,4 +79,4 @@ def test_gc_beside_gates(warm: Warm, scene: Scene, locks: bool) -> None:
     age(place)
     assert warm(place, command=GC) == [0]
     published = [p for p in place.files("curated") if p.endswith(".parquet")]
-    assert len(published) == 4  # two files of two partitions
+    assert len(published) == 6  # two files of three partitions
