@@ -278,3 +278,15 @@ def test_a_closed_pipe_is_silent_and_the_work_is_done(place: Path) -> None:
         err = process.stderr.read()
     assert (process.returncode, err) == (0, "")
     assert (place / "curated" / "jhu" / "04-04-2020.csv.gz").is_file()
+
+
+def test_a_contract_that_does_not_parse_stops_its_own_source_only(tmp_path: Path, dq: Dq) -> None:
+    root = prepare(tmp_path)
+    land(root, "03-30-2020")
+    (root / "landing" / "broken").mkdir()
+    (root / "suites" / "broken.yaml").write_text("source: broken\ncolumsn: {}\n")
+    ran = dq("gate", at=root)
+    assert ran.code == 3
+    assert 'broken is passed over: suites/broken.yaml:2: unknown key "columsn"' in ran.err.replace(f"{root}/", "")
+    assert (root / "curated" / "jhu" / "03-30-2020.csv.gz").is_file()
+    assert dq("gate", "jhu", "broken", at=root).code == 2

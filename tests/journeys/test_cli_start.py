@@ -50,7 +50,7 @@ def test_the_demo_again_does_nothing_new(shown: tuple[Path, list[str], int], dq:
 def test_what_the_demo_says_comes_next_works(shown: tuple[Path, list[str], int], dq: Dq) -> None:
     steps = [line.replace("next: cd", "cd").strip() for line in shown[1][-3:]]
     assert steps[0].endswith("&& dq status")
-    assert dq("status", at=shown[0]).out.startswith("jhu: 95 promoted, 6 quarantined, ")
+    assert dq("status", at=shown[0]).out.startswith("jhu: 95 promoted, 6 quarantined; last ")
     assert dq(*steps[1].split()[1:]).code == 0
 
 
