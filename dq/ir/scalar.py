@@ -97,7 +97,9 @@ def _(expr: e.Matches, row: Mapping[str, Any]) -> bool | None:
 @_evaluate.register(e.Holds)
 def _(expr: e.Holds, row: Mapping[str, Any]) -> bool | None:
     value = _evaluate(expr.arg, row)
-    return None if value is None else predicate(expr.name, expr.args)(value)
+    if value is None:
+        return None
+    return predicate(expr.name, expr.args)(value + 0.0 if isinstance(value, float) else value)  # one zero
 
 
 _END = re.compile(r"(\\.|\[\^?\]?(?:\\.|[^\]\\])*\])|\$", re.DOTALL)
