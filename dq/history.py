@@ -14,15 +14,18 @@ from dq.audit import Chain, digest_of
 from dq.drift.usual import measures
 from dq.errors import StoreError
 from dq.index import Index, load
-from dq.ir.codec import decode, encode
+from dq.ir.codec import encode
 from dq.ir.layout import file_name
 from dq.ir.result import Absence, Acceptance, Attempt, Decision, Publication, Start
+from dq.profile import decode as decode_profile
+from dq.profile import encode as encode_profile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
     from dq.ir.positions import Selection
+    from dq.profile import Profile
     from dq.stores.base import Entry, Store
 
 
@@ -62,8 +65,8 @@ class History:
         selection of a split is written before it, so that the split can be made again."""
         if selection is not None:
             self.store.put_if_absent(_document(decision, "selections"), _dump(selection))
-        learnt = measures(profile) if profile is not None else {}
-        return self._record(decision, {"measures": learnt, "document": document, "profile": encode(profile)})
+        learnt, states = (measures(profile), encode_profile(profile)) if profile is not None else ({}, None)
+        return self._record(decision, {"measures": learnt, "document": document, "profile": states})
 
     def overrule(self, decision: Decision, overruled: Decision, changes: dict[str, Any]) -> Decision:
         """Like `record`, with the document of the overruled decision but for the changes, and its profile."""
@@ -86,9 +89,11 @@ class History:
     def document(self, decision: Decision) -> dict[str, Any] | None:
         return self._full(decision).get("document")
 
-    def profile(self, decision: Decision) -> Any:
-        """The partition's profile states, or None where it was not profiled."""
-        return decode(self._full(decision).get("profile"))
+    def profile(self, decision: Decision) -> Profile | None:
+        """The partition's profile, to be merged with others, or None where it was not profiled. Raises ValueError for
+        states of a version that is not known."""
+        states = self._full(decision).get("profile")
+        return None if states is None else decode_profile(states)
 
     def selection(self, decision: Decision) -> Selection | None:
         """What a split withholds."""

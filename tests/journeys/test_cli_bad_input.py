@@ -180,16 +180,6 @@ def test_a_broken_contract_stops_before_anything_is_read(place: Path, dq: Dq, fa
     assert not (place / "curated").exists()
 
 
-def test_one_broken_contract_stops_all_sources(place: Path, dq: Dq) -> None:
-    (place / "landing" / "zones").mkdir()
-    (place / "suites" / "zones.yaml").write_text("source: zones\nstrickt: true\n")
-    good(place / "landing" / "trips" / "2026-03-01.csv")
-    ran = dq("gate")
-    assert (ran.code, ran.out) == (2, "")
-    assert 'did you mean "strict"' in ran.err
-    assert not (place / "_dq").exists()
-
-
 def test_a_rule_on_a_column_that_nobody_knows_is_the_suites_fault(place: Path, dq: Dq) -> None:
     with (place / "suites" / "trips.yaml").open("a") as file:
         file.write('checks:\n  - {rule: "fair > 0"}\n')

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ from dq import api, config
 from dq.gate import Wanted, gate
 from dq.history import History
 from dq.ir.result import Acceptance
+from dq.profile import merge
 
 NOW = datetime(2026, 3, 10, tzinfo=UTC)
+EXACT = ("min", "max", "nulls", "zeros", "negatives", "sum", "sizes", "distinct")
 CONTRACT = """
 source: trips
 layout: "dt={date:%Y-%m-%d}"
@@ -285,3 +288,18 @@ def test_published_lists_the_current_files(place: Place) -> None:
     found = api.published("trips", config=place.config())
     assert [Path(p).parent.name for p in found] == ["dt=2026-03-01", "dt=2026-03-02"]
     assert pl.read_parquet(found)["id"].len() == 220
+
+
+def test_the_profiles_in_history_add_up_to_the_source(place: Place) -> None:
+    """Read back from their records, the states of the days are those of everything at once."""
+    for n, day in enumerate(("2026-03-01", "2026-03-02", "2026-03-03")):
+        place.land(day, rows(start=n * 1000))
+    assert [d["verdict"] for d in place.gate()] == ["promote"] * 3
+    run = api.gate_run("trips", place.config())
+    found = [run.history.profile(d) for by in run.history.decisions("trips").values() for d in by.values()]
+    whole = api.profile(api.published("trips", config=place.config()), depth="core", now=NOW)
+    together = reduce(merge, (p for p in found if p is not None))
+    assert (len(found), together.rows) == (3, whole.rows)
+    for one, other in zip(together.columns, whole.columns, strict=True):
+        assert one.path == other.path
+        assert [one.states[n] for n in EXACT] == [other.states[n] for n in EXACT]
