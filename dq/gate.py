@@ -143,7 +143,7 @@ def gate(run: Run) -> Iterator[dict[str, Any]]:
         )  # fmt: skip
         start = _start(run)
         landed, turns = run.landed(), deque[_Turn]()
-        ahead = run.jobs + 1 if run.jobs > 1 else 1
+        ahead = run.jobs + 1  # what is decided next, and what is scanned meanwhile
         for one in landed:
             if _is_wanted(run, past, one, start):
                 turns.append(_prepare(run, past, holds, one))

@@ -123,6 +123,8 @@ def _verified(opened: Iterable[_Opened], names: Collection[str]) -> tuple[str, t
     findings = []
     for one in opened:
         landed = {one.landed[n].encode() for n in names if n in one.landed}
+        if not landed:  # nothing of the file was read
+            continue
         footer = footer_of(one.file)
         chunks = [c[3] for group in footer[4] for c in group[1] if c[3][3][0] in landed]
         try:
