@@ -65,10 +65,21 @@ def pool(tmp_path: Path) -> Iterator[Callable[..., Pool]]:
         one.close()
 
 
+OTHERS: set[int] = set()  # judge processes that tests of other files left to this process
+
+
+@pytest.fixture(autouse=True)
+def own_children() -> None:
+    end_idle()
+    OTHERS.clear()
+    OTHERS.update(children())
+
+
 def children() -> set[int]:
-    """Judge processes of this process."""
+    """Judge processes of this process, started since the test began."""
     tasks = Path("/proc/self/task").glob("*/children")
-    return {int(p) for t in tasks for p in t.read_text().split() if b"dq.isolation" in _command(int(p))}
+    found = {int(p) for t in tasks for p in t.read_text().split() if b"dq.isolation" in _command(int(p))}
+    return found - OTHERS
 
 
 def _command(pid: int) -> bytes:
