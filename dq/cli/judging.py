@@ -154,9 +154,18 @@ def validate(
             say_json(found.to_gx())
             continue
         if gx:
-            Path(gx).write_text(json.render(found.to_gx()) + "\n", encoding="utf-8")
+            _write(gx, json.render(found.to_gx()) + "\n")
         table.add(found.document)
     return table.end() if gx != "-" else exit_code(found.document)
+
+
+def _write(path: str, text: str) -> None:
+    try:
+        Path(path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"--gx {path}: {error.strerror}: name a file in a folder that is there and may be written"
+        ) from None
 
 
 def profile(

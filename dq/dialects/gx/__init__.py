@@ -54,7 +54,7 @@ def _document(text: str, file: str) -> dict[str, Any]:
     if len(text.encode(errors="surrogatepass")) > LARGEST_BYTES:
         raise SuiteError(f"larger than {LARGEST_BYTES:,} bytes", file=file)
     try:
-        written = json.loads(text)
+        written = json.loads(text.rstrip())  # so that an end too early is told where it is
     except json.JSONDecodeError as error:
         shown = (text.splitlines() or [""])[min(error.lineno, len(text.splitlines()) or 1) - 1]
         message = f"no JSON: {error.msg} (column {error.colno})\n    {shown}\n    {' ' * (error.colno - 1)}^"

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from dq.ir.aggregate import Aggregate, Count, Distinctness, Moments, Order, Quantiles, Sum, Tally, TopValues
-from dq.ir.expr import Col, Compare, Expr, IsNan, IsNull, Lit, Not, Or, Path, Scalar, all_of
+from dq.ir.expr import Col, Compare, Expr, IsNan, IsNull, Lit, Not, Or, Path, Scalar, Value, all_of
 from dq.ir.metric import Dimension, Facts, Measure, Metric, metric
+from dq.ir.numbers import number
 from dq.ir.typecheck import Mistyped, Unanswerable, Unknown
 from dq.metrics.completeness import Required
 from dq.metrics.uniqueness import Unique
@@ -211,21 +212,13 @@ class Statistic(OfScope):
     name: ClassVar[str] = "statistic"
 
     aggregate: Aggregate = Count()
-    part: Literal["state", "mean", "stddev", "quantile"] = "state"
+    part: Literal["mean", "stddev", "quantile"] | None = None
 
     def aggregates(self) -> tuple[Aggregate, ...]:
         return (self.aggregate,)
 
     def number(self, *states: Any) -> Scalar:
-        (state,) = states
-        match self.part:
-            case "mean":
-                return state.mean if state.n else None
-            case "stddev":
-                return math.sqrt(state.m2 / (state.n - 1)) if state.n > 1 else None
-            case "quantile":
-                return state[0] if state else None
-        return state  # type: ignore[no-any-return]
+        return number(Value(self.aggregate, self.part), states[0])  # type: ignore[no-any-return]
 
 
 @metric

@@ -158,6 +158,9 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*command, "--gx", "-"]) == 1
     assert json.loads(capsys.readouterr().out)["suite_name"] == "a suite"
     assert main([*command, "--semantics", "spark"]) == 2
+    capsys.readouterr()
+    assert main([*command, "--gx", str(tmp_path / "nowhere" / "gx.json")]) == 2
+    assert "No such file or directory: name a file in a folder" in capsys.readouterr().err
 
 
 def test_values_of_a_private_column_are_in_no_result(tmp_path: Path) -> None:
