@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from dq import __version__, standing
 from dq import config as configuration
 from dq.discretion import marked
-from dq.errors import ContractViolation, StoreError, SuiteError, UsageError, nearest
+from dq.errors import ContractViolation, HoldError, StoreError, SuiteError, UsageError, nearest
 from dq.gate import Run, Wanted, Zones
 from dq.history import History
 from dq.inventory import Other
@@ -27,17 +27,18 @@ from dq.ir.layout import parse_layout
 from dq.ir.result import CheckResult, Judgement, Verdict
 from dq.isolation.pool import Pool
 from dq.judge import Asking, Background, held, judge, prepare, run, scan, shape_of
-from dq.opening import Engines, format_of, is_path, open_data, partition_of, said, store
+from dq.opening import Engines, is_path, open_data, partition_of, said, store
+from dq.others import Others
+from dq.references import changed, located, referenced
 from dq.scanning import Scanner
 from dq.suite import Semantics, load_contract
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from dq.config import Config
     from dq.drift import Difference
     from dq.engines.base import Dataset
-    from dq.init import Draft
     from dq.ir.contract import Contract
     from dq.plan import Plan
     from dq.profile import Depth, Profile
@@ -94,10 +95,11 @@ class Result:
 def validate(
     data: Any, suite: str | Path | Contract, *, now: datetime | None = None, engine: EngineName = "auto",
     limits: configuration.Limits | None = None, semantics: Semantics = "pandas",
-    result_format: ResultFormat = "SUMMARY",
+    result_format: ResultFormat = "SUMMARY", references: Mapping[str, Any] | None = None, config: Config | None = None,
 ) -> Result:  # fmt: skip
     """Judge data against a contract or a suite of Great Expectations; moves and records nothing. `semantics` and
-    `result_format` matter to the latter only. Files are read in a judge process.
+    `result_format` matter to the latter only. Files are read in a judge process. `references` says where data sets are
+    that the suite compares with, named like `data`; the others are published data of sources of `config`.
 
     `data` is a path, a glob, a folder or a list of them, or a Polars, Arrow, pandas or DuckDB frame. Raises UsageError
     for a path that is not there, SuiteError for a suite that cannot be read, StoreError for a file that does not open.
@@ -110,14 +112,15 @@ def validate(
     budget = limits.budget()
     partition = partition_of(data, contract)
     held_to = contract.suite_at(dict(partition.values))
-    asking = Asking(now or datetime.now(UTC), engine, None)
-    with closing(Engines(engine, budget)) as engines:
+    published = partial(_published, config=config) if config else None
+    with referenced(contract, references or {}, published) as others:
+        asking = Asking(now or datetime.now(UTC), engine, None, others)
         if is_path(data) and limits.isolated:
             with closing(Pool([f.location for f in partition.files], budget, asking)) as pool:
                 scanned = pool.submit(partition, held_to).result()
         else:
-            opened = partial(open_data, data, partition, held_to.reading, budget)
-            scanned = scan(partition, held_to, opened, asking, engines)
+            with closing(Engines(engine, budget)) as engines, closing(Others(others, budget)) as beside:
+                scanned = scan(partition, held_to, partial(beside.open_data, data, partition, held_to), asking, engines)
     judgement = judge(partition, held_to, scanned, Background())
     body = document.result(judgement, landing=said(data), decided_at=asking.now.isoformat(), run_id=new_run_id())
     return Result(judgement, body, result_format)
@@ -201,15 +204,19 @@ def diff(
 
 
 def explain(
-    data: Any, suite: str | Path | Contract, *, engine: EngineName = "auto", limits: configuration.Limits | None = None
-) -> Plan:
+    data: Any, suite: str | Path | Contract, *, engine: EngineName = "auto",
+    limits: configuration.Limits | None = None, references: Mapping[str, Any] | None = None,
+    config: Config | None = None,
+) -> Plan:  # fmt: skip
     """The plan that `validate` would run: opens the data, computes nothing."""
     contract = _contract(suite)
     budget = (limits or configuration.Limits()).budget()
     partition = partition_of(data, contract)
     held_to = contract.suite_at(dict(partition.values))
     asking = Asking(datetime.now(UTC), engine, None)
-    return _planned(open_data(data, partition, held_to.reading, budget), held_to, asking)
+    published = partial(_published, config=config) if config else None
+    with referenced(contract, references or {}, published) as others, closing(Others(others, budget)) as beside:
+        return _planned(beside.open_data(data, partition, held_to), held_to, asking)
 
 
 def explain_landed(source: str, name: str, *, config: Config) -> Plan:
@@ -267,34 +274,23 @@ def _absent(one: Run, name: str) -> dict[str, Any]:
     return document.result(judgement, decided_at=one.moment, run_id=one.run_id)
 
 
-def drafts(path: str) -> tuple[list[Draft], str]:
-    """Sources found below a folder, and the landing zone that makes them reachable. Reads file names only.
-
-    Raises UsageError where there is no data, or where settings written here would be taken for data.
-    """
-    from dq.init import find
-
-    root, here = Path(path).absolute(), Path.cwd()
-    if not root.is_dir():
-        raise UsageError(f"{path}: no such folder")
-    found = find(store(str(root)), root.name, lambda location: format_of(location) is not None)
-    if not found:
-        raise UsageError(f"{path}: no data files in a known format below it")
-    inside = next((d for d in found if here.is_relative_to(root / d.folder)), None)
-    if inside is not None:
-        raise UsageError(f"{here}: is where {inside.source} lands; run dq init in another folder")
-    return found, str(root.relative_to(here)) if root.is_relative_to(here) else str(root)
-
-
 def look(locations: list[str], source: str) -> tuple[Profile, Reading]:
     """Core profile of files nobody has described, and how text was read."""
     return _profiled(locations, "core", None, None, "auto", None, source)
 
 
+def _published(source: str, config: Config) -> tuple[Contract, list[dict[str, Any]]]:
+    """What references ask of a source: its contract and its current files."""
+    zones = zones_of(source, config)
+    contract = contract_of(source, config)
+    if zones.curated is None:
+        raise HoldError("no curated zone is configured: nothing is published")
+    return contract, standing.current(source, zones.curated, History(zones.history))
+
+
 def published(source: str, *, config: Config | None = None) -> list[str]:
     """Locations of the files that readers of the source see now, in partition order."""
-    found = standing.files(gate_run(source, config or configuration.load()))
-    return [f["path"] for f in found["files"]]
+    return [f["path"] for f in _published(source, config or configuration.load())[1]]
 
 
 def gate_run(
@@ -307,7 +303,8 @@ def gate_run(
     zones = replace(zones, others=_others(source, zones, config))
     if landed and not _is_there(_landing(zones)):
         raise UsageError(f"{_landing(zones)}: no landing folder for source {source}")
-    asking = Asking(now or datetime.now(UTC), config.engine.name)
+    others = located(contract, partial(_published, config=config))
+    asking = Asking(now or datetime.now(UTC), config.engine.name, referenced=others)
     locations, budget = [str(_landing(zones))], config.limits.budget()
     here = Scanner(locations, budget, asking)
     scanner = Pool(locations, budget, asking, config.limits.jobs) if config.limits.isolated else here
@@ -318,7 +315,7 @@ def gate_run(
 
     return Run(
         contract, zones, History(zones.history), here.open, scanner.submit, asking, new_run_id(), wanted or Wanted(),
-        close, here.divider, __version__, config.limits.jobs, config.limits.retry_seconds,
+        close, here.divider, __version__, config.limits.jobs, config.limits.retry_seconds, changed,
     )  # fmt: skip
 
 

@@ -66,7 +66,9 @@ def ranked(results: Iterable[CheckResult]) -> list[CheckResult]:
 
 def _reason(suite: Suite, result: CheckResult) -> Reason:
     cause = result.cause or Cause.GATE
-    if cause is Cause.SUITE:
+    if result.next:
+        step = result.next
+    elif cause is Cause.SUITE:
         step = f"mend {result.origin.file or 'the suite'}, then run the gate again"
     elif result.id in ("table.over_limit", "table.line_too_long"):
         step = "land it in smaller pieces; if it is meant to be so, raise the limit in [limits] of dq.toml"

@@ -14,6 +14,7 @@ from dq.errors import EngineError
 from dq.isolation.folder import private_folder
 from dq.judge import scan
 from dq.opening import Engines, TextParser, open_files
+from dq.others import Others
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,12 +47,16 @@ class Divider:
         return Engines(self._asking.engine, self._budget)
 
     @cached_property
+    def _others(self) -> Others:
+        return Others(self._asking.referenced, self._budget)
+
+    @cached_property
     def _parser(self) -> TextParser:
-        return TextParser([*self._locations, str(self._room)], self._budget)
+        return TextParser([*self._locations, *self._others.locations, str(self._room)], self._budget)
 
     def _open(self, partition: Partition, suite: Suite) -> Dataset:
         reading = replace(suite.reading, keys=partition.values)
-        return open_files(partition.files, reading, self._budget, self._parser)
+        return self._others.join(open_files(partition.files, reading, self._budget, self._parser), suite)
 
     def scan(self, partition: Partition, suite: Suite) -> Scanned:
         return scan(partition, suite, lambda: self._open(partition, suite), self._asking, self._engines)
@@ -72,7 +77,7 @@ class Divider:
 
     def close(self) -> None:
         made = vars(self)
-        for name in ("_parser", "_engines"):
+        for name in ("_parser", "_engines", "_others"):
             if name in made:
                 made[name].close()
         self._kept.close()

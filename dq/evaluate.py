@@ -70,7 +70,7 @@ def _unjudged(check: Check, why: Unjudged, facts: Facts) -> CheckResult:
     """A column that nobody promised is the suite's mistake, unless it landed before: then the data lost it."""
     if why.unknown and facts.accepted is not None and why.unknown in facts.accepted.names:
         return _result(check, Status.FAIL, Cause.DATA, None, why.message)
-    return _result(check, why.status, why.cause, None, why.message + why.advice)
+    return replace(_result(check, why.status, why.cause, None, why.message + why.advice), next=why.step)
 
 
 _LOST = (Status.ERROR, Cause.GATE, None, "the engine gave no answer")
@@ -136,6 +136,8 @@ def _judge(
 ) -> CheckResult:
     if measure is None or (measure.total == 0 and check.metric.unit == "rows"):
         return _result(check, Status.SKIP, None, measure, "nothing in scope")
+    if measure.fault:
+        return _result(check, Status.ERROR, Cause.SUITE, None, measure.fault)
     if measure.value is None:
         few = f"no {check.metric.name}: the rows in scope hold too few values; expected {check.bound}"
         return _result(check, Status.FAIL, Cause.DATA, measure, measure.note or few, discretion)

@@ -15,6 +15,7 @@ from dq.errors import HoldError, SourceChanged, said_by_system
 from dq.holds import Holds
 from dq.ir import document
 from dq.ir.check import Suite
+from dq.ir.codec import digest
 from dq.ir.layout import moment
 from dq.ir.result import Cause, Decision, Judgement, Reason, Start, Verdict
 from dq.ir.scalar import compare
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from dq.inventory import Landed
     from dq.ir.contract import Contract
     from dq.ir.data import Partition
+    from dq.ir.other import Referenced
     from dq.profile import Profile
     from dq.stores.base import Store
 
@@ -95,6 +97,7 @@ class Run:
     version: str = ""
     jobs: int = 1
     retry_seconds: float = retry.FIRST_WAIT_SECONDS
+    changed: Callable[[Referenced], bool] = lambda _: False
     open: Open = field(default_factory=Open)
 
     @property
@@ -108,6 +111,15 @@ class Run:
     def landing(self, partition: Partition) -> str:
         """Where the partition lies."""
         return self.zones.landing.location(f"{self.zones.prefix}/{partition.key}".strip("/"))
+
+    def asked(self, suite: Suite) -> str:
+        """What tells a try from another one of the same bytes: the suite, and what it compares with."""
+        others = [(r.name, r.digest, r.fault) for r in self.asking.referenced]
+        return digest([suite.digest, others]) if others else suite.digest
+
+    def published_anew(self) -> str:
+        """A data set to compare with that is not what it was when the run began, or an empty text."""
+        return next((r.place for r in self.asking.referenced if self.changed(r)), "")
 
     def is_unchanged(self, partition: Partition) -> bool:
         return inventory.is_unchanged(self.zones.landing, self.zones.prefix, self.contract, partition)
@@ -204,11 +216,11 @@ def _prepare(run: Run, past: Past, holds: Holds, landed: Landed) -> _Turn:
 
 
 def _rests(run: Run, holds: Holds, turn: _Turn) -> bool:
-    return not turn.named and _tried(holds, turn).rests(run.asking.now)
+    return not turn.named and _tried(run, holds, turn).rests(run.asking.now)
 
 
-def _tried(holds: Holds, turn: _Turn) -> retry.Tried:
-    return holds.of(turn.landed.partition, turn.partition.digest, turn.suite.digest)
+def _tried(run: Run, holds: Holds, turn: _Turn) -> retry.Tried:
+    return holds.of(turn.landed.partition, turn.partition.digest, run.asked(turn.suite))
 
 
 def _again(run: Run, turn: _Turn, standing: Decision) -> bool:
@@ -254,7 +266,7 @@ def _settle(run: Run, past: Past, holds: Holds, turn: _Turn) -> dict[str, Any] |
     if turn.waiting:
         return _document(run, partition, held(partition, turn.suite, turn.waiting)) if turn.named else None
     if turn.standing is None and not turn.due:
-        run.open.resting.append((partition.key, _tried(holds, turn)))
+        run.open.resting.append((partition.key, _tried(run, holds, turn)))
         return None
     if turn.standing is not None and not turn.due:
         finished = carry.finish(run, past, partition, turn.standing)
@@ -278,6 +290,8 @@ def _judge_steadily(run: Run, past: Past, turn: _Turn) -> tuple[Judgement, Profi
         judgement, profile = _split(run, past, turn, judgement, profile)
     if not run.is_unchanged(turn.partition):
         raise SourceChanged("landing changed while it was judged: nothing is decided, it is judged again next time")
+    if anew := run.published_anew():
+        raise HoldError(f"{anew} was published anew while it was compared with: nothing is decided, run the gate again")
     return judgement, profile
 
 
@@ -334,7 +348,7 @@ def _held(run: Run, holds: Holds, turn: _Turn, judgement: Judgement) -> dict[str
     partition = turn.partition
     if run.wanted.dry:
         return _document(run, partition, judgement)
-    tried = holds.add(turn.landed.partition, partition.digest, turn.suite.digest, judgement.reasons)
+    tried = holds.add(turn.landed.partition, partition.digest, run.asked(turn.suite), judgement.reasons)
     run.open.held.append(tried)
     if tried.parked:
         said = f"parked: {retry.PARKED_AFTER} attempts ended so; not tried again until data, contract or gate change"

@@ -14,11 +14,12 @@ from dq.decide import decide, softened
 from dq.discretion import Discretion, marked
 from dq.drift.usual import measures, unusual
 from dq.engines.base import Dataset, Unreadable
-from dq.errors import HoldError, SuiteError
+from dq.errors import EngineError, HoldError, SuiteError
 from dq.ir.aggregate import TopValues
 from dq.ir.data import INTEGERS, RAW, TEXTS, Partition, Schema, format_path, parse_path
 from dq.ir.expr import Col
 from dq.ir.metric import Facts
+from dq.ir.other import Compared, Of, Referenced
 from dq.ir.result import Cause, CheckResult, Evidence, Judgement, Reason, Scan, Status, Unusual, Verdict
 from dq.plan import Pass, Plan, Shape, Storage, bind, bind_known, passes_over, plan, second_stage
 from dq.profile import TOP_LIMIT, Depth, Profile, personal, profile, questions
@@ -48,11 +49,13 @@ class Background:
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """How to scan, apart from what: the moment that counts as now, the engine wanted, the profile's depth."""
+    """How to scan, apart from what: the moment that counts as now, the engine wanted, the profile's depth, and the
+    data sets to compare with."""
 
     now: datetime
     engine: str = "auto"
     depth: Depth | None = "core"  # None: no profile
+    referenced: tuple[Referenced, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,7 @@ class Scanned:
     evidence: Mapping[str, tuple[Evidence, ...]] = field(default_factory=dict)
     profile: Profile | None = None
     personal: frozenset[str] = frozenset()
+    compared: tuple[Compared, ...] = ()
     scan: Scan = field(default_factory=Scan)
     fault: Reason | None = None
 
@@ -127,6 +131,7 @@ def judge(partition: Partition, suite: Suite, scanned: Scanned, background: Back
         schema=facts.schema,
         changes=_changes(results),
         anomalies=anomalies,
+        compared=scanned.compared,
         scan=scanned.scan,
         suite_digest=suite.digest,
     )
@@ -157,7 +162,7 @@ def shape_of(dataset: Dataset) -> Shape:
     storage: Storage = "parquet" if dataset.parts else "frame" if dataset.frame is not None else "text"
     return Shape(
         storage, dataset.schema, dataset.rows, dataset.bytes, dataset.footer, dataset.keys, dataset.raw_columns,
-        dataset.memory_bytes,
+        dataset.memory_bytes, tuple((n, shape_of(d)) for n, d in sorted(dataset.others.items())), dataset.lacking,
     )  # fmt: skip
 
 
@@ -214,14 +219,20 @@ def _scan(
     discretion = Discretion(suite.pii | private, suite.samples)
     evidence = {k: evaluate.evidence(a, rows[a], discretion) for k, a in asked.items()}
     summary = replace(_summary((*passes, *more), dataset), integrity=integrity)
-    return Scanned(facts, dataset.rows, answers, evidence, found, private, summary)
+    return Scanned(facts, dataset.rows, answers, evidence, found, private, _compared(dataset), summary)
+
+
+def _compared(dataset: Dataset) -> tuple[Compared, ...]:
+    return tuple(
+        Compared(r.name, r.place, r.digest, len(r.files), dataset.others[r.name].rows) for r in dataset.referenced
+    )
 
 
 def _verified(passes: Iterable[Pass], dataset: Dataset) -> tuple[str, tuple[Finding, ...]]:
     """What vouches for the bytes that the passes read, and where it says that they are not what was written."""
     if dataset.verify is None:
         return dataset.integrity, ()
-    return dataset.verify({path[0] for one in passes for path in one.columns})
+    return dataset.verify({path[0] for one in passes if not one.dataset for path in one.columns})
 
 
 def _looks(
@@ -253,7 +264,14 @@ def run(passes: Iterable[Pass], dataset: Dataset, engines: Mapping[str, Engine])
     """States of all passes. Raises EngineError, or Unreadable where the bytes are at fault."""
     states: dict[Aggregate, Any] = {}
     for one in passes:
-        states.update(engines[one.engine].run(dataset, one.aggregates))
+        if not one.dataset:
+            states.update(engines[one.engine].run(dataset, one.aggregates))
+            continue
+        try:
+            found = engines[one.engine].run(dataset.others[one.dataset], one.aggregates)
+        except Unreadable as error:
+            raise EngineError(f'"{one.dataset}" cannot be compared with: {error.finding.message}') from error
+        states.update({Of(one.dataset, asked): state for asked, state in found.items()})
     return states
 
 
@@ -265,6 +283,7 @@ def _facts(partition: Partition, dataset: Dataset) -> Facts:
         file_count=len(partition.files),
         findings=tuple(dataset.findings),
         keys=dataset.keys or partition.values,
+        others=tuple((name, other.schema) for name, other in sorted(dataset.others.items())),
     )
 
 

@@ -23,6 +23,7 @@ from dq.ir.layout import parse_layout
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from dq.init import Draft
     from dq.ir.contract import Contract
     from dq.ir.limits import Budget
 
@@ -157,11 +158,13 @@ def _file(path: str, name: str) -> DataFile:
         raise kind(f"{path}: {error.strerror}") from None
 
 
-def open_data(data: Any, partition: Partition, reading: Reading, budget: Budget) -> Dataset:
+def open_data(
+    data: Any, partition: Partition, reading: Reading, budget: Budget, parser: TextParser | None = None
+) -> Dataset:  # fmt: skip
     """Open what a person named; `partition` is what `partition_of` made of it."""
     reading = replace(reading, keys=partition.values)
     if is_path(data):
-        return open_files(partition.files, reading, budget)
+        return open_files(partition.files, reading, budget, parser)
     from dq.engines.frames import open_frame
 
     return open_frame(data, reading)
@@ -276,3 +279,22 @@ def format_of(location: str) -> str | None:
             return "parquet" if opened.read(4) == b"PAR1" else None
     except OSError as error:
         raise StoreError(f"{location}: {error.strerror}") from None
+
+
+def drafts(path: str) -> tuple[list[Draft], str]:
+    """Sources found below a folder, and the landing zone that makes them reachable. Reads file names only.
+
+    Raises UsageError where there is no data, or where settings written here would be taken for data.
+    """
+    from dq.init import find
+
+    root, here = Path(path).absolute(), Path.cwd()
+    if not root.is_dir():
+        raise UsageError(f"{path}: no such folder")
+    found = find(store(str(root)), root.name, lambda location: format_of(location) is not None)
+    if not found:
+        raise UsageError(f"{path}: no data files in a known format below it")
+    inside = next((d for d in found if here.is_relative_to(root / d.folder)), None)
+    if inside is not None:
+        raise UsageError(f"{here}: is where {inside.source} lands; run dq init in another folder")
+    return found, str(root.relative_to(here)) if root.is_relative_to(here) else str(root)

@@ -26,10 +26,11 @@ from dq.ir.aggregate import (
     Sum,
 )
 from dq.ir.data import NESTED, NUMBERS, RAW, TEXTS, TIMES, Field, Footer, Kind, Schema, Type, format_path, raw
-from dq.ir.expr import And, Arith, Col, Expr, IsNull, Key, Lit, Path, Value, replace_leaves, walk
+from dq.ir.expr import And, Arith, Col, Exists, Expr, IsNull, Key, Lit, Path, Value, replace_leaves, walk
 from dq.ir.numbers import number
+from dq.ir.other import Lacking, Native, Of, Referenced, exchanged, lookups
 from dq.ir.result import Cause, Status
-from dq.ir.typecheck import Mistyped, Unanswerable, Unknown, check, describe
+from dq.ir.typecheck import Mistyped, Unanswerable, Unknown, check, comparable, describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from dq.ir.expr import Scalar
 
 Storage: TypeAlias = Literal["parquet", "text", "frame"]
-FAMILIES = ("held", "simple", "tally", "exact", "top", "rows")
+FAMILIES = ("held", "simple", "tally", "exact", "top", "rows", "sql")
 _ORDERED = frozenset(Kind) - NESTED
 _TAKES: dict[type[Aggregate], tuple[str, frozenset[Kind]]] = {
     Sum: ("a sum needs numbers", NUMBERS), Moments: ("a mean or deviation needs numbers", NUMBERS),
@@ -68,37 +69,43 @@ class Shape:
     keys: tuple[tuple[str, Scalar], ...] = ()
     hidden: frozenset[str] = frozenset()  # raw-text columns that exist
     memory_bytes: int | None = None  # an engine may use
+    others: tuple[tuple[str, Shape], ...] = ()  # data sets to compare with
+    lacking: tuple[Referenced, ...] = ()  # those that cannot be compared with
     seen: Schema = field(init=False, repr=False, compare=False)  # with the raw-text columns
     memo: dict[Aggregate, Aggregate] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         raws = tuple(Field(name, Type(Kind.STRING)) for name in sorted(self.hidden))
+        others = tuple((name, other.schema) for name, other in self.others)
         object.__setattr__(self, "seen", replace(self.schema, fields=self.schema.fields + raws))
-        object.__setattr__(self, "memo", _memo(self.schema, self.hidden))
+        object.__setattr__(self, "memo", _memo(self.schema, self.hidden, others))
 
 
 @dataclass(frozen=True, slots=True)
 class Pass:
     """What one engine answers together. `bytes` is what its columns weigh, where footers say so; single columns may be
-    read again (counts of many keys, keys that share a hash)."""
+    read again (counts of many keys, keys that share a hash). `dataset`: another one than the one that is judged."""
 
     family: str
     engine: str
     aggregates: tuple[Aggregate, ...]
     columns: tuple[Path, ...] = ()
     bytes: int | None = None
+    dataset: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Unjudged:
     """Why a check has no answer on this schema. `unknown` names a column that neither suite nor data has: it is the
-    suite's mistake, mended as `advice` says, unless history knows it."""
+    suite's mistake, mended as `advice` says, unless history knows it. `step`: what to do first where it is
+    neither's."""
 
     status: Status
     cause: Cause | None
     message: str
     unknown: str = ""
     advice: str = ""
+    step: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +134,12 @@ def plan(
     later: dict[Aggregate, None] = {}
     for item in checks:
         try:
+            for name in sorted(item.metric.references()):
+                other(name, shape)
             asked = item.metric.aggregates()
             staged = [a for a in asked if _numbers(a)]
             for aggregate in staged:
-                bind(_filled(aggregate, {v: Lit(0.0) for v in _numbers(aggregate)}), shape)  # faults are told at once
+                bind(exchanged(aggregate, {v: Lit(0.0) for v in _numbers(aggregate)}), shape)  # faults are told at once
             inner = [v.aggregate for a in staged for v in _numbers(a)]
             bound.update({a: bind(a, shape) for a in (*asked, *inner) if a not in staged})
             later.update(dict.fromkeys(staged))
@@ -140,6 +149,8 @@ def plan(
             unjudged[item.id] = Unjudged(Status.FAIL, Cause.DATA, str(error))
         except Unanswerable as error:
             unjudged[item.id] = Unjudged(Status.ERROR, Cause.SUITE, str(error))
+        except Lacking as error:
+            unjudged[item.id] = Unjudged(Status.ERROR, Cause.GATE, str(error), step=error.step)
     for question in questions:
         bound[question] = bind(question, shape)
     known = {a: s for a in dict.fromkeys(bound.values()) if (s := _footer_state(a, shape)) is not footers.MISSING}
@@ -157,7 +168,7 @@ def second_stage(first: Plan, states: Mapping[Aggregate, Any], shape: Shape, eng
 def bind_known(aggregate: Aggregate, first: Plan, states: Mapping[Aggregate, Any], shape: Shape) -> Aggregate:
     """`bind`, with the numbers it names as the states tell them."""
     known: dict[Expr, Expr] = {v: Lit(number(v, states[first.bound[v.aggregate]])) for v in _numbers(aggregate)}
-    return bind(_filled(aggregate, known), shape) if known else bind(aggregate, shape)
+    return bind(exchanged(aggregate, known), shape) if known else bind(aggregate, shape)
 
 
 def _numbers(aggregate: Aggregate) -> tuple[Value, ...]:
@@ -165,28 +176,26 @@ def _numbers(aggregate: Aggregate) -> tuple[Value, ...]:
     return tuple(dict.fromkeys(e for part in _parts(aggregate) for e in walk(part) if isinstance(e, Value)))
 
 
-def _filled(aggregate: Aggregate, leaves: dict[Expr, Expr]) -> Aggregate:
-    def filled(value: Any) -> Any:
-        if isinstance(value, tuple):
-            return tuple(map(filled, value))
-        return replace_leaves(value, leaves) if isinstance(value, Expr) else value
-
-    return replace(aggregate, **{f.name: filled(getattr(aggregate, f.name)) for f in fields(aggregate)})
-
-
 def passes_over(aggregates: Iterable[Aggregate], shape: Shape, engine: str = "auto") -> tuple[Pass, ...]:
     """Bound aggregates in as few passes as engines run fastest: families are not mixed, each reads its columns only.
     What is small Polars reads once and holds for all of them."""
-    groups: dict[str, list[Aggregate]] = {}
-    held = _is_small(shape) and engine in ("auto", "polars")
+    groups: dict[tuple[str, str], list[Aggregate]] = {}
+    shapes = {"": shape, **dict(shape.others)}
     for aggregate in aggregates:
-        groups.setdefault("held" if held else aggregate.family, []).append(aggregate)
-    return tuple(_pass(f, choose(groups[f], shape, engine), groups[f], shape) for f in FAMILIES if f in groups)
+        name, asked = (aggregate.dataset, aggregate.aggregate) if isinstance(aggregate, Of) else ("", aggregate)
+        held = _is_small(shapes[name]) and engine in ("auto", "polars") and asked.family != "sql"
+        groups.setdefault((name, "held" if held else asked.family), []).append(asked)
+    return tuple(
+        replace(_pass(family, choose(found, shapes[name], engine), found, shapes[name]), dataset=name)
+        for (name, family), found in sorted(groups.items(), key=lambda g: (g[0][0], FAMILIES.index(g[0][1])))
+    )
 
 
 def choose(aggregates: Sequence[Aggregate], shape: Shape, engine: str = "auto") -> str:
     """The engine for aggregates of one family: Polars for what is small, in memory already, or streams through little
     memory; DuckDB for text, for counts of distinct values (it counts columns of few values once), and to spill."""
+    if any(isinstance(x, Native) for x in aggregates):
+        return "duckdb"
     if engine != "auto":
         return engine
     if shape.storage == "frame" or _is_small(shape):
@@ -205,6 +214,7 @@ def _streams(aggregates: Sequence[Aggregate], shape: Shape) -> bool:
     found = (shape.seen.find(path) for path in _paths(aggregates))
     kinds = {f.kind if f else Kind.STRING for f in found}
     slow = any(isinstance(e, Arith) and e.op == "%" for x in aggregates for part in _parts(x) for e in walk(part))
+    slow = slow or any(lookups(x) for x in aggregates)  # DuckDB spills what it looks into
     return kinds <= _STREAMED and not slow and all(isinstance(x, _STREAMS) for x in aggregates)
 
 
@@ -237,7 +247,8 @@ def _pass(family: str, engine: str, aggregates: list[Aggregate], shape: Shape) -
 
 
 def bind(aggregate: Aggregate, shape: Shape) -> Aggregate:
-    """The aggregate as the landed schema answers it. Raises Unknown or Mistyped."""
+    """The aggregate as the landed schema answers it. Raises Unknown or Mistyped, of other data sets Unanswerable or
+    Lacking."""
     memo = shape.memo
     if aggregate not in memo:
         bound = _bound(aggregate, shape)
@@ -248,7 +259,7 @@ def bind(aggregate: Aggregate, shape: Shape) -> Aggregate:
 
 
 @lru_cache(maxsize=64)
-def _memo(schema: Schema, hidden: frozenset[str]) -> dict[Aggregate, Aggregate]:
+def _memo(schema: Schema, hidden: frozenset[str], others: tuple[tuple[str, Schema], ...]) -> dict[Aggregate, Aggregate]:
     """What was bound to a layout: partitions of a source ask the same of it again and again."""
     return {}
 
@@ -259,7 +270,24 @@ def _parts(aggregate: Aggregate) -> Iterator[Expr]:
         yield from (v for v in (value if isinstance(value, tuple) else (value,)) if isinstance(v, Expr))
 
 
+def other(name: str, shape: Shape) -> Shape:
+    """A data set that is compared with. Raises Lacking where there is none."""
+    found = dict(shape.others).get(name)
+    if found is None:
+        why = next((r for r in shape.lacking if r.name == name), Referenced(name))
+        said = why.fault or f'nobody says where "{name}" is'
+        raise Lacking(said, why.step or f"name it: --reference {name}=PATH")
+    return found
+
+
 def _bound(aggregate: Aggregate, shape: Shape) -> Aggregate:
+    if isinstance(aggregate, Of):
+        try:
+            return Of(aggregate.dataset, bind(aggregate.aggregate, other(aggregate.dataset, shape)))
+        except (Unknown, Mistyped) as error:
+            raise _of_other(aggregate.dataset, error, shape) from None
+    if isinstance(aggregate, Native):
+        return _bound_query(aggregate, shape)
     changes: dict[str, Any] = {}
     for part in fields(aggregate):
         value = getattr(aggregate, part.name)
@@ -287,12 +315,47 @@ def _bind(
         elif isinstance(e, IsNull) and isinstance(e.arg, Col) and raw(e.arg.path[0]) in shape.hidden:
             # Text that could not be read is a failure of its own, not a NULL.
             leaves[e] = And((e, IsNull(Col((raw(e.arg.path[0]),)))))
+        elif isinstance(e, Exists):
+            _comparable(e, shape)
     checked, found = check(replace_leaves(expr, leaves), shape.seen)
     if condition and found.kind not in (Kind.BOOL, Kind.NULL):
         raise Mistyped(f"a condition is needed, not {found}")
     if takes is not None and found.kind not in takes[1] | {Kind.NULL}:
         raise Mistyped(f"{takes[0]}, not {describe(checked, found)}")
     return checked
+
+
+def _comparable(asked: Exists, shape: Shape) -> None:
+    """Raises Unanswerable where the values are never equal."""
+    schema = other(asked.dataset, shape).schema
+    for arg, path in zip(asked.args, asked.columns, strict=True):
+        theirs = schema.find(path)
+        if theirs is None:
+            raise _of_other(asked.dataset, Unknown(path), shape)
+        checked, found = check(arg, shape.seen)
+        if not comparable(found, theirs):
+            there = f"{asked.dataset}.{format_path(path)}"
+            raise Unanswerable(f"{describe(checked, found)}, never equals {there}, which is {theirs}")
+
+
+def _of_other(name: str, error: Unknown | Mistyped, shape: Shape) -> Unanswerable:
+    if isinstance(error, Mistyped):
+        return Unanswerable(f'of "{name}": {error}')
+    from dq.errors import nearest
+
+    known = other(name, shape).schema.names
+    column = format_path(error.path)
+    return Unanswerable(f'"{name}" has no column "{column}"{nearest(column, known)}; it has {", ".join(known[:12])}')
+
+
+def _bound_query(asked: Native, shape: Shape) -> Native:
+    """With the columns that it reads: names compare as DuckDB compares them."""
+    known = {name.lower(): name for name in reversed(shape.schema.names)}
+    for path in asked.needs:
+        if path[0].lower() not in known:
+            raise Unknown(path)
+    named = known if asked.reads is None else {p[0].lower() for p in asked.reads}
+    return replace(asked, reads=tuple((known[n],) for n in sorted(named) if n in known))
 
 
 def _missing(path: Path, schema: Schema, promised: frozenset[str]) -> Unjudged:

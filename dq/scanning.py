@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from dq.dividing import Divider
 from dq.judge import Asking, Scanned, scan
 from dq.opening import Engines, TextParser, open_files
+from dq.others import Others
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,12 +26,13 @@ class Scanner:
     def __init__(self, locations: Sequence[str], budget: Budget, asking: Asking) -> None:
         self._budget, self._asking = budget, asking
         self._engines = Engines(asking.engine, budget)
-        self._parser = TextParser(locations, budget)
+        self._others = Others(asking.referenced, budget)
+        self._parser = TextParser([*locations, *self._others.locations], budget)
         self.divider = Divider(locations, budget, asking)
 
     def open(self, partition: Partition, suite: Suite) -> Dataset:
         reading = replace(suite.reading, keys=partition.values)
-        return open_files(partition.files, reading, self._budget, self._parser)
+        return self._others.join(open_files(partition.files, reading, self._budget, self._parser), suite)
 
     def scan(self, partition: Partition, suite: Suite) -> Scanned:
         return scan(partition, suite, lambda: self.open(partition, suite), self._asking, self._engines)
@@ -45,3 +47,4 @@ class Scanner:
         self.divider.close()
         self._parser.close()
         self._engines.close()
+        self._others.close()

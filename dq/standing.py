@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
     from dq.due import Gap
     from dq.gate import Run
+    from dq.history import History
     from dq.inventory import Landed
+    from dq.stores.base import Store
 
 STATES = (
     "promoted", "unpublished", "quarantined", "rejected", "parked", "held", "waiting", "undecided", "shrunk", "ignored"
@@ -98,7 +100,7 @@ def _standing(
         return replace(_decided(run, partition, decision, commits), older=len(before) > 1)
     if landed.waiting:
         return Standing(partition, "waiting", None, commits, why=landed.waiting, older=bool(before))
-    tried = holds.of(partition, "", run.contract.suite_at(dict(partition.values)).digest)
+    tried = holds.of(partition, "", run.asked(run.contract.suite_at(dict(partition.values))))
     state = "parked" if tried.parked else "held" if tried.attempts else "undecided"
     since, count = (tried.attempts[0].at, len(tried.attempts)) if tried.attempts else (None, 0)
     return Standing(
@@ -222,14 +224,17 @@ def stored(run: Run, name: str) -> dict[str, Any]:
 
 
 def files(run: Run) -> dict[str, Any]:
-    """`dq.files/1`: the files that readers of the source see now, in order of partition. Raises UsageError without a
-    curated zone."""
-    curated = run.zones.curated
+    """`dq.files/1`. Raises UsageError without a curated zone."""
+    source = run.contract.source
+    return {"schema": "dq.files/1", "source": source, "files": current(source, run.zones.curated, run.history)}
+
+
+def current(source: str, curated: Store | None, history: History) -> list[dict[str, Any]]:
+    """The files that readers of the source see now, in order of partition. Raises UsageError without a curated zone."""
     if curated is None:
         raise UsageError("no curated zone is configured: nothing is published")
     found = []
-    source = run.contract.source
-    for key, newest in sorted(publish.visible(source, curated, run.history).items()):
+    for key, newest in sorted(publish.visible(source, curated, history).items()):
         single = curated.stat(newest.path) is not None
         for file in newest.files:
             path = newest.path if single else f"{newest.path}/{file.path}"
@@ -237,4 +242,4 @@ def files(run: Run) -> dict[str, Any]:
                 {"path": curated.location(path), "bytes": file.bytes, "digest": file.digest, "partition": key,
                  "revision": newest.revision}
             )  # fmt: skip
-    return {"schema": "dq.files/1", "source": run.contract.source, "files": found}
+    return found

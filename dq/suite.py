@@ -32,7 +32,19 @@ def load_contract(path: str | Path, *, semantics: Semantics = "pandas", samples:
     found = contract.load(text, str(path))
     for include in found.includes:
         found = _with(found, _included(include, Path(path)))
+        found = _placed(found, include, Path(path))
     return found
+
+
+def _placed(contract: Contract, include: Include, path: Path) -> Contract:
+    """With where the included suite's data sets are: paths are from the contract's folder."""
+    places = dict(contract.references)
+    for name, place in include.references:
+        whole = place if "://" in place else str(path.parent / place)
+        if places.setdefault(name, whole) != whole:
+            message = f'include: "{name}" is {places[name]} already; one name is one data set'
+            raise SuiteError(message, file=str(path), line=include.line)
+    return replace(contract, references=tuple(places.items()))
 
 
 def _with(contract: Contract, other: Suite) -> Contract:

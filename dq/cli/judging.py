@@ -132,6 +132,9 @@ def validate(
     data: Data,
     suite: Suites,
     semantics: Annotated[str, typer.Option(metavar="pandas|sql", help="How GX judged a GX suite so far.")] = "pandas",
+    reference: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=DATA", help="Where data is that the suite compares with.")
+    ] = None,
     gx: Annotated[str | None, typer.Option(metavar="PATH", help="Write GX's validation result; - is stdout.")] = None,
     as_json: Json = False,
     engine: Engine = None,
@@ -146,10 +149,13 @@ def validate(
         raise UsageError(f'--semantics "{semantics}": pandas or sql')
     if gx and len(suite) != 1:
         raise UsageError("--gx goes with one --suite")
+    given = _references(reference)
     contracts = [load_contract(s, semantics=cast("Semantics", semantics)) for s in suite]
     table = Table(as_json)
     for contract in contracts:
-        found = api.validate(data, contract, engine=name, limits=settings.limits)
+        found = api.validate(
+            data, contract, engine=name, limits=settings.limits, references=given, config=settings
+        )  # fmt: skip
         if gx == "-":
             say_json(found.to_gx())
             continue
@@ -157,6 +163,16 @@ def validate(
             _write(gx, json.render(found.to_gx()) + "\n")
         table.add(found.document)
     return table.end() if gx != "-" else exit_code(found.document)
+
+
+def _references(given: list[str] | None) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for text in given or ():
+        name, equals, place = text.partition("=")
+        if not (name and equals and place):
+            raise UsageError(f'--reference "{text}": write it like zones=zones.parquet')
+        found[name] = place
+    return found
 
 
 def _write(path: str, text: str) -> None:

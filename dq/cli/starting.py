@@ -93,10 +93,10 @@ def _where(root: Path) -> str:
 
 def init(path: Annotated[str, typer.Argument(metavar="PATH", help="A folder in which data lands.")]) -> int:
     """Write dq.toml and first contracts for what a folder holds."""
-    from dq import api
+    from dq import api, opening
     from dq import init as first
 
-    drafts, landing = api.drafts(path)
+    drafts, landing = opening.drafts(path)
     targets = [Path("dq.toml"), *(Path("suites") / f"{d.source}.yaml" for d in drafts)]
     if existing := [str(t) for t in targets if os.path.lexists(t)]:
         raise UsageError(f"{', '.join(existing)}: already there and not overwritten; nothing is written")

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from dq.dialects.base import Meaning, check_pattern, parse_bound
 from dq.ir.check import Bound, Condition, Severity
-from dq.ir.data import NUMBERS, TEXTS, TIMES, Kind, Type, format_path
-from dq.ir.expr import Call, Col, Compare, Expr, In, Lit, Matches, Not, Path, all_of
-from dq.metrics import completeness, distribution, schema, uniqueness, validity
+from dq.ir.data import NUMBERS, TEXTS, TIMES, Kind, Type, format_path, parse_path
+from dq.ir.expr import Call, Col, Compare, Exists, Expr, In, Lit, Matches, Not, Path, all_of
+from dq.metrics import completeness, consistency, distribution, schema, uniqueness, validity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,6 +56,10 @@ def metric_of(group: str, path: Path, asked: list[Asked], declared: Type | None)
         return completeness.Required(Not(completeness.absent(path)), where)
     if group == "unique":
         return uniqueness.Unique((path,), where)
+    if group == "references":
+        source, *column = parse_path(asked[0].value)
+        ok = Exists((Col(path),), source, (tuple(column),))
+        return consistency.References(ok, where, text=asked[0].value)
     if group in _WHOLE:
         return _WHOLE[group](path, where)
     if group == "length":
@@ -122,7 +126,7 @@ _WHOLE: dict[str, Callable[[Path, Expr | None], Metric]] = {
 GROUPS: dict[str, tuple[str, ...]] = {
     "type": ("type",), "required": ("required",), "unique": ("unique",), "range": ("min", "max"),
     "allowed": ("allowed",), "not_allowed": ("not_allowed",), "matches": ("matches",), "not_matches": ("not_matches",),
-    "length": ("length", "min_length", "max_length"), **{k: (k,) for k in _WHOLE},
+    "length": ("length", "min_length", "max_length"), "references": ("references",), **{k: (k,) for k in _WHOLE},
 }  # fmt: skip
 FITTING: dict[str, frozenset[Kind]] = {
     "range": NUMBERS | TIMES | {Kind.TIME}, "length": TEXTS | {Kind.BINARY, Kind.LIST, Kind.MAP},

@@ -57,7 +57,8 @@ class _Compiler:
             form: dict[str, Any] = {"suite": item} if isinstance(item, str) else item
             given = tuple(form.get("parameters", {}).items())
             line = self.document.line(("include", n))
-            found.append(Include(form["suite"], form.get("semantics", "pandas"), given, line))
+            places = tuple(form.get("references", {}).items())
+            found.append(Include(form["suite"], form.get("semantics", "pandas"), given, line, places))
         return tuple(found)
 
     def fault(self, place: Place, message: str) -> None:

@@ -167,8 +167,6 @@ class SuiteBuilder:
 
     def _column(self, path: Path, spec: Spec) -> None:
         name, line = format_path(path), _first(spec)
-        if "references" in spec:
-            self.problems.add(spec["references"].line, f"columns.{name}.references is not supported yet")
         origin = Origin(file=self.problems.file, line=line, rule=name)
         if not ("optional" in spec and spec["optional"].value) and path[0] not in self._optional():
             self.add(f"{name}.column_present", schema.ColumnPresent(name), column=name, origin=origin)

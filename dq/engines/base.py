@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from dq.ir.aggregate import Aggregate
+    from dq.ir.other import Referenced
     from dq.ir.positions import FileSplit
 
 
@@ -56,6 +57,9 @@ class Dataset:
     frame: pa.Table | None = None
     raw_columns: frozenset[str] = frozenset()  # hidden raw-text columns the table has
     memory_bytes: int | None = None  # that an engine may use; None: no matter
+    others: dict[str, Dataset] = field(default_factory=dict)  # to compare with: Parquet, each of them
+    referenced: tuple[Referenced, ...] = ()  # where those are from
+    lacking: tuple[Referenced, ...] = ()  # what cannot be compared with
     close: Callable[[], None] = lambda: None
     integrity: str = "none"  # what vouches for the bytes
     verify: Callable[[Collection[str]], tuple[str, tuple[Finding, ...]]] | None = None

@@ -3,17 +3,15 @@ speaks the Arrow stream protocol. None of their libraries is imported: what they
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from dq.engines.base import Dataset, reserved
 from dq.engines.parquet.types import Unsupported, to_type, type_of_value
 from dq.errors import UsageError
-from dq.ir.data import Field, Finding, Schema
-
-if TYPE_CHECKING:
-    from dq.ir.data import Reading
+from dq.ir.data import Field, Finding, Reading, Schema
 
 
 def open_frame(data: Any, reading: Reading) -> Dataset:
@@ -37,6 +35,15 @@ def open_frame(data: Any, reading: Reading) -> Dataset:
     if unfit := reserved(names):
         return Dataset(Schema(), findings=(unfit,), bytes=table.nbytes)
     return _dataset(table.rename_columns(names), reading)
+
+
+def write_frame(data: Any, path: str) -> None:
+    """Write a frame as Parquet. Raises UsageError for what is no frame, or what Parquet does not take."""
+    dataset = open_frame(data, Reading())
+    if dataset.frame is None or dataset.findings:
+        told = "; ".join(f.message for f in dataset.findings) or "no columns"
+        raise UsageError(f"the frame to compare with cannot be read: {told}")
+    pq.write_table(dataset.frame, path)
 
 
 def _strange(data: Any) -> str:

@@ -21,14 +21,16 @@ from dq.errors import EngineError
 from dq.ir import aggregate as a
 from dq.ir import scalar
 from dq.ir.data import FLOATS, NESTED, TEXTS, Kind, Type
+from dq.ir.expr import Col
 from dq.ir.numbers import rank
+from dq.ir.other import exchanged, lookups
 from dq.ir.positions import Positions, PositionsState, packed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from dq.ir.aggregate import Aggregate
-    from dq.ir.expr import Expr
+    from dq.ir.expr import Exists, Expr
 
 STAMP = "reference-blake2b-hll10"
 _EXACT = Context(prec=100)
@@ -45,7 +47,14 @@ class Reference:
 
     def run(self, dataset: Dataset, aggregates: Sequence[Aggregate]) -> Mapping[Aggregate, Any]:
         data = list(rows(dataset))
-        return {aggregate: self.state(aggregate, data) for aggregate in aggregates}
+        leaves: dict[Expr, Expr] = {}
+        for asked in dict.fromkeys(x for aggregate in aggregates for x in lookups(aggregate)):
+            name = f"⟨exists⟩{len(leaves)}"
+            theirs = [tuple(_leaf(r, p) for p in asked.columns) for r in rows(dataset.others[asked.dataset])]
+            for row in data:
+                row[name] = _exists(asked, tuple(scalar.evaluate(a, row) for a in asked.args), theirs)
+            leaves[asked] = Col((name,))
+        return {aggregate: self.state(exchanged(aggregate, leaves), data) for aggregate in aggregates}
 
     @singledispatchmethod
     def state(self, asked: Aggregate, data: list[Row]) -> Any:
@@ -147,6 +156,16 @@ class Reference:
             return _positions(_scope(asked.where, data), asked.limit)
         groups = _groups(asked.keys, asked.where, data).values()
         return _positions([r for members in groups if len(members) > 1 for r in members], asked.limit)
+
+
+def _exists(asked: Exists, key: tuple[Any, ...], theirs: Iterable[tuple[Any, ...]]) -> bool | None:
+    if None in key and not asked.nulls_equal:
+        return None
+
+    def same(one: Any, other: Any) -> bool:
+        return one is other if None in (one, other) else scalar.ordered("=", one, other)
+
+    return any(all(map(same, key, other)) for other in theirs)
 
 
 def _scope(where: Expr | None, data: list[Row]) -> list[Row]:

@@ -34,12 +34,14 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Include:
-    """A suite in another dialect: a path from the contract's own folder, and how a suite of GX is meant."""
+    """A suite in another dialect: a path from the contract's own folder, how a suite of GX is meant, and where the
+    data sets are that it names."""
 
     suite: str
     semantics: Literal["pandas", "sql"] = "pandas"
     parameters: tuple[tuple[str, Scalar], ...] = ()
     line: int = 1
+    references: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,8 @@ class Version:
 @dataclass(frozen=True, slots=True)
 class Contract:
     """`suite` holds before the first version. `layout` is below the source's landing; None: a file is a partition.
-    `series` are the keys that split the source, each part compared with its own past; None: all but those of time."""
+    `series` are the keys that split the source, each part compared with its own past; None: all but those of time.
+    `references` says where data sets are that the suites name: a path, or `dq://SOURCE`; unsaid, a name is a source."""
 
     source: str
     suite: Suite
@@ -68,6 +71,12 @@ class Contract:
     owner: str = ""
     includes: tuple[Include, ...] = ()
     file: str = ""
+    references: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def suites(self) -> tuple[Suite, ...]:
+        """Every suite that holds at some time."""
+        return (self.suite, *(v.suite for v in self.versions))
 
     def suite_at(self, keys: Mapping[str, Scalar]) -> Suite:
         """The suite for a partition: of the last version that started at or before its time key."""

@@ -49,6 +49,7 @@ def result(
         "checks": [_check(c) for c in judgement.checks],
         "changes": list(judgement.changes),
         "anomalies": [_anomaly(a) for a in judgement.anomalies],
+        "references": [plain(c) for c in judgement.compared],
         "scan": plain(judgement.scan),
         "suite_digest": judgement.suite_digest,
         "decided_at": decided_at,
@@ -89,7 +90,7 @@ def counts(checks: Iterable[CheckResult]) -> dict[str, int]:
 
 def _check(check: CheckResult) -> dict[str, Any]:
     body: dict[str, Any] = plain(check)
-    del body["details"]
+    del body["details"], body["next"]
     body["evidence"] = [
         {"file": e.file, "row": e.row, "values": {n: plain(v) for n, v in e.values}} for e in check.evidence
     ]

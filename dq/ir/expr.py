@@ -139,6 +139,17 @@ class Holds(Expr):
 
 
 @dataclass(frozen=True, slots=True)
+class Exists(Expr):
+    """Whether another data set has a row with these values in these columns. NULL where one of them is NULL, unless
+    `nulls_equal`: then NULL equals NULL."""
+
+    args: tuple[Expr, ...]
+    dataset: str
+    columns: tuple[Path, ...]
+    nulls_equal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Arith(Expr):
     """Integers are computed in 128 bits and never wrap. `/` is float division; by zero, and `%` by zero, is NULL."""
 

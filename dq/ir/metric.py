@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from dq.ir.aggregate import Aggregate, Count, DuplicateKeys, FirstRows
 from dq.ir.data import Finding, Schema
 from dq.ir.expr import Expr, Not, Path, Scalar, all_of
+from dq.ir.other import compared_with
 from dq.ir.positions import Positions
+from dq.ir.typecheck import Mistyped, Unanswerable, Unknown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +33,8 @@ class Facts:
     """What is known of a partition without an aggregate.
 
     `schema` is what landed, under canonical names; `files` each file's own schema; `accepted` the layout of the last
-    accepted partition; `twin` the key of an earlier partition with the same content; `keys` the partition's key values.
+    accepted partition; `twin` the key of an earlier partition with the same content; `keys` the partition's key values;
+    `others` the schemas of the data sets it is compared with.
     """
 
     schema: Schema = Schema()
@@ -42,6 +45,7 @@ class Facts:
     accepted: Schema | None = None
     twin: str | None = None
     keys: tuple[tuple[str, Scalar], ...] = ()
+    others: tuple[tuple[str, Schema], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +53,14 @@ class Measure:
     """A metric's value. Row-level metrics count failing rows of `total` rows in scope; of 0 rows the check is SKIP.
 
     `note` says in words what a number cannot (column names, file names); `details` are further numbers by name, for
-    dialects whose own results tell more.
+    dialects whose own results tell more. `fault`: why the check cannot be judged as it is written.
     """
 
     value: Scalar
     total: int | None = None
     note: str = ""
     details: tuple[tuple[str, Any], ...] = ()
+    fault: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,13 @@ class Metric:
     def paths(self) -> frozenset[Path]:
         """Columns the metric reads; a missing one makes its check SKIP (`schema.column_present` blocks)."""
         return frozenset().union(*(a.columns() for a in self.aggregates()))
+
+    def references(self) -> frozenset[str]:
+        """Names of the data sets the metric compares with."""
+        try:
+            return compared_with(self.aggregates())
+        except (Mistyped, Unanswerable, Unknown):
+            return frozenset()
 
     def fitted(self, schema: Schema) -> Metric:
         """The metric for the schema that landed, where what is asked depends on types; itself elsewhere."""

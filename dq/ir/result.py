@@ -9,6 +9,7 @@ from typing import Any
 from dq.ir.check import Origin, Severity
 from dq.ir.data import DataFile, Schema
 from dq.ir.metric import Dimension
+from dq.ir.other import Compared
 from dq.ir.positions import Selection
 
 
@@ -66,6 +67,7 @@ class CheckResult:
     message: str = ""
     origin: Origin = Origin()
     details: tuple[tuple[str, Any], ...] = ()  # further numbers, for the dialect's own form of the result
+    next: str = ""  # the nearest fix, where the check knows a nearer one than its kind of fault has
 
     @property
     def blocks(self) -> bool:
@@ -142,6 +144,7 @@ class Judgement:
     schema: Schema
     changes: tuple[str, ...] = ()
     anomalies: tuple[Unusual, ...] = ()
+    compared: tuple[Compared, ...] = ()
     scan: Scan = Scan()
     suite_digest: str = ""
     split: Split | None = None

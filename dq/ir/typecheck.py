@@ -13,7 +13,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from dq.ir import expr as e
-from dq.ir.data import FLOATS, INTEGERS, NUMBERS, TEXTS, TIMES, Kind, Type, format_path
+from dq.ir.data import FLOATS, INTEGERS, NESTED, NUMBERS, TEXTS, TIMES, Kind, Type, format_path
 
 if TYPE_CHECKING:
     from dq.ir.data import Schema
@@ -65,6 +65,8 @@ def check(expr: e.Expr, schema: Schema) -> tuple[e.Expr, Type]:
             return replace(expr, arg=_of(arg, schema, TEXTS, "a pattern needs text")), _BOOL
         case e.Holds(_, arg):
             return replace(expr, arg=check(arg, schema)[0]), _BOOL
+        case e.Exists(args):
+            return replace(expr, args=tuple(check(a, schema)[0] for a in args)), _BOOL
         case e.Bucket(arg):
             return replace(expr, arg=_of(arg, schema, NUMBERS, "a bucket needs a number")), Type(Kind.INT64)
         case e.Arith(op, left, right):
@@ -131,6 +133,12 @@ def _of(arg: e.Expr, schema: Schema, kinds: frozenset[Kind], complaint: str) -> 
 
 def _boolean(arg: e.Expr, schema: Schema) -> e.Expr:
     return _of(arg, schema, frozenset({Kind.BOOL}), "and, or and not need conditions")
+
+
+def comparable(left: Type, right: Type) -> bool:
+    """Whether values of these types may be equal as keys."""
+    scalar = Kind.NULL in (left.kind, right.kind) or any(left.kind in g and right.kind in g for g in _GROUPS)
+    return scalar and not {left.kind, right.kind} & NESTED
 
 
 def _comparable(left: e.Expr, right: e.Expr, schema: Schema, op: str) -> tuple[e.Expr, e.Expr]:

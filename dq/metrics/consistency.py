@@ -34,6 +34,20 @@ class Rule(RowMetric):
 
 @metric
 @dataclass(frozen=True)
+class References(RowMetric):
+    """Rows whose key another data set does not have: `ok` is an `Exists`."""
+
+    name: ClassVar[str] = "references"
+    dimension: ClassVar[Dimension] = Dimension.CONSISTENCY
+
+    text: str = ""
+
+    def phrase(self) -> str:
+        return f"have no counterpart in {self.text}"
+
+
+@metric
+@dataclass(frozen=True)
 class TableRule(Metric):
     """A condition over aggregates and partition keys: 1 where it is FALSE, or where its operands do not compare or a
     key is missing (the note says so). NULL is no pass either, unless a number had no row in scope."""

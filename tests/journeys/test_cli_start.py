@@ -11,7 +11,7 @@ from shutil import copy2
 import polars as pl
 import pytest
 
-from dq import api
+from dq import opening
 from dq.dialects.contract import load
 from dq.init import layout_of
 from tests.journeys.conftest import Ran
@@ -233,5 +233,5 @@ def test_folders_without_data_are_usage(land: Path, dq: Dq) -> None:
 def test_names_of_sources_are_distinct_and_plain(land: Path) -> None:
     for folder in ("a/x", "b/x", "b/.hidden", "caf\u00e9"):
         trips(land / folder / "dt=2026-03-01", 1)
-    found, landing = api.drafts("land")
+    found, landing = opening.drafts("land")
     assert ({d.source: d.folder for d in found}, landing) == ({"x": "a/x", "b_x": "b/x", "caf_": "caf\u00e9"}, "land")

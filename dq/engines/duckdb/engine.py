@@ -85,7 +85,7 @@ class DuckDB:
         connection = dataset.connection if dataset.table else self._connect(readable_paths(dataset))
         try:
             run = _Run(open_source(dataset, connection), dataset, self._many_rows)
-            asked = settled(aggregates, run.source)
+            asked = settled(aggregates, run.source, dataset.others)
             states = self._from_counts(run, dataset, list(asked.values()))
             states |= run.simple([x for x in asked.values() if x.family == "simple" and x not in states])
             return {x: states[y] if y in states else run.one(y) for x, y in asked.items()}

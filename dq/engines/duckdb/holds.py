@@ -5,20 +5,23 @@ DuckDB's own functions in Python are asked for every batch, and leak.
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from dq.engines.duckdb.exists import keys
 from dq.engines.duckdb.listed import Listed
 from dq.engines.duckdb.sql import translate
 from dq.engines.duckdb.values import output, plain
 from dq.ir import expr as e
+from dq.ir.other import exchanged, nodes
 from dq.ir.predicates import predicate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
+    from dq.engines.base import Dataset
     from dq.engines.duckdb.source import Source
     from dq.ir.aggregate import Aggregate
 
@@ -26,25 +29,27 @@ _BATCH = 100_000
 _FAILING = "failing"
 
 
-def settled(aggregates: Iterable[Aggregate], source: Source) -> dict[Aggregate, Aggregate]:
-    """Each aggregate as asked -> with every `Holds` in it as a look into the table of values that fail it."""
+def settled(
+    aggregates: Iterable[Aggregate], source: Source, others: Mapping[str, Dataset]
+) -> dict[Aggregate, Aggregate]:  # fmt: skip
+    """Each aggregate as asked -> with every `Holds` in it as a look into the table of values that fail it, and every
+    `Exists` as one into the table of keys."""
     tables: dict[e.Expr, e.Expr] = {}
-    return {asked: _settled(asked, source, tables) for asked in aggregates}
+    return {asked: _settled(asked, source, others, tables) for asked in aggregates}
 
 
-def _settled(asked: Aggregate, source: Source, tables: dict[e.Expr, e.Expr]) -> Aggregate:
-    changes: dict[str, Any] = {}
-    for field in fields(asked):
-        value = getattr(asked, field.name)
-        parts = value if isinstance(value, tuple) else (value,)
-        found = [h for p in parts if isinstance(p, e.Expr) for h in e.walk(p) if isinstance(h, e.Holds)]
-        for holds in found:
-            if holds not in tables:
-                tables[holds] = e.Not(Listed(holds.arg, _table(holds, f"fails_{len(tables)}", source)))
-        if found:
-            replaced = tuple(e.replace_leaves(p, tables) if isinstance(p, e.Expr) else p for p in parts)
-            changes[field.name] = replaced if isinstance(value, tuple) else replaced[0]
-    return replace(asked, **changes) if changes else asked
+def _settled(
+    asked: Aggregate, source: Source, others: Mapping[str, Dataset], tables: dict[e.Expr, e.Expr]
+) -> Aggregate:  # fmt: skip
+    found = list(nodes(asked, (e.Holds, e.Exists)))
+    for node in found:
+        if node in tables:
+            continue
+        if isinstance(node, e.Holds):
+            tables[node] = e.Not(Listed(node.arg, _table(node, f"fails_{len(tables)}", source)))
+        elif isinstance(node, e.Exists):
+            tables[node] = keys(node, f"keys_{len(tables)}", others[node.dataset], source.connection)
+    return exchanged(asked, tables) if found else asked
 
 
 def _table(holds: e.Holds, name: str, source: Source) -> str:

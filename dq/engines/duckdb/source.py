@@ -27,7 +27,8 @@ def literal_path(location: str) -> str:
 
 def readable_paths(dataset: Dataset) -> tuple[str, ...]:
     """All that a connection must be allowed to open; DuckDB asks for a path as given and again as found."""
-    locations = [f.location for part in dataset.parts for f in part.files]
+    sets = (dataset, *dataset.others.values())
+    locations = [f.location for one in sets for part in one.parts for f in part.files]
     return tuple(dict.fromkeys([*locations, *map(literal_path, locations)]))
 
 

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from dq.engines.duckdb.connect import identifier, literal
-from dq.engines.duckdb.listed import Listed
+from dq.engines.duckdb.listed import Listed, ListedKey
 from dq.engines.duckdb.pattern import pattern
 from dq.ir import expr as e
 from dq.ir.data import FLOATS, INTEGERS, NUMBERS, TIMES, Kind, Type, integer_range
@@ -118,6 +118,8 @@ def translate(expr: e.Expr, columns: Mapping[str, Sql]) -> Sql:
             return _boolean(f"regexp_matches({searched.text}, {literal(pattern(text, flavour))})")
         case Listed(arg, table):
             return _boolean(_known(sql(arg), f"{sql(arg).text} IN (SELECT v FROM {table})"))
+        case ListedKey(args):
+            return _boolean(expr.sql([sql(a) for a in args], compared))
         case e.Arith(op, left, right):
             return _arithmetic(op, sql(left), sql(right))
         case e.Call(name, args):

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from dq.engines.base import FILE, ROW, Unreadable
 from dq.engines.polars.comparison import compare
 from dq.engines.polars.distinct import distinctness, sortable
+from dq.engines.polars.exists import LOOKUP, Lookups
 from dq.engines.polars.expression import translate
 from dq.engines.polars.node import Node, column
 from dq.engines.polars.simple import (
@@ -27,13 +28,14 @@ from dq.engines.polars.simple import (
     scoped,
     simple,
 )
-from dq.engines.polars.source import frame, pieces
+from dq.engines.polars.source import pieces
 from dq.engines.polars.values import output, plain, plain_key
 from dq.errors import EngineError
 from dq.ir import aggregate as a
-from dq.ir.data import NESTED, Finding
-from dq.ir.expr import columns
+from dq.ir.data import NESTED, Field, Finding, Kind, Type
+from dq.ir.expr import Col, columns
 from dq.ir.numbers import rank
+from dq.ir.other import exchanged, lookups
 from dq.ir.positions import Positions, PositionsState, packed
 
 if TYPE_CHECKING:
@@ -66,7 +68,7 @@ class Polars:
         if not dataset.readable:
             raise EngineError("polars: there is nothing to read")
         try:
-            return _Run(dataset, self._held_rows, self._piece_bytes).states(aggregates)
+            return _Run(dataset, self._held_rows, self._piece_bytes).answers(aggregates)
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, pa.ArrowException, OSError) as error:
             # NOTE: the engine's own text may quote data. A panic derives from BaseException.
             raise _fault(dataset, error) from error
@@ -93,6 +95,19 @@ class _Run:
         self.schema = dataset.schema
         self.held = dataset.rows is not None and dataset.rows <= held_rows
 
+    def answers(self, aggregates: Sequence[Aggregate]) -> dict[Aggregate, Any]:
+        """States, with what is looked up in other data sets as columns of their own."""
+        asked = tuple(dict.fromkeys(e for x in aggregates for e in lookups(x)))
+        self.lookups = Lookups(self.dataset, asked)
+        if not asked:
+            return self.states(aggregates)
+        fields = tuple(Field(f"{LOOKUP}{i}", Type(Kind.BOOL)) for i in range(len(asked)))
+        self.schema = replace(self.schema, fields=self.schema.fields + fields)
+        leaves: dict[Expr, Expr] = {e: Col((f.name,)) for e, f in zip(asked, fields, strict=True)}
+        found = {x: exchanged(x, leaves) for x in aggregates}
+        states = self.states(list(dict.fromkeys(found.values())))
+        return {x: states[y] for x, y in found.items()}
+
     def states(self, aggregates: Sequence[Aggregate]) -> dict[Aggregate, Any]:
         keyed = (a.Tally, a.TopValues, a.ApproxDistinct)
         fused = [x for x in aggregates if x.family == "simple" or isinstance(x, keyed)]
@@ -112,7 +127,7 @@ class _Run:
         return states
 
     def reduced(self, dataset: Dataset, aggregates: Sequence[Aggregate], paths: Iterable[Path]) -> dict[Aggregate, Any]:
-        lazy = frame(dataset, paths)
+        lazy = self.lookups.frame(dataset, paths)
         questions = _questions(tuple(aggregates), self.schema)
         named = [s.alias(f"{i}.{j}") for i, q in enumerate(questions) for j, s in enumerate(q.select)]
         # NOTE: what is held is selected from at once: looking for common parts costs more than it saves.
@@ -154,7 +169,7 @@ class _Run:
 
     def lazy(self, *parts: Expr | None, show: Iterable[Path] = (), positions: bool = False) -> pl.LazyFrame:
         paths = {p for part in parts for p in columns(part)} | set(show)
-        return frame(self.dataset, paths, positions=positions)
+        return self.lookups.frame(self.dataset, paths, positions=positions)
 
     def tally(self, asked: a.Tally) -> Any:
         node = scoped(asked.key, asked.where, self.schema)
