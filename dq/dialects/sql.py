@@ -44,7 +44,7 @@ def is_text(node: exp.Expression) -> bool:
     return isinstance(node, exp.Literal) and bool(node.is_string)
 
 
-def called(node: exp.Expression) -> str:
+def called(node: exp.Expr) -> str:
     return str(node.sql_name() if isinstance(node, exp.Func) else node.key).lower()
 
 

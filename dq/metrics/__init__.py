@@ -1,5 +1,5 @@
 """One file per quality dimension. Importing this package registers every metric."""
 
-from dq.metrics import completeness, consistency, distribution, schema, uniqueness, validity, volume
+from dq.metrics import completeness, consistency, distribution, query, schema, uniqueness, validity, volume
 
-__all__ = ["completeness", "consistency", "distribution", "schema", "uniqueness", "validity", "volume"]
+__all__ = ["completeness", "consistency", "distribution", "query", "schema", "uniqueness", "validity", "volume"]

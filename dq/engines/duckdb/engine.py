@@ -14,6 +14,7 @@ from dq.engines.duckdb.connect import connect
 from dq.engines.duckdb.counted import MANY_ROWS, Counted, few, subject
 from dq.engines.duckdb.distinct import distinctness, hashed_distinctness
 from dq.engines.duckdb.holds import settled
+from dq.engines.duckdb.native import query
 from dq.engines.duckdb.sample import distinct_ratios, open_sample
 from dq.engines.duckdb.simple import Question, simple
 from dq.engines.duckdb.source import FRAME, Source, open_source, readable_paths
@@ -24,6 +25,7 @@ from dq.ir import aggregate as a
 from dq.ir import expr as e
 from dq.ir.data import NESTED, TEXTS, Finding, Kind
 from dq.ir.numbers import distinct_estimate, rank
+from dq.ir.other import Native
 from dq.ir.positions import Positions, PositionsState
 
 if TYPE_CHECKING:
@@ -200,6 +202,8 @@ class _Run:
                 return self.duplicate_keys(aggregate)
             case Positions():
                 return self.positions(aggregate)
+            case Native():
+                return query(aggregate, {"": self.dataset, **self.dataset.others}, self.source.connection)
         raise EngineError(f"duckdb does not compute {type(aggregate).__name__}")
 
     def tally(self, asked: a.Tally) -> a.TallyState:
