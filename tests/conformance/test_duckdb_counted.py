@@ -1,5 +1,7 @@
 """A column counted once answers like its rows: the whole core profile of every hostile frame, and what scopes add."""
 
+import math
+import random
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,8 +10,11 @@ import pyarrow as pa
 import pytest
 
 from dq.engines.base import Dataset
+from dq.engines.duckdb.connect import connect
 from dq.engines.duckdb.counted import few
 from dq.engines.duckdb.engine import DuckDB
+from dq.engines.duckdb.sample import distinct_values, open_sample
+from dq.engines.duckdb.source import readable_paths
 from dq.engines.reference import Reference
 from dq.ir import aggregate as a
 from dq.ir.expr import Col, Compare, IsNull, Lit, Not
@@ -75,6 +80,24 @@ def test_a_sample_decides_what_is_counted_and_no_answer(
     compare(engine, reference, dataset, kept)
     assert {"few", "text"} <= set(engine._counted)
     assert "many" not in engine._counted
+
+
+def test_how_many_values_there_are_a_sample_tells_or_says_that_it_cannot(tmp_path: Path) -> None:
+    rows = 400_000
+    mixed = random.Random(1).choices(range(2**32), k=rows)
+    table = pa.table({
+        "alike": [m % 30_000 for m in mixed],
+        "sorted": [i // 3 for i in range(rows)],
+        "tail": [m % 10 if m % 3 else m for m in mixed],
+        "absent": pa.nulls(rows, pa.int64()),
+    })  # fmt: skip
+    dataset = as_parquet(table, tmp_path, ("0.parquet",), group_rows=20_000)
+    connection = connect(readable_paths(dataset), temp=str(tmp_path))
+    sample = open_sample(dataset, connection)
+    assert sample is not None
+    assert 20_000 < distinct_values(sample, "alike") < 45_000
+    assert distinct_values(sample, "sorted") == distinct_values(sample, "absent") == math.inf
+    assert not few(distinct_values(sample, "tail"), rows)
 
 
 def test_values_none_of_which_is_frequent_are_sampled(engine: DuckDB, tmp_path: Path) -> None:

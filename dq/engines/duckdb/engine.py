@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from dq.engines.duckdb.counted import MANY_ROWS, Counted, few, subject
 from dq.engines.duckdb.distinct import distinctness, hashed_distinctness
 from dq.engines.duckdb.holds import settled
 from dq.engines.duckdb.native import query
-from dq.engines.duckdb.sample import distinct_ratios, open_sample
+from dq.engines.duckdb.sample import distinct_ratios, distinct_values, open_sample
 from dq.engines.duckdb.simple import Question, simple
 from dq.engines.duckdb.source import FRAME, Source, open_source, readable_paths
 from dq.engines.duckdb.sql import Sql, compared, stored, translate
@@ -114,7 +115,9 @@ class DuckDB:
         sample = open_sample(dataset, run.source.connection) if sketches else None
         ratios = distinct_ratios(sample, tuple(sketches)) if sample else {}
         values = {name: ratio * rows for name, ratio in ratios.items()}
-        unsure = [x for n, x in sketches.items() if n not in ratios or _FEW_RATIO < ratios[n] < _MANY_RATIO]
+        between = [n for n in sketches if n in ratios and _FEW_RATIO < ratios[n] < _MANY_RATIO]
+        values |= {n: distinct_values(sample, n) for n in between if sample}
+        unsure = [x for n, x in sketches.items() if n not in ratios or values[n] == math.inf]
         states = run.simple(unsure)
         values |= {subject(x, types) or "": distinct_estimate(registers) for x, registers in states.items()}
         for name in (n for n in sketches if few(values[n], rows)):

@@ -6,10 +6,14 @@ Source: thrift-compact-protocol.md of Apache Thrift.
 
 from __future__ import annotations
 
+import re
 import struct
 from typing import Any
 
 _DEEP = 32
+_UNREAD = 13  # list of this number in a footer: statistics of encodings, nearly a third of a column chunk
+_FIELD = b"[" + re.escape(bytes(h << 4 | kind for h in range(1, 16) for kind in (4, 5, 6))) + b"]"
+_NUMBERS = re.compile(b"(?:" + _FIELD + rb"[\x80-\xff]{0,9}[\x00-\x7f])*\x00").match  # a struct of numbers only
 
 
 class Malformed(Exception):
@@ -42,6 +46,7 @@ def _varint(buffer: bytes, at: int) -> tuple[int, int]:
 
 
 def _struct(buffer: bytes, at: int, deep: int) -> tuple[dict[int, Any], int]:
+    """Numbers of one byte and short text are read here, without a call: footers are full of them."""
     if not deep:
         raise Malformed("nested too deeply")
     found: dict[int, Any] = {}
@@ -49,29 +54,48 @@ def _struct(buffer: bytes, at: int, deep: int) -> tuple[dict[int, Any], int]:
     while True:
         byte = buffer[at]
         at += 1
-        kind = byte & 0x0F
-        if not kind:
-            return found, at
-        if byte >> 4:
+        if byte > 15:
             number += byte >> 4
-        else:
+        elif byte:
             number, at = _varint(buffer, at)
             number = (number >> 1) ^ -(number & 1)
-        if kind == 5 or kind == 6 or kind == 4:
-            value, at = _varint(buffer, at)
+        kind = byte & 0x0F
+        if 3 < kind < 7:
+            value = buffer[at]
+            if value < 0x80:
+                at += 1
+            else:
+                value, at = _varint(buffer, at)
             found[number] = (value >> 1) ^ -(value & 1)
+        elif kind == 8:
+            found[number], at = _text(buffer, at)
+        elif kind == 12:
+            found[number], at = _struct(buffer, at, deep - 1)
+        elif kind == 9:
+            found[number], at = _list(buffer, at, deep) if number != _UNREAD else _passed(buffer, at, deep)
+        elif not kind:
+            return found, at
         elif kind <= 2:
             found[number] = kind == 1
         else:
             found[number], at = _value(buffer, at, kind, deep)
 
 
+def _text(buffer: bytes, at: int) -> tuple[bytes, int]:
+    size = buffer[at]
+    if size < 0x80:
+        at += 1
+    else:
+        size, at = _varint(buffer, at)
+    end = at + size
+    if end > len(buffer):
+        raise Malformed("text runs over the end")
+    return buffer[at:end], end
+
+
 def _value(buffer: bytes, at: int, kind: int, deep: int) -> tuple[Any, int]:
     if kind == 8:
-        size, at = _varint(buffer, at)
-        if at + size > len(buffer):
-            raise Malformed("text runs over the end")
-        return buffer[at : at + size], at + size
+        return _text(buffer, at)
     if kind == 12:
         return _struct(buffer, at, deep - 1)
     if kind == 9 or kind == 10:
@@ -93,7 +117,27 @@ def _list(buffer: bytes, at: int, deep: int) -> tuple[list[Any], int]:
     if size == 15:
         size, at = _varint(buffer, at)
     items = []
+    if kind == 12:
+        deep -= 1
+        for _ in range(size):
+            value, at = _struct(buffer, at, deep)
+            items.append(value)
+        return items, at
     for _ in range(size):
         value, at = _value(buffer, at, kind, deep)
         items.append(value)
     return items, at
+
+
+def _passed(buffer: bytes, at: int, deep: int) -> tuple[None, int]:
+    """Nothing, and where a list ends that nobody asks for: structs of numbers in one step each."""
+    size, end = buffer[at] >> 4, at + 1
+    if buffer[at] & 0x0F == 12 and size < 15:
+        for _ in range(size):
+            found = _NUMBERS(buffer, end)
+            if found is None:
+                break
+            end = found.end()
+        else:
+            return None, end
+    return None, _list(buffer, at, deep)[1]
