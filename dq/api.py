@@ -93,21 +93,21 @@ class Result:
 
 
 def validate(
-    data: Any, suite: str | Path | Contract, *, now: datetime | None = None, engine: EngineName = "auto",
+    data: Any, suite: Any, *, now: datetime | None = None, engine: EngineName = "auto",
     limits: configuration.Limits | None = None, semantics: Semantics = "pandas",
     result_format: ResultFormat = "SUMMARY", references: Mapping[str, Any] | None = None, config: Config | None = None,
 ) -> Result:  # fmt: skip
-    """Judge data against a contract or a suite of Great Expectations; moves and records nothing. `semantics` and
-    `result_format` matter to the latter only. Files are read in a judge process. `references` says where data sets are
-    that the suite compares with, named like `data`; the others are published data of sources of `config`.
+    """Judge data against a contract, or a suite of Great Expectations or pandera; moves and records nothing.
+    `semantics` and `result_format` matter to GX only. Files are read in a judge process. `references` says where data
+    sets are that the suite compares with, named like `data`; the others are published data of sources of `config`.
 
-    `data` is a path, a glob, a folder or a list of them, or a Polars, Arrow, pandas or DuckDB frame. Raises UsageError
-    for a path that is not there, SuiteError for a suite that cannot be read, StoreError for a file that does not open.
+    `suite` is a path (`file.py:NAME` of a schema in Python), a contract, or a schema or model of pandera, whose code
+    then runs in this process. `data` is a path, a glob, a folder or a list of them, or a Polars, Arrow, pandas or
+    DuckDB frame. Raises UsageError for a path that is not there, SuiteError for a suite that cannot be read, StoreError
+    for a file that does not open.
     """
     samples = 200 if result_format == "COMPLETE" else 20
-    if isinstance(suite, (str, Path)):
-        suite = load_contract(suite, semantics=semantics, samples=samples)
-    contract = suite
+    contract: Contract = load_contract(suite, semantics=semantics, samples=samples)
     limits = limits or configuration.Limits()
     budget = limits.budget()
     partition = partition_of(data, contract)
@@ -115,7 +115,7 @@ def validate(
     published = partial(_published, config=config) if config else None
     with referenced(contract, references or {}, published) as others:
         asking = Asking(now or datetime.now(UTC), engine, None, others)
-        if is_path(data) and limits.isolated:
+        if is_path(data) and limits.isolated and not contract.live:
             with closing(Pool([f.location for f in partition.files], budget, asking)) as pool:
                 scanned = pool.submit(partition, held_to).result()
         else:
@@ -386,7 +386,7 @@ def contract_of(source: str, config: Config) -> Contract:
 
 
 def _contract(suite: str | Path | Contract) -> Contract:
-    return load_contract(suite) if isinstance(suite, (str, Path)) else suite
+    return load_contract(suite)
 
 
 def new_run_id() -> str:

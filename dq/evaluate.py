@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from dq.discretion import MASK, Discretion
 from dq.drift import usual
 from dq.ir.check import Severity
+from dq.ir.code import Raised
 from dq.ir.data import RAW, format_path
 from dq.ir.metric import Dimension, Facts, Measure
 from dq.ir.result import Cause, CheckResult, Evidence, Status
@@ -40,7 +41,11 @@ def answers(checks: Iterable[Check], plan: Plan, states: Mapping[Aggregate, Any]
             continue
         asked = item.metric.aggregates()
         read = tuple(states[plan.bound[a]] for a in asked if a in plan.bound and plan.bound[a] in states)
-        found[item.id] = read if len(read) == len(asked) else None
+        raised = next((s for s in read if isinstance(s, Raised)), None)
+        if raised is not None:
+            found[item.id] = Unjudged(Status.FAIL, Cause.DATA, raised.words)
+        else:
+            found[item.id] = read if len(read) == len(asked) else None
     return found
 
 

@@ -16,6 +16,7 @@ from dq.drift.usual import measures, unusual
 from dq.engines.base import Dataset, Unreadable
 from dq.errors import EngineError, HoldError, SuiteError
 from dq.ir.aggregate import TopValues
+from dq.ir.code import Raised
 from dq.ir.data import INTEGERS, RAW, TEXTS, Partition, Schema, format_path, parse_path
 from dq.ir.expr import Col
 from dq.ir.metric import Facts
@@ -152,10 +153,13 @@ def _held(partition: Partition, suite: Suite, fault: Reason) -> Judgement:
 def prepare(dataset: Dataset, suite: Suite, asking: Asking) -> tuple[tuple[Check, ...], Shape, Plan]:
     """The checks that apply to the opened data, its shape, and the plan that answers them and the profile."""
     shape = shape_of(dataset)
-    checks = fitted(applicable(suite, shape), shape.schema)
+    asked_of_all = applicable(suite, shape)
+    checks = fitted(asked_of_all, shape.schema)
     promised = frozenset(c.column for c in checks if c.metric.name == "column_present" and c.column) | suite.optional
     asked = questions(dataset.landed, asking.now, asking.depth, marked(suite, dataset.landed)) if asking.depth else ()
-    return checks, shape, plan(checks, asked, shape, asking.engine, promised=promised)
+    folded = plan(checks, asked, shape, asking.engine, promised=promised)
+    remarks = {c.id: remark for c in asked_of_all if (remark := c.metric.remark())}
+    return checks, shape, replace(folded, remarks=remarks)
 
 
 def shape_of(dataset: Dataset) -> Shape:
@@ -217,7 +221,8 @@ def _scan(
     named |= {c.path for c in found.columns if c.personal} if found else set()
     private = marked(suite, dataset.landed).union(map(format_path, named)) - suite.pii
     discretion = Discretion(suite.pii | private, suite.samples)
-    evidence = {k: evaluate.evidence(a, rows[a], discretion) for k, a in asked.items()}
+    told = {k: a for k, a in asked.items() if not isinstance(rows[a], Raised)}
+    evidence = {k: evaluate.evidence(a, rows[a], discretion) for k, a in told.items()}
     summary = replace(_summary((*passes, *more), dataset), integrity=integrity)
     return Scanned(facts, dataset.rows, answers, evidence, found, private, _compared(dataset), summary)
 

@@ -26,9 +26,9 @@ from dq.ir.aggregate import (
     Sum,
 )
 from dq.ir.data import NESTED, NUMBERS, RAW, TEXTS, TIMES, Field, Footer, Kind, Schema, Type, format_path, raw
-from dq.ir.expr import And, Arith, Col, Exists, Expr, IsNull, Key, Lit, Path, Value, replace_leaves, walk
+from dq.ir.expr import And, Arith, Col, Exists, Expr, Foreign, IsNull, Key, Lit, Path, Value, replace_leaves, walk
 from dq.ir.numbers import number
-from dq.ir.other import Lacking, Native, Of, Referenced, exchanged, lookups
+from dq.ir.other import Lacking, Native, Of, Referenced, exchanged, lookups, nodes
 from dq.ir.result import Cause, Status
 from dq.ir.typecheck import Mistyped, Unanswerable, Unknown, check, comparable, describe
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from dq.ir.expr import Scalar
 
 Storage: TypeAlias = Literal["parquet", "text", "frame"]
-FAMILIES = ("held", "simple", "tally", "exact", "top", "rows", "sql")
+FAMILIES = ("held", "simple", "tally", "exact", "top", "rows", "sql", "foreign")
 _ORDERED = frozenset(Kind) - NESTED
 _TAKES: dict[type[Aggregate], tuple[str, frozenset[Kind]]] = {
     Sum: ("a sum needs numbers", NUMBERS), Moments: ("a mean or deviation needs numbers", NUMBERS),
@@ -111,13 +111,15 @@ class Unjudged:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """`bound` maps an aggregate as asked to itself as an engine sees it; `known` holds states the footers gave; `later`
-    are asked in a second stage, when the numbers they name are known."""
+    are asked in a second stage, when the numbers they name are known; `remarks` by check id tell what does not run in
+    the scan."""
 
     passes: tuple[Pass, ...] = ()
     bound: Mapping[Aggregate, Aggregate] = field(default_factory=dict)
     known: Mapping[Aggregate, Any] = field(default_factory=dict)
     unjudged: Mapping[str, Unjudged] = field(default_factory=dict)
     later: tuple[Aggregate, ...] = ()
+    remarks: Mapping[str, str] = field(default_factory=dict)
 
 
 def plan(
@@ -178,13 +180,17 @@ def _numbers(aggregate: Aggregate) -> tuple[Value, ...]:
 
 def passes_over(aggregates: Iterable[Aggregate], shape: Shape, engine: str = "auto") -> tuple[Pass, ...]:
     """Bound aggregates in as few passes as engines run fastest: families are not mixed, each reads its columns only.
-    What is small Polars reads once and holds for all of them."""
+    What is small Polars reads once and holds for all of them. What only it computes joins its counts."""
     groups: dict[tuple[str, str], list[Aggregate]] = {}
     shapes = {"": shape, **dict(shape.others)}
     for aggregate in aggregates:
         name, asked = (aggregate.dataset, aggregate.aggregate) if isinstance(aggregate, Of) else ("", aggregate)
         held = _is_small(shapes[name]) and engine in ("auto", "polars") and asked.family != "sql"
-        groups.setdefault((name, "held" if held else asked.family), []).append(asked)
+        family = "held" if held else "foreign" if _is_foreign(asked) else asked.family
+        groups.setdefault((name, family), []).append(asked)
+    counts, own = ("", "simple"), ("", "foreign")
+    if {counts, own} <= groups.keys() and choose(groups[counts], shape, engine) == "polars":
+        groups[counts] += groups.pop(own)
     return tuple(
         replace(_pass(family, choose(found, shapes[name], engine), found, shapes[name]), dataset=name)
         for (name, family), found in sorted(groups.items(), key=lambda g: (g[0][0], FAMILIES.index(g[0][1])))
@@ -196,6 +202,8 @@ def choose(aggregates: Sequence[Aggregate], shape: Shape, engine: str = "auto") 
     memory; DuckDB for text, for counts of distinct values (it counts columns of few values once), and to spill."""
     if any(isinstance(x, Native) for x in aggregates):
         return "duckdb"
+    if any(map(_is_foreign, aggregates)):
+        return "polars"
     if engine != "auto":
         return engine
     if shape.storage == "frame" or _is_small(shape):
@@ -204,6 +212,10 @@ def choose(aggregates: Sequence[Aggregate], shape: Shape, engine: str = "auto") 
         return "duckdb"
     fits = shape.memory_bytes is None or _polars_bytes(aggregates, shape.footer) <= shape.memory_bytes * _SHARE
     return "polars" if fits else "duckdb"
+
+
+def _is_foreign(aggregate: Aggregate) -> bool:
+    return any(True for _ in nodes(aggregate, (Foreign,)))
 
 
 def _is_small(shape: Shape) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,20 +16,31 @@ if TYPE_CHECKING:
     from dq.ir.contract import Include
 
 Semantics = Literal["pandas", "sql"]
+_CODE = re.compile(r"(.+\.py)(?::(.*))?", re.DOTALL)
+_PANDERA = re.compile(r"^schema_type\s*:", re.MULTILINE)
 
 
-def load_contract(path: str | Path, *, semantics: Semantics = "pandas", samples: int = 20) -> Contract:
-    """The contract with its included suites, or a suite of Great Expectations (`.json`) as a contract of its own.
+def load_contract(suite: Any, *, semantics: Semantics = "pandas", samples: int = 20) -> Contract:
+    """The contract with its included suites, or a suite of Great Expectations (`.json`) or pandera (`file.py:NAME`,
+    YAML or JSON) as a contract of its own.
 
-    `semantics` and `samples` matter to the latter only. Raises UsageError when the file is not there, SuiteError when
-    it cannot be read.
+    `semantics` and `samples` matter to GX only. Raises UsageError when the file is not there, SuiteError when it cannot
+    be read.
     """
     from dq.dialects import contract, gx
 
+    if isinstance(suite, Contract):
+        return suite
+    if not isinstance(suite, (str, Path)):
+        return _object(suite)
+    path = suite
+    if code := _code(str(path)):
+        return _alone(_imported(*code), code[0])
     text = _read(path)
+    if _is_pandera(path, text):
+        return _alone(_written(text, path), str(path))
     if _is_gx(path, text):
-        suite = gx.load(text, str(path), semantics=semantics, samples=samples)
-        return Contract(suite.source, suite, file=str(path))
+        return _alone(gx.load(text, str(path), semantics=semantics, samples=samples), str(path))
     found = contract.load(text, str(path))
     for include in found.includes:
         found = _with(found, _included(include, Path(path)))
@@ -47,6 +59,22 @@ def _placed(contract: Contract, include: Include, path: Path) -> Contract:
     return replace(contract, references=tuple(places.items()))
 
 
+def _object(schema: Any) -> Contract:
+    """Of a schema of pandera that somebody holds. Code of its own is known in this process only."""
+    from dq.dialects.pandera import objects
+
+    if not objects.is_schema(schema):
+        kind = schema.__name__ if isinstance(schema, type) else type(schema).__name__
+        raise UsageError(f"{kind} is no suite: give a path, a contract, or a schema or model of pandera")
+    suite = objects.suite_of(schema)
+    live = any(getattr(c.metric, "language", "") == "python" for c in suite.checks)
+    return Contract(suite.source, suite, live=live)
+
+
+def _alone(suite: Suite, file: str) -> Contract:
+    return Contract(suite.source, suite, file=file)
+
+
 def _with(contract: Contract, other: Suite) -> Contract:
     """The contract whose every version asks the other suite too."""
     from dq.dialects.base import joined
@@ -58,26 +86,67 @@ def _with(contract: Contract, other: Suite) -> Contract:
 def _included(include: Include, contract: Path) -> Suite:
     from dq.dialects import gx
 
-    path = contract.parent / include.suite
+    code = _code(include.suite)
+    path = contract.parent / (code[0] if code else include.suite)
     try:
+        _below(path, contract.parent)
+        if code:
+            return _imported(str(path), code[1])
         text = _read(path)
     except UsageError as error:
         raise SuiteError(f"include: {error}", file=str(contract), line=include.line) from None
+    if _is_pandera(path, text):
+        return _written(text, path)
     if not _is_gx(path, text):
-        message = f"include: {include.suite} is no suite of Great Expectations; other dialects are not supported yet"
-        raise SuiteError(message, file=str(contract), line=include.line)
+        message = f"include: {include.suite} is no suite of Great Expectations or pandera"
+        raise SuiteError(f"{message}; other dialects are not supported yet", file=str(contract), line=include.line)
     return gx.load(text, str(path), semantics=include.semantics, parameters=dict(include.parameters))
+
+
+def _below(path: Path, folder: Path) -> None:
+    """Suites say what is let through, and some are code: none is taken from where data lands. Raises UsageError."""
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise UsageError(f"{path} lies outside the folder of suites {folder}")
+
+
+def _code(name: str) -> tuple[str, str] | None:
+    """File and object of `file.py:NAME` or `file.py`."""
+    match = _CODE.fullmatch(name)
+    return (match[1], match[2] or "") if match else None
+
+
+def _imported(file: str, name: str) -> Suite:
+    from dq.isolation.importing import import_suite
+
+    _read(file)
+    return import_suite(file, name)
+
+
+def _written(text: str, path: str | Path) -> Suite:
+    from dq.dialects import pandera
+
+    return pandera.load(text, str(path))
+
+
+def _is_pandera(path: str | Path, text: str) -> bool:
+    """It says so itself, in a key at the top."""
+    if Path(path).suffix.lower() == ".json":
+        return "schema_type" in _keys(text)
+    return _PANDERA.search(text) is not None
 
 
 def _is_gx(path: str | Path, text: str) -> bool:
     """JSON that is not a contract's."""
-    if Path(path).suffix.lower() != ".json":
-        return False
+    return Path(path).suffix.lower() == ".json" and "source" not in _keys(text)
+
+
+def _keys(text: str) -> frozenset[str]:
+    """At the top of JSON; none where it is no JSON, or no mapping."""
     try:
         found: Any = json.loads(text)
     except (ValueError, RecursionError):
-        return True
-    return not (isinstance(found, dict) and "source" in found)
+        return frozenset()
+    return frozenset(found) if isinstance(found, dict) else frozenset()
 
 
 def _read(path: str | Path) -> str:

@@ -253,6 +253,7 @@ def _plan(plan: Plan) -> str:
     if plan.known:
         lines.append(f"{len(plan.known)} more aggregates are answered by footers")
     lines += [printable(f"{check}: {u.message}{u.advice}") for check, u in plan.unjudged.items()]
+    lines += [printable(f"{check}: {remark}") for check, remark in plan.remarks.items()]
     return "\n".join(lines)
 
 

@@ -72,6 +72,7 @@ class Contract:
     includes: tuple[Include, ...] = ()
     file: str = ""
     references: tuple[tuple[str, str], ...] = ()
+    live: bool = False  # its checks hold code that is known in this process only
 
     @property
     def suites(self) -> tuple[Suite, ...]:

@@ -190,6 +190,20 @@ class Value(Expr):
     part: Literal["mean", "stddev", "quantile", "groups"] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Foreign(Expr):
+    """What only Polars computes, of the columns `args` as they landed: an expression of its own (`polars`: its JSON),
+    code that a person wrote (`python`: where it stands), or a cast as it casts (`cast`: NULL where it does not).
+
+    `result` is the value's Type; None: a condition. One value for all rows is that of the first row alone.
+    """
+
+    language: Literal["polars", "python", "cast"]
+    text: str
+    args: tuple[Expr, ...]
+    result: Any = None
+
+
 BUCKETS_PER_E = 50
 BUCKET_OFFSET = 2**20 + 1
 

@@ -96,6 +96,10 @@ class Metric:
         """What a failing row or number is, to stand behind a count: `outside [0, 500]`."""
         return ""
 
+    def remark(self) -> str:
+        """What is to be known of how it runs, where that is not as part of the scan."""
+        return ""
+
     def evidence(self) -> FirstRows | DuplicateKeys | None:
         """Aggregate that fetches a few offending rows; None for table-level metrics."""
         return None

@@ -67,6 +67,8 @@ def check(expr: e.Expr, schema: Schema) -> tuple[e.Expr, Type]:
             return replace(expr, arg=check(arg, schema)[0]), _BOOL
         case e.Exists(args):
             return replace(expr, args=tuple(check(a, schema)[0] for a in args)), _BOOL
+        case e.Foreign(args=args, result=result):
+            return replace(expr, args=tuple(check(a, schema)[0] for a in args)), result or _BOOL
         case e.Bucket(arg):
             return replace(expr, arg=_of(arg, schema, NUMBERS, "a bucket needs a number")), Type(Kind.INT64)
         case e.Arith(op, left, right):

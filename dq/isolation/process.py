@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from dq.isolation.child import Order, Setup
 from dq.isolation.folder import private_folder
+from dq.isolation.importing import environment
 from dq.isolation.pipe import dump, load, receive, send, wide_pipe
 from dq.judge import Scanned
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from dq.ir.limits import Budget
 
 _LOOK_SECONDS = 0.05
-_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH")  # and no credentials
 _START = "import sys; sys.path[:] = {}; from dq.isolation.child import main; main({}, {}, {})"
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
@@ -90,13 +90,13 @@ class JudgeProcess:
 
 def _started(orders: int, answers: int, budget: Budget, folder: str) -> subprocess.Popen[bytes]:
     """A bare interpreter that finds what this one finds, and knows nothing else of it."""
-    environment = {n: os.environ[n] for n in _ENVIRONMENT if n in os.environ} | {"HOME": folder, "TMPDIR": folder}
+    variables = environment(folder)
     if budget.threads is not None:
-        environment["POLARS_MAX_THREADS"] = str(budget.threads)
+        variables["POLARS_MAX_THREADS"] = str(budget.threads)
     code = _START.format([p for p in sys.path if p], orders, answers, os.getpid())
     return subprocess.Popen(  # noqa: S603
         [sys.executable, "-I", "-c", code],
-        env=environment,
+        env=variables,
         pass_fds=(orders, answers),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

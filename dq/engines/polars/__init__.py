@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -32,14 +33,15 @@ from dq.engines.polars.source import pieces
 from dq.engines.polars.values import output, plain, plain_key
 from dq.errors import EngineError
 from dq.ir import aggregate as a
+from dq.ir.code import Raised
 from dq.ir.data import NESTED, Field, Finding, Kind, Type
-from dq.ir.expr import Col, columns
+from dq.ir.expr import Col, Foreign, columns
 from dq.ir.numbers import rank
-from dq.ir.other import exchanged, lookups
+from dq.ir.other import exchanged, lookups, nodes
 from dq.ir.positions import Positions, PositionsState, packed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from dq.engines.base import Dataset
     from dq.ir.aggregate import Aggregate
@@ -68,10 +70,43 @@ class Polars:
         if not dataset.readable:
             raise EngineError("polars: there is nothing to read")
         try:
-            return _Run(dataset, self._held_rows, self._piece_bytes).answers(aggregates)
+            return _answered(lambda x: _Run(dataset, self._held_rows, self._piece_bytes).answers(x), aggregates)
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, pa.ArrowException, OSError) as error:
             # NOTE: the engine's own text may quote data. A panic derives from BaseException.
             raise _fault(dataset, error) from error
+
+
+def _answered(run: Callable[[Sequence[Aggregate]], dict[Aggregate, Any]], asked: Sequence[Aggregate]) -> dict[Any, Any]:
+    """All in one, unless foreign code fails on this data: then what holds such code is asked by itself."""
+    try:
+        return run(asked)
+    except Exception:
+        if not _foreign(asked):
+            raise
+    states = run([x for x in asked if not _foreign((x,))])
+    for one in (x for x in asked if _foreign((x,))):
+        try:
+            states |= run([one])
+        except Exception as error:  # of whoever wrote it
+            states[one] = Raised(f"it raises {_named(error)}")
+    return states
+
+
+def _named(error: Exception) -> str:
+    """The class, and of Python code its own class and line; the text may quote data."""
+    found: BaseException = error
+    while found.__cause__ is not None:
+        found = found.__cause__
+    last = found.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    own = last is not None and "polars" not in last.tb_frame.f_code.co_filename
+    where = f" at {os.path.basename(last.tb_frame.f_code.co_filename)}:{last.tb_lineno}" if last and own else ""
+    return f"{type(found).__name__}{where}"
+
+
+def _foreign(aggregates: Iterable[Aggregate]) -> bool:
+    return any(True for x in aggregates for _ in nodes(x, (Foreign,)))
 
 
 def _fault(dataset: Dataset, error: BaseException) -> Exception:
@@ -121,7 +156,8 @@ class _Run:
         """Everything that reduces to one row, in one query unless it reads very many columns."""
         states: dict[Aggregate, Any] = {}
         for part, paths in _by_columns({x: x.columns() for x in aggregates}):
-            for piece in (self.dataset,) if self.held else pieces(self.dataset, self.piece_bytes):
+            whole = self.held or _foreign(part)  # foreign code may look at its neighbours
+            for piece in (self.dataset,) if whole else pieces(self.dataset, self.piece_bytes):
                 found = self.reduced(piece, part, paths)
                 states |= {x: x.merge(states[x], s) if x in states else s for x, s in found.items()}
         return states

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from dq.engines.polars.comparison import compare, member
+from dq.engines.polars.foreign import foreign
 from dq.engines.polars.node import (
     BOOL,
     DIGITS,
@@ -72,6 +73,8 @@ def translate(expr: e.Expr, schema: Schema) -> Node:
             return _boolean(node(arg).expr.cast(pl.String).str.contains(pattern(text, flavour)))
         case e.Holds(name, arg, args):
             return _holds(node(arg), predicate(name, args))
+        case e.Foreign():
+            return foreign(expr, schema)
         case e.Arith(op, left, right):
             return _arithmetic(op, node(left), node(right))
         case e.Call(name, args):
