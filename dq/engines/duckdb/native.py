@@ -82,4 +82,4 @@ def _unfit(said: str, datasets: Mapping[str, Dataset]) -> str:
         return f'no column "{name}"{nearest(name, known)}'
     if found := _CALL.search(said):
         return f"{found[1]} has no meaning"
-    return "types in it do not go together"
+    return "its parts do not go together"
