@@ -39,7 +39,7 @@ ONES = pa.table(
         "c": pa.array(["a", "b", None, "a", "1", "é"]).dictionary_encode(),
         "b": pa.array([b"1", b"a", b"", None, b"\x00", b"1"], pa.binary()),
         "day": pa.array([date(2020, 1, 1), date(1582, 10, 4), None, date(2020, 2, 29), date.min, date.max]),
-        "at": pa.array([datetime(2020, 1, 1), datetime(2020, 1, 2), None, datetime(2020, 2, 29), datetime.min], None),
+        "at": pa.array([datetime(2020, 1, 1), datetime.max, None, datetime(2020, 2, 29), datetime.min, None]),
         "ns": pa.array([1577836800_000_000_000, 1577836800_000_000_999, None, 5, 6, 7], pa.timestamp("ns")),
         "ok": pa.array([True, False, None, True, None, True]),
         "no": pa.nulls(6),

@@ -17,6 +17,7 @@ from dq.engines.reference import Reference
 from dq.ir import aggregate as a
 from dq.ir.codec import decode, encode
 from dq.ir.expr import Bucket, Col, Compare, Lit
+from dq.ir.other import Native, Of
 from dq.ir.positions import Positions
 from tests.conformance.hostile import as_frame, same
 from tests.conformance.test_aggregates import moments_agree
@@ -43,6 +44,7 @@ ASKED: tuple[a.Aggregate, ...] = (
 )  # fmt: skip
 SINGLE: tuple[a.Aggregate, ...] = (
     a.Distinctness((N,)), a.Quantiles(N, (0.5,)), a.DuplicateKeys((N,), (("i",),)), Positions(None, (N,)),
+    Of("other", a.Count()), Native("SELECT count(*) FROM primary", (("primary", ""),)),
 )  # fmt: skip
 REFERENCE = Reference()
 

@@ -19,14 +19,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dq import metrics
-from dq.ir import aggregate, check, contract, data, expr, metric, positions, result
+from dq.ir import aggregate, check, contract, data, expr, metric, other, positions, result
 from dq.ir.codec import decode, digest, encode, plain
 from tests.conformance.hostile import same
 
 SHARED = [m for m in metric.REGISTRY.values() if m.__module__.startswith("dq.metrics")]  # dialects have more
 LAW = settings(deadline=None, derandomize=True, max_examples=25, suppress_health_check=list(HealthCheck))
 
-MODULES = (expr, aggregate, positions, data, metric, check, contract, result)
+MODULES = (expr, aggregate, positions, other, data, metric, check, contract, result)
 BASES = (expr.Expr, aggregate.Aggregate, metric.Metric, metric.RowMetric)
 CLASSES = [
     c
