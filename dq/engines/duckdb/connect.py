@@ -38,7 +38,6 @@ def connect(
     folders = sorted(p for p in places if os.path.isdir(p))
     connection = duckdb.connect(":memory:", config=config)
     connection.execute("SET TimeZone = 'UTC'")
-    connection.execute("SET parquet_metadata_cache = true")  # a profile asks dozens of queries of one file
     connection.execute(f"SET allowed_directories = {literals([os.path.realpath(temp), *folders])}")
     connection.execute(f"SET allowed_paths = {literals(sorted(places.difference(folders)))}")
     connection.execute("SET enable_external_access = false")
