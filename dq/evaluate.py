@@ -145,7 +145,7 @@ def _judge(
         return _result(check, Status.ERROR, Cause.SUITE, None, measure.fault)
     if measure.value is None:
         few = f"no {check.metric.name}: the rows in scope hold too few values; expected {check.bound}"
-        return _result(check, Status.FAIL, Cause.DATA, measure, measure.note or few, discretion)
+        return _result(check, Status.FAIL, Cause.DATA, measure, discretion.told(measure.note) or few, discretion)
     before = (previous or {}).get(check.id)
     try:
         held = [c.holds(measure.value, measure.total, before) for c in check.bound.conditions]
@@ -173,6 +173,7 @@ def _result(
     by_rows = measure is not None and check.metric.unit == "rows"
     if observed is not None and check.metric.unit == "value" and discretion.covers(check.column):
         observed = MASK
+    observed = discretion.told(observed)
     return CheckResult(
         id=check.id,
         column=check.column,
@@ -194,15 +195,17 @@ def _result(
 def _details(check: Check, measure: Measure, discretion: Discretion) -> tuple[tuple[str, Any], ...]:
     """Values only where they may be shown; counts always."""
     shown = not measure.details or (discretion.samples == "full" and not discretion.covers_any(check.metric.paths()))
-    return measure.details if shown else tuple((k, v) for k, v in measure.details if isinstance(v, int))
+    details = tuple((k, discretion.told(v)) for k, v in measure.details)
+    return details if shown else tuple((k, v) for k, v in details if isinstance(v, int))
 
 
 def _words(check: Check, measure: Measure, broken: Condition, before: Scalar, discretion: Discretion) -> str:
     phrase, unit = check.metric.phrase(), check.metric.unit
     if isinstance(check.metric, schema_metrics.Layout):
         return measure.note
-    if discretion.covers_any(check.metric.paths()):
-        measure = replace(measure, note=MASK)
+    covered = discretion.covers_any(check.metric.paths())
+    note = MASK if covered else discretion.told(measure.note)
+    measure = replace(measure, note=note, value=discretion.told(measure.value))
     if unit == "violations":
         return (
             f"{phrase} {measure.note}"

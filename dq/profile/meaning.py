@@ -72,25 +72,25 @@ def semantic_type(counts: Counts) -> Meaning | None:
     return Meaning("number", numeric) if numeric >= SHARE else None
 
 
-def personal(counts: Counts) -> Meaning | None:
-    """The kind of personal data that most values are, or, where no chance brings it about, some."""
+def personal(counts: Counts, ends: Iterable[Any] = ()) -> Meaning | None:
+    """The kind of personal data that most values are, or, where no chance brings it about, some, or one of `ends`: the
+    smallest and largest value, which are shown, and not among the frequent ones that the share is of."""
     texts = [(str(v).strip(), n) for v, n in counts if isinstance(v, (str, int)) and not is_null_like(str(v))]
+    shown = [v.strip() for v in ends if isinstance(v, str)]
     rows = sum(n for _, n in texts)
-    for name, (test, is_pii, _) in _MEANINGS.items() if rows else ():
-        share = sum(n for text, n in texts if test(text)) / rows if is_pii else 0.0
-        if share >= (SHARE if name in _BY_CHANCE else FEW):
+    for name, (test, is_pii, _) in _MEANINGS.items():
+        share = sum(n for text, n in texts if test(text)) / rows if is_pii and rows else 0.0
+        by_chance = name in _BY_CHANCE
+        if (is_pii and not by_chance and any(map(test, shown))) or share >= (SHARE if by_chance else FEW):
             return Meaning(name, share, True)
     return None
 
 
-def hide(text: str, replacement: str) -> str:
-    """The text without words that are personal data by their look."""
-    return _WORD.sub(lambda word: replacement if _is_personal(word[0]) else word[0], text)
-
-
-def _is_personal(word: str) -> bool:
-    bare = word.strip(".:")
-    return any(test(bare) for test, is_pii, _ in _MEANINGS.values() if is_pii)
+def hide(text: str, replacement: str, *, by_chance: bool = True) -> str:
+    """The text without words that are personal data by their look; `by_chance`: numbers that may be cards or phones
+    too."""
+    kinds = [test for n, (test, is_pii, _) in _MEANINGS.items() if is_pii and (by_chance or n not in _BY_CHANCE)]
+    return _WORD.sub(lambda word: replacement if any(test(word[0].strip(".:")) for test in kinds) else word[0], text)
 
 
 def date_formats(counts: Counts) -> tuple[tuple[str, ...], float]:

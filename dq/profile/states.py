@@ -107,7 +107,8 @@ def _discreet(column: ColumnProfile, marked: bool) -> ColumnProfile:
     if marked:
         return replace(column, personal=(MARKED, 1.0))
     top = column.states.get("top")
-    found = personal(top.counts) if top is not None and column.type.kind in TEXTS | INTEGERS else None
+    ends = (column.states.get("min"), column.states.get("max"))
+    found = personal(top.counts if top else (), ends) if column.type.kind in TEXTS | INTEGERS else None
     return _redacted(column, (found.name, found.share)) if found else column
 
 

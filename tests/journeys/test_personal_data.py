@@ -247,6 +247,16 @@ def test_no_python_entry_tells_personal_data(place: Path, kind: str, caplog: pyt
     assert leaks(written(place)) == {}
 
 
+def test_a_number_of_all_rows_is_told_without_what_looks_personal(tmp_path: Path) -> None:
+    """Among the frequent values there is no address: the column alone does not look personal without a profile."""
+    suite, data = tmp_path / "x.yaml", tmp_path / "d.parquet"
+    suite.write_text("source: x\nchecks: [{rule: \"max(t) <= 'b'\"}]\n")
+    pl.DataFrame({"t": [f"n{i % 150}" for i in range(900)] + [f"u{i}@b.org" for i in range(9)]}).write_parquet(data)
+    result = package.validate(data, suite)
+    assert not result.success
+    assert "b.org" not in result.to_json() + repr(result) + repr(result.checks)
+
+
 @pytest.mark.parametrize(("samples", "shown"), [("none", "{}"), ("masked", "Aa-9"), ("full", "Ab-12")])
 def test_samples_are_shown_as_the_policy_says(tmp_path: Path, samples: str, shown: str) -> None:
     suite, data = tmp_path / "x.yaml", tmp_path / "d.csv"

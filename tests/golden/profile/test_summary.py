@@ -224,6 +224,15 @@ def test_some_personal_values_are_enough_unless_by_chance() -> None:
     assert profile_of({"t": "string"}, digits).columns[0].personal is None
 
 
+def test_personal_values_among_many_frequent_ones_are_not_shown_as_ends() -> None:
+    rows = [{"t": f"none-{n % 150}"} for n in range(450)] + [{"t": f"user{n}@b.org"} for n in range(40)]
+    found = profile_of({"t": "string"}, rows)
+    assert found.columns[0].personal == ("email", 0.0)
+    assert "@b.org" not in repr(found)
+    cards = [{"t": t} for t in ("4012888888881881", "5")]
+    assert profile_of({"t": "string"}, [*cards, *[{"t": "42"}] * 8]).columns[0].personal is None
+
+
 def test_what_was_personal_in_one_partition_is_so_in_the_whole() -> None:
     plain, mails = [{"t": "x"}] * 9, [{"t": f"a{n}@b.org"} for n in range(9)]
     whole = merge(profile_of({"t": "string"}, plain), profile_of({"t": "string"}, mails, key="dt=2"))
