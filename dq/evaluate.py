@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from dq.ir.aggregate import Aggregate, DuplicateKeys, FirstRows, RowState
-    from dq.ir.check import Check, Condition
+    from dq.ir.check import Bound, Check, Condition
     from dq.ir.data import Finding
     from dq.ir.expr import Scalar
     from dq.ir.result import Unusual
@@ -139,10 +139,10 @@ def anomaly(found: Sequence[Unusual], severity: Severity, history: Mapping[str, 
 def _judge(
     check: Check, measure: Measure | None, previous: Mapping[str, Scalar] | None, discretion: Discretion
 ) -> CheckResult:
+    if measure is not None and measure.fault:
+        return _result(check, Status.ERROR, Cause.SUITE, None, measure.fault)
     if measure is None or (measure.total == 0 and check.metric.unit == "rows"):
         return _result(check, Status.SKIP, None, measure, "nothing in scope")
-    if measure.fault:
-        return _result(check, Status.ERROR, Cause.SUITE, None, measure.fault)
     if measure.value is None:
         few = f"no {check.metric.name}: the rows in scope hold too few values; expected {check.bound}"
         return _result(check, Status.FAIL, Cause.DATA, measure, discretion.told(measure.note) or few, discretion)
@@ -152,8 +152,10 @@ def _judge(
     except TypeError:
         words = f"{check.metric.name} is {type(measure.value).__name__}, which does not compare with {check.bound}"
         return _result(check, Status.ERROR, Cause.SUITE, measure, words, discretion)
-    if False in held:
-        broken = check.bound.conditions[held.index(False)]
+    broken = next((c for c, holds in zip(check.bound.conditions, held, strict=True) if holds is False), None)
+    if check.bound.negated:
+        broken = check.bound.conditions[0] if all(held) else None
+    if broken is not None:
         words = _words(check, measure, broken, before, discretion)
         return _result(check, Status.FAIL, Cause.DATA, measure, words, discretion)
     if None in held:
@@ -213,7 +215,8 @@ def _words(check: Check, measure: Measure, broken: Condition, before: Scalar, di
             else f"{phrase} does not hold: {measure.note}"
         )
     if unit == "rows":
-        share = f"{percent(measure.value, measure.total)}, allowed {_allowed(broken)}"
+        allowed = _allowed(check.bound if check.bound.negated else broken)
+        share = f"{percent(measure.value, measure.total)}, allowed {allowed}"
         return f"{number(measure.value)} rows ({share}) {phrase}".rstrip()
     if unit == "ratio":
         return f"{percent(measure.value, 1)} {phrase}, expected {check.bound}"
@@ -226,7 +229,7 @@ def _words(check: Check, measure: Measure, broken: Condition, before: Scalar, di
     return f"{value} {phrase}".rstrip() + f", expected {check.bound}"
 
 
-def _allowed(condition: Condition) -> str:
+def _allowed(condition: Condition | Bound) -> str:
     return str(condition).removeprefix("<= ").removeprefix("= ")
 
 

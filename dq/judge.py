@@ -189,7 +189,7 @@ def applicable(suite: Suite, shape: Shape) -> tuple[Check, ...]:
 def _scan(
     partition: Partition, suite: Suite, dataset: Dataset, asking: Asking, engines: Mapping[str, Engine]
 ) -> Scanned:
-    facts = _facts(partition, dataset)
+    facts = replace(_facts(partition, dataset), now=asking.now)
     if not dataset.readable:
         unread: dict[str, Answer] = dict.fromkeys(c.id for c in suite.checks)
         return Scanned(facts, dataset.rows, unread, scan=_summary((), dataset))

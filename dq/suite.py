@@ -17,12 +17,14 @@ if TYPE_CHECKING:
 
 Semantics = Literal["pandas", "sql"]
 _CODE = re.compile(r"(.+\.py)(?::(.*))?", re.DOTALL)
+_ODCS = re.compile(r"(.+\.(?:ya?ml|json)):([^:]+)", re.DOTALL)
+_KIND = re.compile(r"""^["']?kind["']?\s*:\s*["']?DataContract\b""", re.MULTILINE)
 _PANDERA = re.compile(r"^schema_type\s*:", re.MULTILINE)
 
 
 def load_contract(suite: Any, *, semantics: Semantics = "pandas", samples: int = 20) -> Contract:
-    """The contract with its included suites, or a suite of Great Expectations (`.json`) or pandera (`file.py:NAME`,
-    YAML or JSON) as a contract of its own.
+    """The contract with its included suites, or a suite of Great Expectations (`.json`), pandera (`file.py:NAME`, YAML
+    or JSON) or ODCS (`file.odcs.yaml`, `:OBJECT` where it has several) as a contract of its own.
 
     `semantics` and `samples` matter to GX only. Raises UsageError when the file is not there, SuiteError when it cannot
     be read.
@@ -36,14 +38,19 @@ def load_contract(suite: Any, *, semantics: Semantics = "pandas", samples: int =
     path = suite
     if code := _code(str(path)):
         return _alone(_imported(*code), code[0])
+    path, name = _named(path)
     text = _read(path)
+    if _is_odcs(text):
+        return _alone(_standard(text, path, name), str(path))
+    if name:
+        raise UsageError(f"{suite}: only contracts of ODCS have objects to name")
     if _is_pandera(path, text):
         return _alone(_written(text, path), str(path))
     if _is_gx(path, text):
         return _alone(gx.load(text, str(path), semantics=semantics, samples=samples), str(path))
     found = contract.load(text, str(path))
     for include in found.includes:
-        found = _with(found, _included(include, Path(path)))
+        found = _with(found, _included(include, Path(path), found.source))
         found = _placed(found, include, Path(path))
     return found
 
@@ -83,7 +90,7 @@ def _with(contract: Contract, other: Suite) -> Contract:
     return replace(contract, suite=joined(contract.suite, other), versions=versions)
 
 
-def _included(include: Include, contract: Path) -> Suite:
+def _included(include: Include, contract: Path, source: str) -> Suite:
     from dq.dialects import gx
 
     code = _code(include.suite)
@@ -92,13 +99,19 @@ def _included(include: Include, contract: Path) -> Suite:
         _below(path, contract.parent)
         if code:
             return _imported(str(path), code[1])
+        path, name = _named(path)
         text = _read(path)
     except UsageError as error:
         raise SuiteError(f"include: {error}", file=str(contract), line=include.line) from None
+    if _is_odcs(text):
+        return _standard(text, path, name, source)
+    if name:
+        message = f"include: {include.suite}: only contracts of ODCS have objects to name"
+        raise SuiteError(message, file=str(contract), line=include.line)
     if _is_pandera(path, text):
         return _written(text, path)
     if not _is_gx(path, text):
-        message = f"include: {include.suite} is no suite of Great Expectations or pandera"
+        message = f"include: {include.suite} is no suite of Great Expectations, pandera or ODCS"
         raise SuiteError(f"{message}; other dialects are not supported yet", file=str(contract), line=include.line)
     return gx.load(text, str(path), semantics=include.semantics, parameters=dict(include.parameters))
 
@@ -107,6 +120,23 @@ def _below(path: Path, folder: Path) -> None:
     """Suites say what is let through, and some are code: none is taken from where data lands. Raises UsageError."""
     if not path.resolve().is_relative_to(folder.resolve()):
         raise UsageError(f"{path} lies outside the folder of suites {folder}")
+
+
+def _named(path: str | Path) -> tuple[Path, str]:
+    """A file, and the object in it that is named behind a colon."""
+    match = _ODCS.fullmatch(str(path))
+    return (Path(match[1]), match[2]) if match and not Path(path).exists() else (Path(path), "")
+
+
+def _is_odcs(text: str) -> bool:
+    """It says so itself."""
+    return _KIND.search(text) is not None or {"kind", "apiVersion"} <= _keys(text)
+
+
+def _standard(text: str, path: str | Path, name: str, source: str = "") -> Suite:
+    from dq.dialects import odcs
+
+    return odcs.load(text, str(path), name, likely=source)
 
 
 def _code(name: str) -> tuple[str, str] | None:

@@ -140,7 +140,7 @@ def validate(
     engine: Engine = None,
     config: ConfigFile = None,
 ) -> int:
-    """Hold data against contracts or GX suites; moves and records nothing."""
+    """Hold data against contracts, or suites of GX, pandera, ODCS; moves and records nothing."""
     from dq import api
     from dq.suite import load_contract
 

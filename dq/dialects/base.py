@@ -71,7 +71,7 @@ def joined(suite: Suite, other: Suite) -> Suite:
     for check in other.checks:
         if not any((check.metric, check.bound, check.severity) == (c.metric, c.bound, c.severity) for c in checks):
             checks.append(replace(check, id=free(check.id.partition("#")[0], checks)))
-    return identified(replace(suite, checks=tuple(checks)))
+    return identified(replace(suite, checks=tuple(checks), pii=suite.pii | other.pii))
 
 
 def free(identity: str, checks: Iterable[Check]) -> str:

@@ -82,6 +82,11 @@ def read_query(text: str, relations: Mapping[str, str], *, dialect: str = "duckd
     return Native(printed, used, *columns, limit)
 
 
+def quoted(name: str, dialect: str) -> str:
+    """A name as the dialect writes it."""
+    return str(exp.to_identifier(name, quoted=True).sql(dialect=dialect))
+
+
 def _parsed(text: str, dialect: str) -> exp.Expr:
     if len(text) > _LONGEST:
         raise RuleError(f"a query has at most {_LONGEST:,} characters", text, None)

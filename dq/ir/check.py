@@ -57,12 +57,14 @@ def _exact(value: Scalar) -> Fraction:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """All conditions hold."""
+    """All conditions hold; `negated`: not all of them."""
 
     conditions: tuple[Condition, ...]
+    negated: bool = False
 
     def __str__(self) -> str:
-        return " and ".join(map(str, self.conditions))
+        said = " and ".join(map(str, self.conditions))
+        return f"not ({said})" if self.negated else said
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -34,7 +35,7 @@ class Facts:
 
     `schema` is what landed, under canonical names; `files` each file's own schema; `accepted` the layout of the last
     accepted partition; `twin` the key of an earlier partition with the same content; `keys` the partition's key values;
-    `others` the schemas of the data sets it is compared with.
+    `others` the schemas of the data sets it is compared with; `now` the moment that counts as such.
     """
 
     schema: Schema = Schema()
@@ -46,6 +47,7 @@ class Facts:
     twin: str | None = None
     keys: tuple[tuple[str, Scalar], ...] = ()
     others: tuple[tuple[str, Schema], ...] = ()
+    now: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

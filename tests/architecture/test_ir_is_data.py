@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 import dq.metrics  # noqa: F401  registers every metric
-from dq.ir import aggregate, check, codec, contract, data, expr, metric, positions, result
+from dq.ir import aggregate, check, codec, contract, data, expr, metric, other, positions, result
 from dq.ir.aggregate import Count, Max
 from dq.ir.expr import Call, Col, In, Lit
 
-MODULES = (expr, aggregate, positions, check, contract, data, metric, result)
+MODULES = (expr, aggregate, other, positions, check, contract, data, metric, result)
 CLASSES = [
     c
     for m in MODULES
