@@ -82,6 +82,12 @@ def read_query(text: str, relations: Mapping[str, str], *, dialect: str = "duckd
     return Native(printed, used, *columns, limit)
 
 
+def tables(text: str, *, dialect: str = "duckdb") -> tuple[str, ...]:
+    """Names of the tables that a query selects from, what it names by itself aside. Raises RuleError."""
+    found = (t for t in _parsed(text, dialect).find_all(exp.Table) if isinstance(t.this, exp.Identifier))
+    return tuple(dict.fromkeys(t.name for t in found if not _sees(t)))
+
+
 def quoted(name: str, dialect: str) -> str:
     """A name as the dialect writes it."""
     return str(exp.to_identifier(name, quoted=True).sql(dialect=dialect))

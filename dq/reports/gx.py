@@ -58,7 +58,10 @@ def _result(result: CheckResult, config: dict[str, Any], result_format: ResultFo
     success = result.status is Status.PASS or (result.status is Status.SKIP and not raised)
     body: dict[str, Any] = {}
     if not raised and result_format != "BOOLEAN_ONLY":
-        body = _of_rows(result, config, result_format) if result.failed_rows is not None else _of_number(result)
+        body = _of_number(result) if result.failed_rows is None else _of_rows(result, config, result_format)
+        rows = {k: plain(v) for k, v in result.details if k in ("missing_rows", "unexpected_rows")}
+        if rows and result_format == "COMPLETE":
+            body["details"] = rows
     return {
         "success": success,
         "expectation_config": {"severity": "critical", "meta": {}, **config},
@@ -75,6 +78,8 @@ def _result(result: CheckResult, config: dict[str, Any], result_format: ResultFo
 def _of_rows(result: CheckResult, config: dict[str, Any], result_format: ResultFormat) -> dict[str, Any]:
     details = dict(result.details)
     present, failed = result.total_rows or 0, result.failed_rows or 0
+    if "missing_rows" in details:  # of two queries
+        return {"unexpected_count": failed, "unexpected_percent": _percent(failed, present) or 0.0}
     rows = details.get("rows", present)
     listed = [plain(v) for v in _values(result, config["kwargs"], details)]
     body: dict[str, Any] = {

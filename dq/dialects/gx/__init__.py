@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from dq.dialects.base import LARGEST_BYTES, Problems, free, identified
+from dq.dialects.gx import queries
 from dq.dialects.gx.asked import Unfit, bound
 from dq.dialects.gx.fit import Expectation
 from dq.dialects.gx.parameters import filled
@@ -120,6 +121,8 @@ class _Builder:
         kind = KINDS[name]
         given = filled(written.get("kwargs") or {}, self.given)
         self._sound(kind, name, given)
+        if self.semantics == "sql":
+            queries.check(name, given)
         severity = str(written.get("severity") or "critical")
         if severity not in _SEVERITIES:
             raise ValueError(f'severity "{severity}"{nearest(severity, _SEVERITIES)}; it is {", ".join(_SEVERITIES)}')
@@ -183,7 +186,7 @@ def _bound(name: str, kind: Kind, given: Mapping[str, Any]) -> Bound:
     if "min_value" in kind.takes and "mostly" not in kind.takes:
         return _ends(name, given)
     mostly = given.get("mostly")
-    if mostly is None or kind.domain == "table" or ("mostly" not in arguments(kind)):
+    if mostly is None or (kind.domain == "table" and "mostly" not in kind.takes) or ("mostly" not in arguments(kind)):
         return NONE
     if not 0 <= float(mostly) <= 1:
         raise ValueError(f"mostly: {mostly} lies not between 0 and 1")

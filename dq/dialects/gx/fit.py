@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from dq.dialects.gx import numbers, records, tables, values
+from dq.dialects.gx import numbers, queries, records, tables, values
 from dq.dialects.gx.asked import Asked, Unfit
 from dq.dialects.gx.conditions import Inexpressible, condition
 from dq.dialects.gx.metrics import Missing, Refused, Semantics
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from dq.ir.data import Schema
 
-FITTING = {**values.FITTING, **numbers.FITTING, **records.FITTING, **tables.FITTING}
+FITTING = {**values.FITTING, **numbers.FITTING, **records.FITTING, **tables.FITTING, **queries.FITTING}
 
 
 @metric
@@ -31,6 +31,9 @@ class Expectation(Metric):
     kind: str
     arguments: str
     semantics: Semantics = "pandas"
+
+    def references(self) -> frozenset[str]:
+        return queries.references(self.kind, json.loads(self.arguments)) if self.semantics == "sql" else frozenset()
 
     def fitted(self, schema: Schema) -> Metric:
         return fit(self.kind, json.loads(self.arguments), schema, self.semantics)

@@ -7,7 +7,6 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from dq.dialects.gx.asked import Asked
-from dq.dialects.gx.metrics import Refused
 from dq.dialects.gx.types import TypeIs
 from dq.ir.metric import Dimension, Facts, Measure, Metric, metric
 from dq.metrics.volume import RowCount
@@ -115,11 +114,6 @@ def _columns(asked: Asked) -> Metric:
     return Columns(tuple(asked["column_set"] or ()), "same" if exact else "least", fold=asked.sql)
 
 
-def _other(asked: Asked) -> Metric:
-    asked.only("sql")
-    return Refused(f"{asked.kind} needs a second table, which is not supported yet", types=False)
-
-
 FITTING: Mapping[str, Callable[[Asked], Metric]] = {
     "expect_column_to_exist": lambda asked: ColumnAt(asked.column, int(asked["column_index"] or 0)),
     "expect_column_type_to_be": _type,
@@ -129,7 +123,4 @@ FITTING: Mapping[str, Callable[[Asked], Metric]] = {
     "expect_table_column_count_to_be_between": lambda _: ColumnCount(),
     "expect_table_row_count_to_equal": lambda asked: RowCount(asked.where),
     "expect_table_row_count_to_be_between": lambda asked: RowCount(asked.where),
-    "expect_table_row_count_to_equal_other_table": _other,
-    "unexpected_rows_expectation": _other,
-    "expect_query_results_to_match_comparison": _other,
 }
