@@ -13,11 +13,12 @@ from dq.errors import HoldError, SuiteError, UsageError
 from dq.reports import json
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import date
 
     from dq.api import EngineName
     from dq.config import Config
-    from dq.gate import Wanted
+    from dq.gate import Run, Wanted
     from dq.plan import Plan
     from dq.profile import Depth
     from dq.suite import Semantics
@@ -90,7 +91,11 @@ def _gate_all(names: list[str], settings: Config, wanted: Wanted, as_json: bool,
             complain(f"{name} is passed over: {error}")
             codes.append(HoldError.exit_code)
     table = Table(as_json, with_source=len(names) > 1)
-    for name, run in runs.items():
+    for name in _in_order(runs):
+        run = runs[name]
+        if run.asking.referenced:  # which may have been published just now
+            run.close()
+            run = api.gate_run(name, settings, wanted)
         with table, progress(name) as done:
             try:
                 for document in api.gated(run):
@@ -101,6 +106,22 @@ def _gate_all(names: list[str], settings: Config, wanted: Wanted, as_json: bool,
                 codes.append(error.exit_code)
         codes.append(HoldError.exit_code if run.open else 0)
     return first_of((*codes, table.end()))
+
+
+def _in_order(runs: Mapping[str, Run]) -> list[str]:
+    """Sources behind those that they refer to."""
+    found: dict[str, None] = {}
+
+    def visit(name: str, above: frozenset[str]) -> None:
+        for one in runs[name].asking.referenced:
+            source = one.place.removeprefix("dq://")
+            if source in runs and source not in above:
+                visit(source, above | {source})
+        found[name] = None
+
+    for name in runs:
+        visit(name, frozenset({name}))
+    return list(found)
 
 
 def _by(asked: bool) -> str:

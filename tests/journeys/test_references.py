@@ -184,3 +184,20 @@ def test_explain_opens_what_is_compared_with(dq: Callable[..., Ran], place: Plac
     trips(place, 1)
     ran = dq("explain", "trips", "a.parquet", at=place.root)
     assert (ran.code, "published nothing" in ran.out) == (0, False)
+
+
+def test_sources_are_gated_behind_those_that_they_refer_to(dq: Callable[..., Ran], place: Place) -> None:
+    """One command suffices for both, in whatever order their names stand."""
+    trips(place, 1, 2)
+    ran = dq("gate", "--json", at=place.root)
+    assert (ran.code, [d["source"] for d in ran.documents]) == (0, ["zones", "trips"])
+    assert {d["verdict"] for d in ran.documents} == {"promote"}
+
+
+def test_sources_that_refer_to_each_other_hold(dq: Callable[..., Ran], tmp_path: Path) -> None:
+    each = "columns: {zone: {references: %s.zone}}\n"
+    place = Place(tmp_path, zones=each % "trips", trips=each % "zones")
+    for source in ("zones", "trips"):
+        place.put(f"{source}/a.parquet", pl.DataFrame({"zone": [1]}))
+    ran = dq("gate", "--json", at=place.root)
+    assert (ran.code, {d["verdict"] for d in ran.documents}) == (3, {"hold"})
