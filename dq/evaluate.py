@@ -12,6 +12,7 @@ from dq.drift import usual
 from dq.ir.check import Severity
 from dq.ir.code import Raised
 from dq.ir.data import RAW, format_path
+from dq.ir.delegated import Unanswered
 from dq.ir.metric import Dimension, Facts, Measure
 from dq.ir.result import Cause, CheckResult, Evidence, Status
 from dq.metrics import schema as schema_metrics
@@ -42,8 +43,11 @@ def answers(checks: Iterable[Check], plan: Plan, states: Mapping[Aggregate, Any]
         asked = item.metric.aggregates()
         read = tuple(states[plan.bound[a]] for a in asked if a in plan.bound and plan.bound[a] in states)
         raised = next((s for s in read if isinstance(s, Raised)), None)
+        lost = next((s for s in read if isinstance(s, Unanswered)), None)
         if raised is not None:
             found[item.id] = Unjudged(Status.FAIL, Cause.DATA, raised.words)
+        elif lost is not None:
+            found[item.id] = Unjudged(Status.ERROR, Cause.GATE, lost.message, advice=lost.advice)
         else:
             found[item.id] = read if len(read) == len(asked) else None
     return found

@@ -23,7 +23,7 @@ from dq.ir.layout import parse_layout
 from dq.profile import ColumnProfile, Profile, exact_counts, merge
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from dq.inventory import Landed
     from dq.ir.data import Partition, Reading
@@ -214,7 +214,7 @@ def _format(reading: Reading) -> list[str]:
     said: dict[str, Any] = {"delimiter": reading.delimiter, "quote": reading.quote, "encoding": reading.encoding}
     said |= {"escape": reading.escape} if reading.escape not in (None, reading.quote) else {}
     said |= {"header": reading.header} if reading.header else {"header": False, "names": list(reading.names)}
-    return ["csv: " + _flow({k: v for k, v in said.items() if v is not None})]
+    return ["csv: " + flow({k: v for k, v in said.items() if v is not None})]
 
 
 def _column(column: ColumnProfile) -> str:
@@ -225,7 +225,7 @@ def _column(column: ColumnProfile) -> str:
     if column.type.kind in NUMBERS and column.present > nans and column.states.get("negatives") == 0:
         rules["min"] = 0
     rules |= _values(column)
-    return f"  {_key(format_path(column.path))}: {_flow(rules)}"
+    return f"  {key(format_path(column.path))}: {flow(rules)}"
 
 
 def _values(column: ColumnProfile) -> dict[str, Any]:
@@ -241,32 +241,35 @@ def _values(column: ColumnProfile) -> dict[str, Any]:
 _WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
 
 
-def _key(name: str) -> str:
+def key(name: str) -> str:
     plain = re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) and name.lower() not in _WORDS
     return name if plain else json.dumps(name, ensure_ascii=True)
 
 
-def _flow(value: Any) -> str:
+def flow(value: Any) -> str:
     """JSON is YAML; keys stand without quotes."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{_key(str(k))}: {_flow(v)}" for k, v in value.items()) + "}"
+        return "{" + ", ".join(f"{key(str(k))}: {flow(v)}" for k, v in value.items()) + "}"
     if isinstance(value, list):
-        return "[" + ", ".join(map(_flow, value)) + "]"
+        return "[" + ", ".join(map(flow, value)) + "]"
     if isinstance(value, str) and re.fullmatch(r"[a-z]\w*", value, re.ASCII) and value not in _WORDS:
         return value
     return json.dumps(value, ensure_ascii=True)
 
 
-def settings(drafts: Iterable[Draft], landing: str) -> str:
-    """A first dq.toml. `landing` is the zone as it is to be written."""
+def settings(landing: str, places: Mapping[str, str]) -> str:
+    """A first dq.toml. `landing` is the zone as it is to be written; `places` of sources that lie elsewhere than their
+    name says."""
     lines = [
         'suites = "suites"', "", "[zones]", f"landing = {json.dumps(landing)}", 'curated = "curated"',
         'quarantine = "quarantine"', 'history = "_dq"',
     ]  # fmt: skip
-    for draft in drafts:
-        if draft.folder != draft.source:
-            place = f"{landing}/{draft.folder}".rstrip("/")
-            plain = re.fullmatch(r"[A-Za-z0-9_-]+", draft.source)
-            name = draft.source if plain else json.dumps(draft.source)
-            lines += ["", f"[sources.{name}]", f"landing = {json.dumps(place)}"]
+    for source, place in places.items():
+        name = source if re.fullmatch(r"[A-Za-z0-9_-]+", source) else json.dumps(source)
+        lines += ["", f"[sources.{name}]", f"landing = {json.dumps(place)}"]
     return "\n".join(lines) + "\n"
+
+
+def places(drafts: Iterable[Draft], landing: str) -> dict[str, str]:
+    """Where the sources lie that do not lie under their name."""
+    return {d.source: f"{landing}/{d.folder}".rstrip("/") for d in drafts if d.folder != d.source}

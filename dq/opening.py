@@ -63,7 +63,8 @@ class Engines(dict[str, Any]):
         super().__init__()
         if wanted not in ("auto", *ENGINES):
             raise UsageError(f'no engine "{wanted}"{nearest(wanted, ENGINES)}; there are auto, {", ".join(ENGINES)}')
-        self.limits = {"temp": budget.temp, **_limits(budget)}
+        self.limits: dict[str, Any] = {"temp": budget.temp, "deadline_seconds": budget.deadline_seconds}
+        self.limits |= _limits(budget)
 
     def __missing__(self, name: str) -> Any:
         from dq.engines import engine

@@ -26,6 +26,7 @@ from dq.ir.aggregate import (
     Sum,
 )
 from dq.ir.data import NESTED, NUMBERS, RAW, TEXTS, TIMES, Field, Footer, Kind, Schema, Type, format_path, raw
+from dq.ir.delegated import Delegated
 from dq.ir.expr import And, Arith, Col, Exists, Expr, Foreign, IsNull, Key, Lit, Path, Value, replace_leaves, walk
 from dq.ir.numbers import number
 from dq.ir.other import Lacking, Native, Of, Referenced, exchanged, lookups, nodes
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from dq.ir.expr import Scalar
 
 Storage: TypeAlias = Literal["parquet", "text", "frame"]
-FAMILIES = ("held", "simple", "tally", "exact", "top", "rows", "sql", "foreign")
+FAMILIES = ("held", "simple", "tally", "exact", "top", "rows", "sql", "foreign", "delegated")
 _ORDERED = frozenset(Kind) - NESTED
 _TAKES: dict[type[Aggregate], tuple[str, frozenset[Kind]]] = {
     Sum: ("a sum needs numbers", NUMBERS), Moments: ("a mean or deviation needs numbers", NUMBERS),
@@ -185,7 +186,7 @@ def passes_over(aggregates: Iterable[Aggregate], shape: Shape, engine: str = "au
     shapes = {"": shape, **dict(shape.others)}
     for aggregate in aggregates:
         name, asked = (aggregate.dataset, aggregate.aggregate) if isinstance(aggregate, Of) else ("", aggregate)
-        held = _is_small(shapes[name]) and engine in ("auto", "polars") and asked.family != "sql"
+        held = _is_small(shapes[name]) and engine in ("auto", "polars") and asked.family not in ("sql", "delegated")
         family = "held" if held else "foreign" if _is_foreign(asked) else asked.family
         groups.setdefault((name, family), []).append(asked)
     counts, own = ("", "simple"), ("", "foreign")
@@ -200,6 +201,9 @@ def passes_over(aggregates: Iterable[Aggregate], shape: Shape, engine: str = "au
 def choose(aggregates: Sequence[Aggregate], shape: Shape, engine: str = "auto") -> str:
     """The engine for aggregates of one family: Polars for what is small, in memory already, or streams through little
     memory; DuckDB for text, for counts of distinct values (it counts columns of few values once), and to spill."""
+    first = aggregates[0]
+    if isinstance(first, Delegated):
+        return first.tool
     if any(isinstance(x, Native) for x in aggregates):
         return "duckdb"
     if any(map(_is_foreign, aggregates)):

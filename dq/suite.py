@@ -22,12 +22,14 @@ _KIND = re.compile(r"""^["']?kind["']?\s*:\s*["']?DataContract\b""", re.MULTILIN
 _PANDERA = re.compile(r"^schema_type\s*:", re.MULTILINE)
 
 
-def load_contract(suite: Any, *, semantics: Semantics = "pandas", samples: int = 20) -> Contract:
+def load_contract(
+    suite: Any, *, semantics: Semantics = "pandas", samples: int = 20, plugins: str | None = None
+) -> Contract:
     """The contract with its included suites, or a suite of Great Expectations (`.json`), pandera (`file.py:NAME`, YAML
     or JSON) or ODCS (`file.odcs.yaml`, `:OBJECT` where it has several) as a contract of its own.
 
-    `semantics` and `samples` matter to GX only. Raises UsageError when the file is not there, SuiteError when it cannot
-    be read.
+    `semantics`, `samples` and `plugins` (a folder of custom expectations) matter to GX only. Raises UsageError when the
+    file is not there, SuiteError when it cannot be read.
     """
     from dq.dialects import contract, gx
 
@@ -47,7 +49,7 @@ def load_contract(suite: Any, *, semantics: Semantics = "pandas", samples: int =
     if _is_pandera(path, text):
         return _alone(_written(text, path), str(path))
     if _is_gx(path, text):
-        return _alone(gx.load(text, str(path), semantics=semantics, samples=samples), str(path))
+        return _alone(gx.load(text, str(path), semantics=semantics, samples=samples, plugins=plugins), str(path))
     found = contract.load(text, str(path))
     for include in found.includes:
         found = _with(found, _included(include, Path(path), found.source))
@@ -113,7 +115,19 @@ def _included(include: Include, contract: Path, source: str) -> Suite:
     if not _is_gx(path, text):
         message = f"include: {include.suite} is no suite of Great Expectations, pandera or ODCS"
         raise SuiteError(f"{message}; other dialects are not supported yet", file=str(contract), line=include.line)
-    return gx.load(text, str(path), semantics=include.semantics, parameters=dict(include.parameters))
+    plugins = None if include.plugins is None else _folder(contract.parent / include.plugins, include, contract)
+    given = dict(include.parameters)
+    return gx.load(text, str(path), semantics=include.semantics, parameters=given, plugins=plugins)
+
+
+def _folder(path: Path, include: Include, contract: Path) -> str:
+    try:
+        _below(path, contract.parent)
+        if not path.is_dir():
+            raise UsageError(f"{path}: no such folder")
+    except UsageError as error:
+        raise SuiteError(f"include: plugins: {error}", file=str(contract), line=include.line) from None
+    return str(path.resolve())
 
 
 def _below(path: Path, folder: Path) -> None:

@@ -156,6 +156,7 @@ def validate(
     reference: Annotated[
         list[str] | None, typer.Option(metavar="NAME=DATA", help="Where data is that the suite compares with.")
     ] = None,
+    plugins: Annotated[str | None, typer.Option(metavar="DIR", help="Custom expectations of a GX suite.")] = None,
     gx: Annotated[str | None, typer.Option(metavar="PATH", help="Write GX's validation result; - is stdout.")] = None,
     as_json: Json = False,
     engine: Engine = None,
@@ -168,10 +169,12 @@ def validate(
     settings, name = _settings(config, engine)
     if semantics not in ("pandas", "sql"):
         raise UsageError(f'--semantics "{semantics}": pandas or sql')
+    if plugins is not None and not Path(plugins).is_dir():
+        raise UsageError(f"--plugins {plugins}: no such folder")
     if gx and len(suite) != 1:
         raise UsageError("--gx goes with one --suite")
     given = _references(reference)
-    contracts = [load_contract(s, semantics=cast("Semantics", semantics)) for s in suite]
+    contracts = [load_contract(s, semantics=cast("Semantics", semantics), plugins=plugins) for s in suite]
     table = Table(as_json)
     for contract in contracts:
         found = api.validate(

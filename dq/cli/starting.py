@@ -6,13 +6,16 @@ import os
 import shutil
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dq.cli.output import complain, first_of, progress, say
 from dq.errors import StoreError, UsageError
 from dq.reports.base import counted, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 SETTINGS = 'suites = "suites"\n\n[zones]\nlanding = "landing"\ncurated = "curated"\n'
 SETTINGS += 'quarantine = "quarantine"\nhistory = "_dq"\n'
@@ -91,15 +94,21 @@ def _where(root: Path) -> str:
     return "\n".join(lines)
 
 
-def init(path: Annotated[str, typer.Argument(metavar="PATH", help="A folder in which data lands.")]) -> int:
+def init(
+    path: Annotated[str | None, typer.Argument(metavar="PATH", help="A folder in which data lands.")] = None,
+    gx: Annotated[str | None, typer.Option(metavar="DIR", help="Instead: a project of Great Expectations.")] = None,
+) -> int:
     """Write dq.toml and first contracts for what a folder holds."""
     from dq import api, opening
     from dq import init as first
 
+    if gx is not None and path is None:
+        return _moved(gx)
+    if path is None or gx is not None:
+        raise UsageError("dq init needs PATH, or --gx DIR")
     drafts, landing = opening.drafts(path)
     targets = [Path("dq.toml"), *(Path("suites") / f"{d.source}.yaml" for d in drafts)]
-    if existing := [str(t) for t in targets if os.path.lexists(t)]:
-        raise UsageError(f"{', '.join(existing)}: already there and not overwritten; nothing is written")
+    _absent(targets)
     contracts = {}
     for draft in drafts:
         strays = f" ({counted(draft.strays, 'path')} of no known layout or format)" if draft.strays else ""
@@ -113,17 +122,45 @@ def init(path: Annotated[str, typer.Argument(metavar="PATH", help="A folder in w
             complain(f"{draft.source}: no contract: {error}")
     if not contracts:
         raise UsageError(f"{path}: nothing could be read; nothing is written")
-    _write(Path("dq.toml"), first.settings(drafts, landing))
+    _write(Path("dq.toml"), first.settings(landing, first.places(drafts, landing)))
     for source, text in contracts.items():
         _write(Path("suites") / f"{source}.yaml", text)
     say("next: read the contracts, then  dq gate --dry-run")
     return 0
 
 
+def _absent(targets: Iterable[Path]) -> None:
+    if existing := [str(t) for t in targets if os.path.lexists(t)]:
+        raise UsageError(f"{', '.join(existing)}: already there and not overwritten; nothing is written")
+
+
+def _moved(folder: str) -> int:
+    """From a project of Great Expectations. What somebody has to look at is listed, and exits 1 where it is an
+    expectation that will not run."""
+    from dq import moving
+    from dq.reports.tables import table
+
+    move = moving.plan(folder, Path("suites"))
+    _absent(move.files)
+    heads = ("SUITE", "EXPECTATIONS", "IN PLAN", "NEEDS EXTRA gx", "UNKNOWN")
+    rows = [(n, s.expectations, s.planned, len(s.delegated), len(s.unknown)) for n, s in move.suites.items()]
+    total = ("total", *(sum(int(r[i]) for r in rows) for i in range(1, 5)))
+    if rows:
+        say(table(heads, [*rows, total], "EXPECTATIONS UNKNOWN", widest=60))
+    for left in move.left:
+        complain(left)
+    for target, text in move.files.items():
+        _write(target, text)
+    if not move.files:
+        raise UsageError(f"{folder}: no suite is run on files that are read here; nothing is written")
+    say("next: read the contracts, then  dq gate --dry-run")
+    return 1 if any(s.unknown for s in move.suites.values()) else 0
+
+
 def _write(target: Path, text: str) -> None:
     """Never over something that is there."""
     try:
-        target.parent.mkdir(exist_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
         with open(target, "x", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:

@@ -58,7 +58,8 @@ class _Compiler:
             given = tuple(form.get("parameters", {}).items())
             line = self.document.line(("include", n))
             places = tuple(form.get("references", {}).items())
-            found.append(Include(form["suite"], form.get("semantics", "pandas"), given, line, places))
+            semantics, plugins = form.get("semantics", "pandas"), form.get("plugins")
+            found.append(Include(form["suite"], semantics, given, line, places, plugins))
         return tuple(found)
 
     def fault(self, place: Place, message: str) -> None:

@@ -19,21 +19,26 @@ ENGINES: dict[str, str] = {
     "reference": "dq.engines.reference:Reference",
 }
 
+TOOLS = {"gx": "dq.engines.gx:GreatExpectations"}  # other tools, for what only they can judge
+
 PARTING = {"parquet": "dq.engines.parquet.rewrite:part", "text": "dq.engines.duckdb.lines:part"}
 
 
 def engine(name: str, **limits: Any) -> Engine:
-    """A new engine. `limits` (threads, memory_bytes, temp, temp_bytes) reach the one that has such: DuckDB. Polars
-    takes its threads from the environment, once in a process, and is asked only for what fits into memory.
+    """A new engine. `limits` (threads, memory_bytes, temp, temp_bytes, deadline_seconds) reach those that have such:
+    DuckDB and the tools. Polars takes its threads from the environment, once in a process, and is asked only for
+    what fits into memory.
 
     Raises UsageError for a name that is none.
     """
-    if name not in ENGINES:
+    if name not in {**ENGINES, **TOOLS}:
         raise UsageError(f'no engine "{name}"{nearest(name, ENGINES)}; engines are {", ".join(ENGINES)}')
     if limits.get("threads"):
         os.environ.setdefault("POLARS_MAX_THREADS", str(limits["threads"]))
-    module, attribute = ENGINES[name].split(":")
-    made: Engine = getattr(import_module(module), attribute)(**(limits if name == "duckdb" else {}))
+    deadline = limits.pop("deadline_seconds", None)
+    module, attribute = {**ENGINES, **TOOLS}[name].split(":")
+    own = limits if name == "duckdb" else {**limits, "deadline_seconds": deadline} if name in TOOLS else {}
+    made: Engine = getattr(import_module(module), attribute)(**own)
     return made
 
 

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 from dq.ir import scalar
 from dq.ir.expr import Comparison, Expr, Path, columns
 
-Family: TypeAlias = Literal["simple", "tally", "exact", "top", "rows", "sql"]
+Family: TypeAlias = Literal["simple", "tally", "exact", "top", "rows", "sql", "delegated"]
 Interpolation: TypeAlias = Literal["linear", "nearest", "lower", "higher", "midpoint", "discrete"]
 _EXACT = Context(prec=100)  # Python's own rounds decimals to 28 digits
 

@@ -34,14 +34,15 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Include:
-    """A suite in another dialect: a path from the contract's own folder, how a suite of GX is meant, and where the
-    data sets are that it names."""
+    """A suite in another dialect: a path from the contract's own folder, how a suite of GX is meant, where the data
+    sets are that it names, and the folder of its custom expectations (`plugins`)."""
 
     suite: str
     semantics: Literal["pandas", "sql"] = "pandas"
     parameters: tuple[tuple[str, Scalar], ...] = ()
     line: int = 1
     references: tuple[tuple[str, str], ...] = ()
+    plugins: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,8 @@ def _result(result: CheckResult, config: dict[str, Any], result_format: ResultFo
     success = result.status is Status.PASS or (result.status is Status.SKIP and not raised)
     body: dict[str, Any] = {}
     if not raised and result_format != "BOOLEAN_ONLY":
-        body = _of_number(result) if result.failed_rows is None else _of_rows(result, config, result_format)
+        of_rows = result.failed_rows is not None
+        body = _of_rows(result, config, result_format) if of_rows else _of_number(result, result_format)
         rows = {k: plain(v) for k, v in result.details if k in ("missing_rows", "unexpected_rows")}
         if rows and result_format == "COMPLETE":
             body["details"] = rows
@@ -133,8 +134,22 @@ def _counts(listed: list[Any]) -> list[dict[str, Any]]:
     return [{"value": list(v) if isinstance(v, tuple) else v, "count": n} for v, n in ranked]
 
 
-def _of_number(result: CheckResult) -> dict[str, Any]:
+_COMPLETE_ONLY = ("unexpected_list", "unexpected_index_list", "unexpected_index_query")
+_NOT_IN_BASIC = (*_COMPLETE_ONLY, "partial_unexpected_counts", "partial_unexpected_index_list")
+
+
+def _of_itself(details: dict[str, Any], result_format: ResultFormat) -> dict[str, Any]:
+    """What GX itself said; its counts alone where values are not to be shown."""
+    if "body" not in details:
+        return details
+    left_out = {"COMPLETE": (), "BASIC": _NOT_IN_BASIC}.get(result_format, _COMPLETE_ONLY)
+    return {k: v for k, v in json.loads(details["body"]).items() if k not in left_out}
+
+
+def _of_number(result: CheckResult, result_format: ResultFormat) -> dict[str, Any]:
     details = {k: plain(v) for k, v in result.details}
+    if "body" in details or result.metric == "custom":
+        return _of_itself(details, result_format)
     if "modes" in details:
         return {"observed_value": details["modes"]}
     if "inside" in details:

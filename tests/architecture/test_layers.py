@@ -40,7 +40,7 @@ OWNERS = {
     "pyarrow": ("dq.engines",),
     "boto3": ("dq.stores.s3", "dq.worker"),
     "pandera": ("dq.dialects.pandera",),
-    "great_expectations": (),
+    "great_expectations": ("dq.engines.gx.child", "dq.docs"),
     "pytest": ("dq.pytest_plugin",),
     "sqlglot": ("dq.dialects",),
     "yaml": ("dq.dialects", "dq.init"),

@@ -16,6 +16,7 @@ from dq.engines import ENGINES, engine
 from dq.engines.reference import Reference
 from dq.ir import aggregate as a
 from dq.ir.codec import decode, encode
+from dq.ir.delegated import Delegated
 from dq.ir.expr import Bucket, Col, Compare, Lit
 from dq.ir.other import Native, Of
 from dq.ir.positions import Positions
@@ -44,7 +45,7 @@ ASKED: tuple[a.Aggregate, ...] = (
 )  # fmt: skip
 SINGLE: tuple[a.Aggregate, ...] = (
     a.Distinctness((N,)), a.Quantiles(N, (0.5,)), a.DuplicateKeys((N,), (("i",),)), Positions(None, (N,)),
-    Of("other", a.Count()), Native("SELECT count(*) FROM primary", (("primary", ""),)),
+    Of("other", a.Count()), Native("SELECT count(*) FROM primary", (("primary", ""),)), Delegated("gx", "{}"),
 )  # fmt: skip
 REFERENCE = Reference()
 

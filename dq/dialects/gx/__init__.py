@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from dq.dialects.base import LARGEST_BYTES, Problems, free, identified
 from dq.dialects.gx import queries
 from dq.dialects.gx.asked import Unfit, bound
+from dq.dialects.gx.custom import Custom, classes, code_of, needs_gx
 from dq.dialects.gx.fit import Expectation
-from dq.dialects.gx.parameters import filled
+from dq.dialects.gx.parameters import filled, wanting
 from dq.dialects.gx.vocabulary import KINDS, Kind, arguments
 from dq.errors import SuiteError, nearest
 from dq.ir.check import Bound, Check, Condition, Origin, Severity, Suite
@@ -31,24 +33,74 @@ if TYPE_CHECKING:
 NONE = Bound((Condition("=", 0),))
 SAMPLES = 20  # offending values that GX lists in SUMMARY
 _SEVERITIES = {"critical": Severity.BLOCK, "warning": Severity.WARN, "info": Severity.WARN}
+_DROPPED = ("auto", "profiler_config", "include_config")  # of 0.x, without meaning for the verdict
 _STRING = re.compile(r'"(?:\\.|[^"\\])*"|[\[\]{}]|\n')
 
 
 def load(
     text: str, file: str, *, semantics: Semantics = "pandas", parameters: Mapping[str, Any] | None = None,
-    samples: int = SAMPLES,
+    samples: int = SAMPLES, plugins: str | None = None,
 ) -> Suite:  # fmt: skip
-    """The suite, named as in the file. Raises SuiteError with a line per error."""
+    """The suite, named as in the file. `plugins` is the folder of the classes of custom expectations.
+
+    Raises SuiteError with a line per error.
+    """
     written = _document(text, file)
     problems = Problems(file)
-    given = {**(written.get("suite_parameters") or written.get("evaluation_parameters") or {}), **(parameters or {})}
-    builder = _Builder(file, problems, semantics, given, samples)
-    lines = _lines(text)
-    for n, expectation in enumerate(written["expectations"]):
-        builder.add(expectation, lines[n] if n < len(lines) else 1)
+    given = {**_own(written), **(parameters or {})}
+    builder = _Builder(file, problems, semantics, given, samples, plugins)
+    for expectation, line in _located(written, text):
+        builder.add(expectation, line)
     problems.settle()
     name = written.get("name") or written.get("expectation_suite_name") or "suite"
     return identified(Suite(str(name), tuple(builder.checks), Reading(delimiter=",")))
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """Of the expectations of a suite those that run in the plan, those that GX itself has to run, and by line those
+    that nobody can; `parameters` are wanted and not given."""
+
+    planned: int
+    delegated: tuple[str, ...]
+    unknown: tuple[tuple[int, str], ...]
+    parameters: tuple[str, ...]
+
+    @property
+    def expectations(self) -> int:
+        return self.planned + len(self.delegated) + len(self.unknown)
+
+
+def survey(text: str, file: str, parameters: Mapping[str, Any], plugins: str | None) -> Survey:
+    """What will become of each expectation. Raises SuiteError where the file is no suite."""
+    written = _document(text, file)
+    given = {**_own(written), **parameters}
+    lacking: set[str] = set()
+    found: dict[str, list[Any]] = {"planned": [], "delegated": [], "unknown": []}
+    for expectation, line in _located(written, text):
+        named = wanting(expectation, given)
+        lacking.update(named)
+        problems = Problems(file)
+        builder = _Builder(file, problems, "pandas", {**given, **dict.fromkeys(named, 0)}, SAMPLES, plugins)
+        builder.add(expectation, line)
+        if problems.found and not named:
+            found["unknown"].append(problems.found[0])
+        else:
+            last = builder.checks[-1].metric
+            kind = "delegated" if isinstance(last, Custom) or needs_gx(expectation.get("kwargs") or {}) else "planned"
+            found[kind].append(expectation.get("type") or expectation.get("expectation_type"))
+    delegated, unknown = tuple(found["delegated"]), tuple(found["unknown"])
+    return Survey(len(found["planned"]), delegated, unknown, tuple(sorted(lacking)))
+
+
+def _own(written: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters that the suite itself gives."""
+    return dict(written.get("suite_parameters") or written.get("evaluation_parameters") or {})
+
+
+def _located(written: Mapping[str, Any], text: str) -> Iterator[tuple[Any, int]]:
+    lines = _lines(text)
+    return ((e, lines[n] if n < len(lines) else 1) for n, e in enumerate(written["expectations"]))
 
 
 def _document(text: str, file: str) -> dict[str, Any]:
@@ -93,9 +145,13 @@ def _lines(text: str) -> list[int]:
 
 class _Builder:
     def __init__(
-        self, file: str, problems: Problems, semantics: Semantics, given: Mapping[str, Any], samples: int
-    ) -> None:
+        self, file: str, problems: Problems, semantics: Semantics, given: Mapping[str, Any], samples: int,
+        plugins: str | None,
+    ) -> None:  # fmt: skip
         self.samples = samples
+        self.plugins = plugins
+        self.custom = classes(plugins) if plugins else frozenset()
+        self.code = code_of(plugins) if plugins else ""
         self.file = file
         self.problems = problems
         self.semantics = semantics
@@ -114,29 +170,41 @@ class _Builder:
 
     def _add(self, written: Any, line: int) -> None:
         name = written.get("type") or written.get("expectation_type") if isinstance(written, dict) else None
+        given = filled((written.get("kwargs") if name else None) or {}, self.given)
+        severity = str((written.get("severity") if name else None) or "critical")
+        if severity not in _SEVERITIES:
+            raise ValueError(f'severity "{severity}"{nearest(severity, _SEVERITIES)}; it is {", ".join(_SEVERITIES)}')
+        if name in self.custom:
+            self._custom(written, given, _SEVERITIES[severity], line)
+            return
         if name not in KINDS:
-            raise ValueError(
-                f'no core expectation "{name}"{nearest(str(name), KINDS)}; custom expectations run in GX only'
-            )
+            near = nearest(str(name), [*KINDS, *self.custom])
+            raise ValueError(f'no core expectation "{name}"{near}; the class of a custom one is looked for in plugins')
+        if "expectation_type" in written:
+            given = {k: v for k, v in given.items() if k not in _DROPPED}
         kind = KINDS[name]
-        given = filled(written.get("kwargs") or {}, self.given)
         self._sound(kind, name, given)
         if self.semantics == "sql":
             queries.check(name, given)
-        severity = str(written.get("severity") or "critical")
-        if severity not in _SEVERITIES:
-            raise ValueError(f'severity "{severity}"{nearest(severity, _SEVERITIES)}; it is {", ".join(_SEVERITIES)}')
         columns = list(_columns(kind, given))
         for promised in columns:
             self._promise(promised, line)
-        config = {k: written[k] for k in ("id", "meta", "notes", "description", "severity") if written.get(k)}
-        rule = json.dumps({"type": name, "kwargs": given, **config}, ensure_ascii=False)
+        rule = _rule(name, given, written)
         column = format_path((columns[0],)) if len(columns) == 1 else None
         identity = f"{column or 'table'}.{kind.metric}"
         self._append(
-            identity, Expectation(name, json.dumps(given), self.semantics), _bound(name, kind, given),
-            _SEVERITIES[severity], column, Origin("gx", self.file, line, rule),
+            identity, Expectation(name, json.dumps(given), self.semantics, self.plugins or ""),
+            _bound(name, kind, given), _SEVERITIES[severity], column, Origin("gx", self.file, line, rule),
         )  # fmt: skip
+
+    def _custom(self, written: dict[str, Any], given: dict[str, Any], severity: Severity, line: int) -> None:
+        """Which columns it speaks of only its class knows; by custom they are named as those of core ones."""
+        name = str(written.get("type") or written.get("expectation_type"))
+        column = format_path((given["column"],)) if isinstance(given.get("column"), str) else None
+        rule = _rule(name, given, written)
+        metric = Custom(name, rule, self.plugins or "", self.code)
+        identity = f"{column or 'table'}.{re.sub('^expect_(column_)?', '', name)}"
+        self._append(identity, metric, NONE, severity, column, Origin("gx", self.file, line, rule))
 
     def _append(
         self, identity: str, metric: Any, bound: Bound, severity: Severity, column: str | None, origin: Origin
@@ -165,6 +233,11 @@ class _Builder:
         for key in (*needed[kind.domain], *kind.required):
             if key not in given:
                 raise ValueError(f'{name} needs "{key}"')
+
+
+def _rule(name: str, given: Mapping[str, Any], written: Mapping[str, Any]) -> str:
+    config = {k: written[k] for k in ("id", "meta", "notes", "description", "severity") if written.get(k)}
+    return json.dumps({"type": name, "kwargs": given, **config}, ensure_ascii=False)
 
 
 def _columns(kind: Kind, given: Mapping[str, Any]) -> Iterator[str]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
+from dataclasses import replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from dq.dialects.gx.metrics import Semantics, absent, present
-from dq.ir.data import FLOATS, NUMBERS, TEXTS, TIMES, Kind, Schema, Type
+from dq.ir.data import FLOATS, NUMBERS, TEXTS, TIMES, Field, Kind, Schema, Type
 from dq.ir.expr import And, Col, Compare, Comparison, Expr, In, Lit, Not, Or, Path, Scalar
 
 if TYPE_CHECKING:
@@ -41,6 +42,20 @@ def condition(written: Any, parser: str | None, schema: Schema, semantics: Seman
     if parser in ("pandas", None):
         return reader.of_query(str(written))
     raise Inexpressible(f'a condition for "{parser}" ({written})')
+
+
+def inexpressible(written: Any, parser: str | None) -> bool:
+    """Whether only GX itself can run the condition, whatever lands."""
+    schema = Schema()
+    while True:
+        try:
+            condition(written, parser, schema, "pandas")
+        except LookupError as error:
+            schema = replace(schema, fields=(*schema.fields, Field(str(error.args[0]), Type(Kind.STRING))))
+        except Inexpressible:
+            return True
+        else:
+            return False
 
 
 class _Conditions:

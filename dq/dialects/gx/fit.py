@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from dq.dialects.gx import numbers, queries, records, tables, values
 from dq.dialects.gx.asked import Asked, Unfit
 from dq.dialects.gx.conditions import Inexpressible, condition
+from dq.dialects.gx.custom import Custom, needs_gx
 from dq.dialects.gx.metrics import Missing, Refused, Semantics
 from dq.ir.metric import Dimension, Metric, metric
 
@@ -31,12 +32,17 @@ class Expectation(Metric):
     kind: str
     arguments: str
     semantics: Semantics = "pandas"
+    plugins: str = ""
 
     def references(self) -> frozenset[str]:
         return queries.references(self.kind, json.loads(self.arguments)) if self.semantics == "sql" else frozenset()
 
     def fitted(self, schema: Schema) -> Metric:
-        return fit(self.kind, json.loads(self.arguments), schema, self.semantics)
+        arguments = json.loads(self.arguments)
+        if needs_gx(arguments):
+            rule = json.dumps({"type": self.kind, "kwargs": arguments})
+            return Custom(self.kind, rule, self.plugins).fitted(schema)
+        return fit(self.kind, arguments, schema, self.semantics)
 
 
 def fit(kind: str, arguments: Mapping[str, Any], schema: Schema, semantics: Semantics) -> Metric:

@@ -28,6 +28,24 @@ def filled(value: Any, given: Mapping[str, Any]) -> Any:
     return [filled(v, given) for v in value] if isinstance(value, list) else value
 
 
+def wanting(value: Any, given: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names of parameters that the arguments need and nobody gives."""
+    if isinstance(value, dict):
+        if set(value) == {"$PARAMETER"} and (text := str(value["$PARAMETER"])) not in given:
+            return _unknown(text, given)
+        value = list(value.values())
+    return tuple(dict.fromkeys(n for v in value for n in wanting(v, given))) if isinstance(value, list) else ()
+
+
+def _unknown(text: str, given: Mapping[str, Any]) -> tuple[str, ...]:
+    try:
+        parsed = ast.parse(text[:_LONGEST], mode="eval")
+    except SyntaxError:
+        return (text,)
+    names = (n.id for n in ast.walk(parsed) if isinstance(n, ast.Name))
+    return tuple(n for n in names if n not in given and n not in _FUNCTIONS)
+
+
 def _value(text: str, given: Mapping[str, Any]) -> Any:
     if text in given:
         return given[text]

@@ -94,14 +94,6 @@ def test_a_column_that_did_not_land_is_one_fault(tmp_path: Path) -> None:
     assert not any(r["success"] for r in result.to_gx()["results"])
 
 
-def test_what_only_gx_can_run_holds(tmp_path: Path) -> None:
-    """Never skipped, and never passed: a condition in pandas' words that is more than comparisons."""
-    condition = {"row_condition": "a.abs() > 1", "condition_parser": "pandas"}
-    result = dq.validate(FRAME, written(tmp_path, expectation("column_values_to_be_unique", column="a", **condition)))
-    assert result.verdict == "hold"
-    assert "runs in GX only" in result.judgement.reasons[0].message
-
-
 def test_semantics_of_sql(tmp_path: Path) -> None:
     suite = written(
         tmp_path,
