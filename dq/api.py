@@ -143,7 +143,7 @@ def _profiled(
     limits: configuration.Limits | None, source: str = "",
 ) -> tuple[Profile, Reading]:  # fmt: skip
     """The profile, and how text was read."""
-    from dq.profile import deepen, questions, second_questions
+    from dq.profile import deepen, further_questions, questions
     from dq.profile import profile as collect
 
     contract = None if suite is None else _contract(suite)
@@ -162,8 +162,8 @@ def _profiled(
             source or partition.source, partition.key, dataset.landed, answers, rows, now, depth,
             files=max(1, len(partition.files)), bytes=partition.bytes or dataset.bytes, pii=pii,
         )  # fmt: skip
-        if depth == "full":
-            found = deepen(found, _answers(second_questions(found), dataset, engine, engines))
+        while depth == "full" and (further := further_questions(found)) is not None:
+            found = deepen(found, _answers(further, dataset, engine, engines))
         return found, dataset.dialect
 
 

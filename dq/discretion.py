@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from dq.ir.data import RAW, format_path, parse_path
-from dq.profile import hide, is_marked, mask
+from dq.profile import HIDDEN, hide, is_marked, mask
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from dq.ir.check import Suite
     from dq.ir.data import Schema
     from dq.ir.expr import Path
-
-MASK = "•••"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +42,15 @@ class Discretion:
         if value is None:
             return None
         if self.covers(column):
-            return MASK
+            return HIDDEN
         if self.samples == "masked":
             return mask(str(value))
-        return hide(value, MASK) if isinstance(value, str) else value
+        return hide(value) if isinstance(value, str) else value
 
     def told(self, found: Any) -> Any:
         """What was found of many rows at once, without texts in it that are personal data by their look."""
         if isinstance(found, str):
-            return hide(found, MASK, by_chance=False)
+            return hide(found, by_chance=False)
         if isinstance(found, (tuple, list)):
             return type(found)(map(self.told, found))
         return {self.told(k): self.told(v) for k, v in found.items()} if isinstance(found, dict) else found
@@ -62,8 +60,8 @@ class Discretion:
         if self.samples == "none":
             return ()
         if self.personal:
-            return (("line", MASK),)
-        return (("line", mask(text) if self.samples == "masked" else hide(text, MASK)),)
+            return (("line", HIDDEN),)
+        return (("line", mask(text) if self.samples == "masked" else hide(text)),)
 
 
 def marked(suite: Suite, landed: Schema) -> frozenset[str]:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from dq.discretion import MASK, Discretion
+from dq.discretion import Discretion
 from dq.drift import usual
 from dq.ir.check import Severity
 from dq.ir.code import Raised
@@ -17,6 +17,7 @@ from dq.ir.metric import Dimension, Facts, Measure
 from dq.ir.result import Cause, CheckResult, Evidence, Status
 from dq.metrics import schema as schema_metrics
 from dq.plan import Unjudged
+from dq.profile import HIDDEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -178,7 +179,7 @@ def _result(
     observed = None if measure is None else measure.value
     by_rows = measure is not None and check.metric.unit == "rows"
     if observed is not None and check.metric.unit == "value" and discretion.covers(check.column):
-        observed = MASK
+        observed = HIDDEN
     observed = discretion.told(observed)
     return CheckResult(
         id=check.id,
@@ -210,7 +211,7 @@ def _words(check: Check, measure: Measure, broken: Condition, before: Scalar, di
     if isinstance(check.metric, schema_metrics.Layout):
         return measure.note
     covered = discretion.covers_any(check.metric.paths())
-    note = MASK if covered else discretion.told(measure.note)
+    note = HIDDEN if covered else discretion.told(measure.note)
     measure = replace(measure, note=note, value=discretion.told(measure.value))
     if unit == "violations":
         return (
@@ -224,7 +225,7 @@ def _words(check: Check, measure: Measure, broken: Condition, before: Scalar, di
         return f"{number(measure.value)} rows ({share}) {phrase}".rstrip()
     if unit == "ratio":
         return f"{percent(measure.value, 1)} {phrase}, expected {check.bound}"
-    value = MASK if unit == "value" and discretion.covers(check.column) else number(measure.value)
+    value = HIDDEN if unit == "value" and discretion.covers(check.column) else number(measure.value)
     if broken.unit == "share of previous":
         return (
             f"{value} {phrase}".rstrip()

@@ -25,6 +25,7 @@ from dq.ir.expr import Col
 from dq.ir.numbers import rank
 from dq.ir.other import exchanged, lookups
 from dq.ir.positions import Positions, PositionsState, packed
+from dq.ir.sampling import SampleState, ValueSample
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -108,11 +109,16 @@ class Reference:
         return asked.state(Counter(key(v) for v in _values(asked.arg, asked.where, data)))
 
     @state.register
+    def _(self, asked: ValueSample, data: list[Row]) -> SampleState | None:
+        counts = Counter(key(v) for v in _values(asked.arg, asked.where, data))
+        return asked.state({v: n for v, n in counts.items() if _hash(v) % asked.every == 0})
+
+    @state.register
     def _(self, asked: a.ApproxDistinct, data: list[Row]) -> a.RegistersState:
         """The first 10 bits of a hash choose a register, the place of the first 1 in the other 54 is the rank."""
         registers = [0] * 1024
         for value in {_identity(v) for v in _values(asked.arg, asked.where, data)}:
-            bits = int.from_bytes(hashlib.blake2b(repr(value).encode(), digest_size=8).digest(), "big")
+            bits = _hash(value)
             rank = 54 - (bits & (2**54 - 1)).bit_length() + 1
             registers[bits >> 54] = max(registers[bits >> 54], rank)
         return a.RegistersState(STAMP, bytes(registers)) if any(registers) else a.RegistersState()
@@ -214,6 +220,10 @@ def _positions(found: list[Row], limit: int | None) -> PositionsState:
 
 def _leaf(row: Row, path: tuple[str, ...]) -> Any:
     return reduce(lambda value, name: None if value is None else value[name], path, row)
+
+
+def _hash(value: Any) -> int:
+    return int.from_bytes(hashlib.blake2b(repr(value).encode(), digest_size=8).digest(), "big")
 
 
 def _identity(value: Any) -> Any:

@@ -141,9 +141,9 @@ def _classes() -> dict[str, Any]:
 @cache
 def _classes_with(metrics: int) -> dict[str, Any]:
     """Metrics register themselves when they are loaded, so their number says whether the table is complete."""
-    from dq.ir import aggregate, check, contract, data, expr, limits, metric, other, positions, result
+    from dq.ir import aggregate, check, contract, data, expr, limits, metric, other, positions, result, sampling
 
     found: dict[str, Any] = dict(metric.REGISTRY)
-    for module in (expr, aggregate, other, positions, limits, data, metric, check, contract, result):
+    for module in (expr, aggregate, other, positions, sampling, limits, data, metric, check, contract, result):
         found.update({n: c for n, c in vars(module).items() if isinstance(c, type) and c.__module__ == module.__name__})
     return found

@@ -1,8 +1,20 @@
 """What a partition is like: questions for the plan, states that add up, numbers to read."""
 
-from dq.profile.meaning import SHARE, Meaning, date_formats, hide, is_null_like, mask, masks, personal, semantic_type
+from dq.profile.deep import deepen, further_questions
+from dq.profile.meaning import (
+    HIDDEN,
+    SHARE,
+    Meaning,
+    date_formats,
+    hide,
+    is_null_like,
+    mask,
+    masks,
+    personal,
+    semantic_type,
+)
 from dq.profile.questions import STATISTICS, TOP_LIMIT, Depth, is_marked, questions
-from dq.profile.states import ColumnProfile, Profile, decode, deepen, encode, merge, profile, second_questions, zero
+from dq.profile.states import ColumnProfile, Profile, decode, encode, merge, profile, zero
 from dq.profile.summary import (
     bucket_middle,
     completeness,
@@ -12,12 +24,14 @@ from dq.profile.summary import (
     histogram,
     is_key,
     is_unique,
+    keys,
     quantile,
     size_counts,
     summary,
 )
 
 __all__ = [
+    "HIDDEN",
     "SHARE",
     "STATISTICS",
     "TOP_LIMIT",
@@ -34,12 +48,14 @@ __all__ = [
     "document",
     "encode",
     "exact_counts",
+    "further_questions",
     "hide",
     "histogram",
     "is_key",
     "is_marked",
     "is_null_like",
     "is_unique",
+    "keys",
     "mask",
     "masks",
     "merge",
@@ -47,7 +63,6 @@ __all__ = [
     "profile",
     "quantile",
     "questions",
-    "second_questions",
     "semantic_type",
     "size_counts",
     "summary",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,8 +12,9 @@ from typing import Any, TypeAlias
 
 from dq.profile.questions import NULL_LIKE
 
-Counts: TypeAlias = Iterable[tuple[Any, int]]
+Counts: TypeAlias = Iterable[tuple[Any, float]]
 
+HIDDEN = "•••"  # in place of what must not be shown
 SHARE = 0.9  # of the rows, for a meaning to be believed
 FEW = 0.1  # of the rows, for personal data to be believed where a chance hit is out of the question
 MASK_LENGTH = 60
@@ -46,9 +47,9 @@ def mask(text: str) -> str:
     return "".join(kept[:MASK_LENGTH])
 
 
-def masks(counts: Counts) -> tuple[tuple[str, int], ...]:
+def masks(counts: Counts) -> tuple[tuple[str, float], ...]:
     """Rows per mask, most frequent first, ties by mask. Values that are no text have none."""
-    total: Counter[str] = Counter()
+    total: defaultdict[str, float] = defaultdict(float)
     for value, count in counts:
         if isinstance(value, str):
             total[mask(value)] += count
@@ -86,11 +87,11 @@ def personal(counts: Counts, ends: Iterable[Any] = ()) -> Meaning | None:
     return None
 
 
-def hide(text: str, replacement: str, *, by_chance: bool = True) -> str:
+def hide(text: str, *, by_chance: bool = True) -> str:
     """The text without words that are personal data by their look; `by_chance`: numbers that may be cards or phones
     too."""
     kinds = [test for n, (test, is_pii, _) in _MEANINGS.items() if is_pii and (by_chance or n not in _BY_CHANCE)]
-    return _WORD.sub(lambda word: replacement if any(test(word[0].strip(".:")) for test in kinds) else word[0], text)
+    return _WORD.sub(lambda word: HIDDEN if any(test(word[0].strip(".:")) for test in kinds) else word[0], text)
 
 
 def date_formats(counts: Counts) -> tuple[tuple[str, ...], float]:

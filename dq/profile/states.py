@@ -12,22 +12,19 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from dq.ir import codec
-from dq.ir.aggregate import Aggregate, Count, Distinctness, TopState
-from dq.ir.data import FLOATS, INTEGERS, NUMBERS, TEXTS, TIMES, Schema, Type, fits
-from dq.ir.expr import And, Col, IsNull, Path
-from dq.ir.numbers import distinct_estimate
+from dq.ir.aggregate import Aggregate, TopState
+from dq.ir.data import INTEGERS, NUMBERS, TEXTS, TIMES, Schema, Type, fits
+from dq.ir.expr import Col, Path
+from dq.ir.sampling import SampleState
 from dq.profile.meaning import personal
-from dq.profile.questions import HASHABLE, STATISTICS, Depth, Subject, asked, duplicate_rows, in_utc, is_marked
+from dq.profile.questions import STATISTICS, Depth, Subject, asked, duplicate_rows, in_utc, is_marked
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Mapping
 
 STATE_VERSION = 1
 MARKED = "marked as personal data"
 LONGEST_VALUE = 256  # characters of text, bytes of binary: longer single values do not enter a profile
-KEY_CANDIDATES = 32
-MISSING_TOGETHER = 12
-NEARLY_UNIQUE_RATIO = 0.9  # three standard errors of the estimate below 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +57,8 @@ class ColumnProfile:
 @dataclass(frozen=True, slots=True)
 class Profile:
     """States of one partition or of several. `states` are the table's own (depth full), which do not merge:
-    `rows` (Distinctness of all columns) and `missing_together` (rows in which both columns of a pair are NULL).
+    `rows` (Distinctness of all columns), `missing_together` (rows in which both columns of a pair are NULL) and `pairs`
+    (Distinctness of pairs).
     """
 
     source: str = ""
@@ -96,19 +94,28 @@ def profile(
     columns = []
     for path, type_ in schema.leaves():
         answers = {n: states[a] for n, a in asked(path, type_, now, pii).items() if a in states}
-        columns.append(_discreet(ColumnProfile(path, (type_,), rows, _short(answers)), is_marked(path, pii)))
+        columns.append(discreet(ColumnProfile(path, (type_,), rows, _short(answers)), is_marked(path, pii)))
     whole = [states[a] for a in duplicate_rows(schema) if depth == "full" and a in states]
     table = {"rows": whole[0]} if whole else {}
     return Profile(source, (partition,), rows, files, bytes, in_utc(now), tuple(columns), table)
 
 
-def _discreet(column: ColumnProfile, marked: bool) -> ColumnProfile:
+def looks_of(column: ColumnProfile) -> tuple[tuple[Any, float], ...]:
+    """Values with the rows they stand for: the most frequent ones, and of the others all or a sample."""
+    top, sample = column.states.get("top"), column.states.get("sample")
+    counts = top.counts if isinstance(top, TopState) else ()
+    if not isinstance(sample, SampleState):
+        return counts
+    listed = {value for value, _ in counts}
+    return (*counts, *((v, n * sample.every) for v, n in sample.counts if v not in listed))
+
+
+def discreet(column: ColumnProfile, marked: bool) -> ColumnProfile:
     """Without single values where they are personal data, by mark or by their look."""
     if marked:
         return replace(column, personal=(MARKED, 1.0))
-    top = column.states.get("top")
     ends = (column.states.get("min"), column.states.get("max"))
-    found = personal(top.counts if top else (), ends) if column.type.kind in TEXTS | INTEGERS else None
+    found = personal(looks_of(column), ends) if column.type.kind in TEXTS | INTEGERS else None
     return _redacted(column, (found.name, found.share)) if found else column
 
 
@@ -204,38 +211,6 @@ def _merge_state(name: str, column: ColumnProfile, left: Any, right: Any) -> Any
 def _group(type_: Type) -> str:
     groups = (("number", NUMBERS), ("text", TEXTS), ("time", TIMES))
     return next((name for name, kinds in groups if type_.kind in kinds), type_.kind.value)
-
-
-def second_questions(found: Profile) -> tuple[Aggregate, ...]:
-    """What depth `full` asks once the first answers are known: exact uniqueness of the columns that may be keys, and
-    which columns are missing together."""
-    keys: Iterable[Aggregate] = _key_questions(found).values()
-    return tuple(dict.fromkeys((*keys, *_missing_questions(found).values())))
-
-
-def deepen(found: Profile, states: Mapping[Aggregate, Any]) -> Profile:
-    """The profile with the answers to `second_questions`: `key` of columns, `missing_together` of the table."""
-    keys = {path: states[a] for path, a in _key_questions(found).items() if a in states}
-    columns = tuple(
-        replace(c, states={**c.states, "key": keys[c.path]}) if c.path in keys else c for c in found.columns
-    )
-    together = {pair: states[a] for pair, a in _missing_questions(found).items() if a in states}
-    return replace(found, columns=columns, states={**found.states, "missing_together": together})
-
-
-def _key_questions(found: Profile) -> dict[Path, Aggregate]:
-    """Floats are no keys."""
-    near = [c for c in found.columns if c.type.kind in HASHABLE - FLOATS and "distinct" in c.states and c.present]
-    near = [c for c in near if distinct_estimate(c.states["distinct"]) >= NEARLY_UNIQUE_RATIO * c.present]
-    return {c.path: Distinctness((Col(c.path),)) for c in near[:KEY_CANDIDATES]}
-
-
-def _missing_questions(found: Profile) -> dict[tuple[Path, Path], Aggregate]:
-    """Pairs among the columns that miss most, but not all; of a struct only the struct."""
-    nulls = {c.path: c.states.get("nulls", 0) for c in found.columns if len(c.path) == 1}
-    partial = sorted((p for p, n in nulls.items() if 0 < n < found.rows), key=lambda p: (-nulls[p], p))
-    chosen = sorted(partial[:MISSING_TOGETHER])
-    return {(a, b): Count(And((IsNull(Col(a)), IsNull(Col(b))))) for i, a in enumerate(chosen) for b in chosen[i + 1 :]}
 
 
 def encode(found: Profile) -> dict[str, Any]:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dq.ir import codec
 from dq.ir.aggregate import DistinctnessState, MomentsState, TallyState, TopState
 from dq.ir.data import INTEGERS, NUMBERS, TEXTS, Kind, format_path
 from dq.ir.expr import BUCKET_OFFSET, BUCKETS_PER_E
 from dq.ir.numbers import distinct_estimate
-from dq.profile.meaning import Meaning, masks, semantic_type
-from dq.profile.states import ColumnProfile, Profile
+from dq.profile.meaning import Meaning, hide, masks, semantic_type
+from dq.profile.states import ColumnProfile, Profile, looks_of
+
+if TYPE_CHECKING:
+    from dq.ir.expr import Path
 
 PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
 DISTINCT_ERROR_RATIO = 1.04 / 32  # standard error of 2**10 registers
@@ -112,7 +115,7 @@ def _top(column: ColumnProfile) -> dict[str, Any]:
     top, counts = column.states.get("top"), exact_counts(column)
     found: dict[str, Any] = {}
     if isinstance(top, TopState):
-        shown = [(v, n, n / column.present) for v, n in top.counts[:_SHOWN]]
+        shown = [(_shown(v), n, n / column.present) for v, n in top.counts[:_SHOWN]]
         found = {"top": [{"value": v, "count": n, "share": s} for v, n, s in shown], "top_error": top.error}
     if counts:
         shares = [n / sum(counts.values()) for n in counts.values()]
@@ -120,6 +123,10 @@ def _top(column: ColumnProfile) -> dict[str, Any]:
         found["entropy_bits"] = entropy
         found["imbalance"] = 1 - entropy / math.log2(len(shares)) if len(shares) > 1 else None
     return found
+
+
+def _shown(value: Any) -> Any:
+    return hide(value, by_chance=False) if isinstance(value, str) else value
 
 
 def size_counts(column: ColumnProfile) -> tuple[tuple[float, int], ...] | None:
@@ -181,14 +188,15 @@ def histogram(column: ColumnProfile) -> list[dict[str, float]] | None:
 
 
 def document(found: Profile) -> dict[str, Any]:
-    """JSON-ready `dq.profile/1`; nothing to read back from. Masks and meanings of texts come from their top values."""
+    """JSON-ready `dq.profile/1`; nothing to read back from. Masks and meanings of texts come from their most frequent
+    values and, at depth `full`, from all others or a sample of them."""
     columns = []
     for column in found.columns:
-        body, top = summary(column), column.states.get("top")
-        if isinstance(top, TopState) and column.type.kind in TEXTS:
-            meaning, listed = semantic_type(top.counts), sum(n for _, n in top.counts)
-            body["masks"] = [{"mask": m, "share": n / listed} for m, n in masks(top.counts)[:10]]
-            body["meaning"] = meaning
+        body, looks = summary(column), looks_of(column)
+        if "top" in column.states and column.type.kind in TEXTS:
+            listed = sum(n for _, n in looks)
+            body["masks"] = [{"mask": m, "share": n / listed} for m, n in masks(looks)[:10]]
+            body["meaning"] = semantic_type(looks)
         if column.personal:
             body["meaning"] = Meaning(*column.personal, is_pii=True)
         columns.append(body)
@@ -204,7 +212,7 @@ def document(found: Profile) -> dict[str, Any]:
             "bytes": found.bytes,
             "now": found.now,
             "duplicate_rows": rows.rows - rows.groups if isinstance(rows, DistinctnessState) else None,
-            "keys": [format_path(c.path) for c in found.columns if c.rows and is_key(c)],
+            "keys": [[format_path(p) for p in key] for key in keys(found)],
             "missing_together": [
                 {"columns": [format_path(a), format_path(b)], "rows": n} for (a, b), n in together.items() if n
             ],
@@ -212,6 +220,12 @@ def document(found: Profile) -> dict[str, Any]:
         }
     )
     return plain
+
+
+def keys(found: Profile) -> tuple[tuple[Path, ...], ...]:
+    """Columns that are keys, and where none is, pairs of columns that are together."""
+    pairs = [p for p, state in found.states.get("pairs", {}).items() if not state.duplicate_rows]
+    return (*((c.path,) for c in found.columns if c.rows and is_key(c)), *pairs)
 
 
 def is_key(column: ColumnProfile) -> bool:

@@ -52,7 +52,7 @@ def _apart(document: Mapping[str, Any]) -> list[str]:
     """What concerns several columns; nothing at depth `core`, which does not ask for it."""
     said = []
     if document.get("keys"):
-        said.append("keys: " + ", ".join(document["keys"]))
+        said.append("keys: " + ", ".join(" with ".join(key) for key in document["keys"]))
     if document.get("duplicate_rows"):
         said.append(f"duplicate rows: {document['duplicate_rows']:,}")
     pairs = sorted(document.get("missing_together", ()), key=lambda m: -m["rows"])

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from dq.ir import aggregate as a
 from dq.ir import expr as e
 from dq.ir.positions import Positions
+from dq.ir.sampling import ValueSample
 
 SMALL, LARGE = st.integers(-50, 50), st.sampled_from([2**63 - 1, -(2**63), 2**53, 2**53 + 1, -(2**53) - 1, 0, 1])
 EIGHTHS = st.integers(-400, 400).map(lambda n: n / 8)
@@ -169,6 +170,7 @@ def aggregates(draw: st.DrawFn) -> a.Aggregate:
                 a.Tally(key, where, draw(st.sampled_from([1, 3, None]))),
                 a.ApproxDistinct(key, where),
                 a.TopValues(key, 3, where),
+                ValueSample(key, 1, draw(st.sampled_from([2, 100])), where),
                 a.FirstRows(where, (("i",), ("s",), ("z",)), 3),
                 a.Distinctness((key, e.Col(("b",))), where),
                 a.Quantiles(number, (0.0, 0.3, 1.0), where),

@@ -20,6 +20,7 @@ from dq.ir.delegated import Delegated
 from dq.ir.expr import Bucket, Col, Compare, Lit
 from dq.ir.other import Native, Of
 from dq.ir.positions import Positions
+from dq.ir.sampling import ValueSample
 from tests.conformance.hostile import as_frame, same
 from tests.conformance.test_aggregates import moments_agree
 from tests.laws.strategies import tables
@@ -45,6 +46,7 @@ ASKED: tuple[a.Aggregate, ...] = (
 )  # fmt: skip
 SINGLE: tuple[a.Aggregate, ...] = (
     a.Distinctness((N,)), a.Quantiles(N, (0.5,)), a.DuplicateKeys((N,), (("i",),)), Positions(None, (N,)),
+    ValueSample(S),
     Of("other", a.Count()), Native("SELECT count(*) FROM primary", (("primary", ""),)), Delegated("gx", "{}"),
 )  # fmt: skip
 REFERENCE = Reference()

@@ -14,6 +14,7 @@ from dq.engines.duckdb.values import key_output, output, plain
 from dq.ir import aggregate as a
 from dq.ir import expr as e
 from dq.ir.data import FLOATS, NESTED, Kind, Type
+from dq.ir.sampling import ValueSample
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,13 +24,18 @@ if TYPE_CHECKING:
 MANY_ROWS = 500_000  # below, counting first is no shorter
 _MOST_VALUES = 1_000_000
 _ROWS_PER_VALUE = 8  # counting costs about as much as two questions; text columns are asked ten
-_ANSWERED = (a.Count, a.Sum, a.Min, a.Max, a.Moments, a.ApproxDistinct, a.Tally, a.TopValues)
+_ANSWERED = (a.Count, a.Sum, a.Min, a.Max, a.Moments, a.ApproxDistinct, a.Tally, a.TopValues, ValueSample)
 _HEAVY = {Kind.DECIMAL, Kind.UINT64}  # a multiple by the row count might not fit into 128 bits
 
 
 def few(values: float, rows: int) -> bool:
     """Whether counting so many distinct values first pays."""
     return values <= _MOST_VALUES and values * _ROWS_PER_VALUE <= max(rows, 100 * _ROWS_PER_VALUE)
+
+
+def chosen_by_hash(key: str, every: int) -> str:
+    """Whether a value is one in `every`."""
+    return "TRUE" if every == 1 else f"hash({key}) % {every} = 0"
 
 
 def subject(asked: Aggregate, types: Mapping[str, Type]) -> str | None:
@@ -72,6 +78,10 @@ class Counted:
             case a.TopValues(arg, limit, where):
                 found = self.counts(key_output(translate(arg, columns)), self.scope(where, columns), limit + 1)
                 return asked.state(found)
+            case ValueSample(arg, every, cap, where):
+                value = key_output(translate(arg, columns))
+                scope = f"{self.scope(where, columns)} AND {chosen_by_hash(value.text, every)}"
+                return asked.state(self.counts(value, scope, cap + 1))
         raise TypeError(f"counts do not answer {type(asked).__name__}")
 
     @staticmethod

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from dq.engines.base import FILE, ROW, Dataset, Unreadable
 from dq.engines.duckdb.connect import connect
-from dq.engines.duckdb.counted import MANY_ROWS, Counted, few, subject
+from dq.engines.duckdb.counted import MANY_ROWS, Counted, chosen_by_hash, few, subject
 from dq.engines.duckdb.distinct import distinctness, hashed_distinctness
 from dq.engines.duckdb.holds import settled
 from dq.engines.duckdb.native import query
@@ -28,6 +28,7 @@ from dq.ir.data import NESTED, TEXTS, Finding, Kind
 from dq.ir.numbers import distinct_estimate, rank
 from dq.ir.other import Native
 from dq.ir.positions import Positions, PositionsState
+from dq.ir.sampling import SampleState, ValueSample
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -193,6 +194,8 @@ class _Run:
                 return self.tally(aggregate)
             case a.TopValues():
                 return self.top(aggregate)
+            case ValueSample():
+                return self.sampled(aggregate)
             case a.Distinctness():
                 return self.distinctness(aggregate)
             case a.Quantiles():
@@ -254,6 +257,15 @@ class _Run:
             return sample.relation({p[0] for p in asked.columns()})[0], scope, slots[0][1]
         kept = ", ".join(str(s) for s, _ in slots[:_FULLEST])
         return relation, f"{scope} AND {slot} IN ({kept})", slots[_FULLEST][1] if len(slots) > _FULLEST else 0
+
+    def sampled(self, asked: ValueSample) -> SampleState | None:
+        relation, columns = self.relation(asked.arg, asked.where)
+        key = key_output(translate(asked.arg, columns))
+        rows = f"FROM {relation} WHERE {_scope(asked.where, columns)} AND {key.text} IS NOT NULL"
+        chosen = f"{rows} AND {chosen_by_hash(key.text, asked.every)}"
+        counted = f"SELECT {key.text} AS k, count(*) AS n {chosen} GROUP BY k LIMIT {asked.cap + 1}"
+        found = self.fetch(f"SELECT {output(Sql('k', key.type))}, n FROM ({counted})")
+        return asked.state({plain(k, key.type): n for k, n in found})
 
     def distinctness(self, asked: a.Distinctness) -> a.DistinctnessState:
         relation, columns = self.relation(asked.where, *asked.keys)

@@ -39,6 +39,7 @@ from dq.ir.expr import Col, Foreign, columns
 from dq.ir.numbers import rank
 from dq.ir.other import exchanged, lookups, nodes
 from dq.ir.positions import Positions, PositionsState, packed
+from dq.ir.sampling import SampleState, ValueSample
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -188,6 +189,8 @@ class _Run:
                 return self.tally(asked)
             case a.TopValues():
                 return self.top(asked)
+            case ValueSample():
+                return self.sampled(asked)
             case a.Distinctness():
                 return self.distinctness(asked)
             case a.Quantiles():
@@ -227,6 +230,13 @@ class _Run:
         ranked = values.group_by("k").agg(pl.len().alias("n")).top_k(asked.limit + 1, by=by, reverse=reverse)
         found = _state(asked, self.collect(ranked).rows(), node)
         return replace(found, error=max(found.error, missed))
+
+    def sampled(self, asked: ValueSample) -> SampleState | None:
+        node = scoped(asked.arg, asked.where, self.schema)
+        values = self.lazy(asked.arg, asked.where).select(output(node.expr, node.type).alias("k")).drop_nulls()
+        chosen = values.filter(pl.col("k").hash(SEED) % asked.every == 0)
+        counted = chosen.group_by("k").agg(pl.len().alias("n")).head(asked.cap + 1)
+        return asked.state({plain_key(k, node.type): n for k, n in self.collect(counted).rows()})
 
     def distinctness(self, asked: a.Distinctness) -> a.DistinctnessState:
         lazy = _within(self.lazy(asked.where, *asked.keys), asked.where, self.schema)

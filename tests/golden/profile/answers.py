@@ -6,7 +6,7 @@ from typing import Any
 
 from dq.engines.reference import Reference
 from dq.ir.data import Field, Schema, parse_type
-from dq.profile import Profile, deepen, profile, questions, second_questions
+from dq.profile import Profile, deepen, further_questions, profile, questions
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 Rows = Sequence[Mapping[str, Any]]
@@ -23,4 +23,6 @@ def profile_of(
     schema = schema_of(types)
     states = {a: ENGINE.state(a, rows) for a in questions(schema, now, depth, pii)}
     found = profile("source", key, schema, states, len(rows), now, depth, bytes=len(rows), pii=pii)
-    return deepen(found, {a: ENGINE.state(a, rows) for a in second_questions(found)}) if depth == "full" else found
+    while depth == "full" and (further := further_questions(found)) is not None:
+        found = deepen(found, {a: ENGINE.state(a, rows) for a in further})
+    return found

@@ -28,15 +28,16 @@ from dq.profile import (
     decode,
     document,
     encode,
+    further_questions,
     histogram,
     merge,
     profile,
     quantile,
     questions,
-    second_questions,
     summary,
     zero,
 )
+from dq.reports import tables
 from tests.golden.profile.answers import ENGINE, NOW, profile_of, schema_of
 
 CASES = tomllib.loads((Path(__file__).parent / "summary.toml").read_text())["case"]
@@ -72,7 +73,7 @@ def test_full_depth_finds_keys_duplicates_and_what_is_missing_together() -> None
     ]
     types = {"id": "int64", "often": "int64", "a": "string", "b": "string", "whole": "string"}
     told = document(profile_of(types, rows, "full"))
-    assert told["keys"] == ["id"]
+    assert told["keys"] == [["id"]]
     assert told["duplicate_rows"] == 0
     assert told["missing_together"] == [{"columns": ["a", "b"], "rows": 4}]
     assert document(profile_of(types, [*rows, rows[0]], "full"))["duplicate_rows"] == 1
@@ -81,7 +82,7 @@ def test_full_depth_finds_keys_duplicates_and_what_is_missing_together() -> None
 def test_only_columns_that_may_be_keys_are_asked_for_uniqueness() -> None:
     rows = [{"id": i % 99, "often": i % 3, "weight": i / 7} for i in range(100)]
     types = {"id": "int64", "often": "int64", "weight": "double"}
-    assert second_questions(profile_of(types, rows)) == (Distinctness((Col(("id",)),)),)
+    assert further_questions(profile_of(types, rows)) == (Distinctness((Col(("id",)),)),)
     assert summary(profile_of(types, rows, "full").columns[0])["distinct"] == 99
 
 
@@ -276,3 +277,43 @@ def test_distinct_estimate_keeps_its_error(distinct: int) -> None:
 
 def test_distinct_estimate_of_saturated_registers_is_finite() -> None:
     assert math.isfinite(distinct_estimate(RegistersState("x", bytes([55] * 1023 + [54]))))
+
+
+def test_full_depth_finds_pairs_that_are_keys_where_no_column_is() -> None:
+    rows = [{"store": s, "day": d, "kind": (s + d) % 3, "sold": s * d % 7} for s in range(12) for d in range(15)]
+    types = dict.fromkeys(("store", "day", "kind", "sold"), "int64")
+    told = document(profile_of(types, rows, "full"))
+    assert told["keys"] == [["day", "store"]]
+    assert "keys: day with store" in tables.profile(told).splitlines()
+    assert document(profile_of(types, rows))["keys"] == []
+    assert document(profile_of(types, [*rows, rows[0]], "full"))["keys"] == []  # a row that occurs twice: no key at all
+    alone = [{**r, "id": i} for i, r in enumerate(rows)]
+    assert document(profile_of({**types, "id": "int64"}, alone, "full"))["keys"] == [["id"]]
+    holed = [*rows, {"store": None, "day": 99, "kind": 0, "sold": 0}]
+    assert document(profile_of(types, holed, "full"))["keys"] == []
+
+
+def test_masks_and_meaning_are_of_rare_values_too() -> None:
+    frequent = [{"x": f"{i % 150:03}"} for i in range(3_000)]
+    rows = [*frequent, *({"x": f"2026-01-{1 + i % 28:02} 10:{i // 28 % 60:02}:{i % 60:02}"} for i in range(57_000))]
+    found = profile_of({"x": "string"}, rows, "full")
+    told = document(found)["columns"][0]
+    assert told["meaning"]["name"] == "date"
+    assert told["masks"][0]["mask"] == "9-9-9 9:9:9"
+    assert told["masks"][0]["share"] == pytest.approx(0.95, abs=0.02)
+    assert decode(encode(found)) == found
+
+
+def test_personal_values_among_many_frequent_ones_are_found_by_their_share() -> None:
+    rows = [{"x": f"{i % 150}"} for i in range(4_000)] + [{"x": f"zz{i}@mail.example"} for i in range(2_000)]
+    rows += [{"x": "0"}, {"x": "~"}]
+    told = document(profile_of({"x": "string"}, rows, "full"))["columns"][0]
+    assert told["meaning"]["name"] == "email"
+    assert "top" not in told
+
+
+def test_a_most_frequent_value_that_looks_personal_is_hidden() -> None:
+    rows = [{"x": f"{i % 90}"} for i in range(900)] + [{"x": "a@mail.example"}] * 50 + [{"x": "0"}, {"x": "~"}]
+    told = json.dumps(document(profile_of({"x": "string"}, rows)))
+    assert "mail.example" not in told
+    assert '"•••"' in json.dumps(json.loads(told), ensure_ascii=False)
