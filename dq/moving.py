@@ -82,11 +82,13 @@ def _known(found: Project, run: Run, move: Move) -> bool:
     return False
 
 
-def _look(name: str, path: Path, copy: Path | None, runs: Iterable[Run], found: Project, move: Move) -> None:
+def _look(name: str, path: Path, copy: Path | None, runs: list[Run], found: Project, move: Move) -> None:
     given = {k: v for r in runs for k, v in r.parameters}
     try:
         text = read_text(path)
-        seen = survey(text, str(copy or path), given, str(found.plugins) if found.plugins else None)
+        on = {a.semantics for r in runs if (a := found.assets.get((r.source, r.asset)))}
+        plugins = str(found.plugins) if found.plugins else None
+        seen = survey(text, str(copy or path), given, plugins, "sql" if "sql" in on else "pandas")
     except SuiteError as error:
         move.left.append(str(error))
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date
 
-    from dq.api import EngineName
+    from dq.api import EngineName, Result
     from dq.config import Config
     from dq.gate import Run, Wanted
     from dq.plan import Plan
@@ -158,12 +158,16 @@ def validate(
     ] = None,
     plugins: Annotated[str | None, typer.Option(metavar="DIR", help="Custom expectations of a GX suite.")] = None,
     gx: Annotated[str | None, typer.Option(metavar="PATH", help="Write GX's validation result; - is stdout.")] = None,
+    compare: Annotated[
+        str | None, typer.Option(metavar="FILE", help="List what differs from this validation result of GX.")
+    ] = None,
     as_json: Json = False,
     engine: Engine = None,
     config: ConfigFile = None,
 ) -> int:
     """Hold data against contracts, or suites of GX, pandera, ODCS; moves and records nothing."""
     from dq import api
+    from dq.dialects.gx.results import read_result
     from dq.suite import load_contract
 
     settings, name = _settings(config, engine)
@@ -171,8 +175,12 @@ def validate(
         raise UsageError(f'--semantics "{semantics}": pandas or sql')
     if plugins is not None and not Path(plugins).is_dir():
         raise UsageError(f"--plugins {plugins}: no such folder")
-    if gx and len(suite) != 1:
-        raise UsageError("--gx goes with one --suite")
+    for flag, value in (("--gx", gx), ("--compare", compare)):
+        if value and len(suite) != 1:
+            raise UsageError(f"{flag} goes with one --suite")
+    if compare and gx == "-":
+        raise UsageError("--compare and --gx - both write to stdout")
+    theirs = None if compare is None else read_result(compare)
     given = _references(reference)
     contracts = [load_contract(s, semantics=cast("Semantics", semantics), plugins=plugins) for s in suite]
     table = Table(as_json)
@@ -185,8 +193,20 @@ def validate(
             continue
         if gx:
             _write(gx, json.render(found.to_gx()) + "\n")
+        if theirs is not None:
+            return _compared(found, theirs, as_json)
         table.add(found.document)
     return table.end() if gx != "-" else exit_code(found.document)
+
+
+def _compared(found: Result, theirs: Mapping[str, Any], as_json: bool) -> int:
+    """0 where nothing differs, whatever the verdict; else 3 where something could not be judged, or 1."""
+    from dq.profile import HIDDEN
+    from dq.reports import comparison
+
+    document = comparison.comparison(found.to_gx(), theirs, HIDDEN)
+    say_json(document) if as_json else say(comparison.render(document))
+    return 0 if document["success"] else 3 if found.verdict == "hold" else 1
 
 
 def _references(given: list[str] | None) -> dict[str, str]:

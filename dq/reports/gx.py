@@ -146,6 +146,9 @@ def _of_itself(details: dict[str, Any], result_format: ResultFormat) -> dict[str
     return {k: v for k, v in json.loads(details["body"]).items() if k not in left_out}
 
 
+_DETAILED = ("most_common", "quantiles", "distinct_values")  # their number is none that GX tells
+
+
 def _of_number(result: CheckResult, result_format: ResultFormat) -> dict[str, Any]:
     details = {k: plain(v) for k, v in result.details}
     if "body" in details or result.metric == "custom":
@@ -164,6 +167,6 @@ def _of_number(result: CheckResult, result_format: ResultFormat) -> dict[str, An
     if "unexpected_count" in details or "missing_count" in details:
         names = {"unexpected": "partial_unexpected_list", "missing": "partial_missing_list"}
         return {"observed_value": None, **{names.get(k, k): v for k, v in details.items()}}
-    if result.id.partition("#")[0] == "table.column_present":
+    if result.id.partition("#")[0] == "table.column_present" or result.metric in _DETAILED:
         return {}
     return {"observed_value": plain(result.observed)}

@@ -71,7 +71,9 @@ class Survey:
         return self.planned + len(self.delegated) + len(self.unknown)
 
 
-def survey(text: str, file: str, parameters: Mapping[str, Any], plugins: str | None) -> Survey:
+def survey(
+    text: str, file: str, parameters: Mapping[str, Any], plugins: str | None, semantics: Semantics = "pandas"
+) -> Survey:
     """What will become of each expectation. Raises SuiteError where the file is no suite."""
     written = _document(text, file)
     given = {**_own(written), **parameters}
@@ -81,7 +83,7 @@ def survey(text: str, file: str, parameters: Mapping[str, Any], plugins: str | N
         named = wanting(expectation, given)
         lacking.update(named)
         problems = Problems(file)
-        builder = _Builder(file, problems, "pandas", {**given, **dict.fromkeys(named, 0)}, SAMPLES, plugins)
+        builder = _Builder(file, problems, semantics, {**given, **dict.fromkeys(named, 0)}, SAMPLES, plugins)
         builder.add(expectation, line)
         if problems.found and not named:
             found["unknown"].append(problems.found[0])

@@ -20,8 +20,9 @@ from dq.doctor import examine
 from dq.gate import Wanted
 from dq.ir.document import difference
 from dq.profile import document as profile_document
+from dq.reports.comparison import comparison
 
-NAMES = ("result", "profile", "diff", "status", "history", "gc", "doctor", "files")
+NAMES = ("result", "profile", "diff", "status", "history", "gc", "doctor", "files", "comparison")
 NOW = datetime(2026, 3, 10, tzinfo=UTC)
 CONTRACT = """
 source: trips
@@ -101,7 +102,15 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[s
         "gc": [*operate.gc("trips", config=keep_none, dry=True), *operate.gc("trips", config=keep_none)],
         "doctor": [examine(settings, {"DQ_CURRATED": "x"}), examine(config.load(environment={}, landing=root / "no"))],
         "files": [standing.files(run)],
+        "comparison": [compared(1), compared(2)],
     }
+
+
+def compared(count: int) -> dict[str, Any]:
+    config = {"type": "expect_table_row_count_to_equal", "kwargs": {"value": 1}}
+    ours = {"success": count == 1, "expectation_config": config, "result": {"observed_value": count}}
+    theirs = {"success": True, "expectation_config": config, "result": {"observed_value": 1}}
+    return comparison({"results": [ours]}, {"results": [theirs]}, "•••")
 
 
 @pytest.mark.parametrize("name", NAMES)
