@@ -6,10 +6,15 @@ BIN    := $(VENV)/bin
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint bench soak clean
+.PHONY: demo pretrain-demo test lint bench soak clean
 
 demo: $(VENV)/.core       ## gate a hundred real landings
 	$(BIN)/dq demo $(DEMO)
+
+ADULT := tests/data/adult/adult
+pretrain-demo: $(VENV)/.core  ## check a public training set before training; it fails, and says why
+	$(BIN)/dq pretrain --train $(ADULT)-train.csv.gz --test $(ADULT)-test.csv.gz --suite suites/adult.pretrain.yaml \
+	  || test $$? -eq 1
 
 test: $(VENV)/.test       ## all tests, under 8 minutes on 2 cores
 	$(BIN)/pytest -q -n 2 --dist loadfile

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         SuiteError,
         UsageError,
     )
+    from dq.training import pretrain, require_validated
 
 __version__ = "0.1.0"
 
@@ -35,18 +36,22 @@ __all__ = [
     "diff",
     "explain",
     "gate",
+    "pretrain",
     "profile",
     "published",
+    "require_validated",
     "validate",
 ]
 
 _ERRORS = frozenset(name for name in __all__ if name.endswith(("Error", "Violation")))
+_TRAINING = frozenset({"pretrain", "require_validated"})
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module("dq.errors" if name in _ERRORS else "dq.api"), name)
+    room = "dq.errors" if name in _ERRORS else "dq.training" if name in _TRAINING else "dq.api"
+    value = getattr(import_module(room), name)
     globals()[name] = value
     return value
 

@@ -112,7 +112,7 @@ def validate(
     budget = limits.budget()
     partition = partition_of(data, contract)
     held_to = contract.suite_at(dict(partition.values))
-    published = partial(_published, config=config) if config else None
+    published = partial(published_files, config=config) if config else None
     with referenced(contract, references or {}, published) as others:
         asking = Asking(now or datetime.now(UTC), engine, None, others)
         if is_path(data) and limits.isolated and not contract.live:
@@ -214,7 +214,7 @@ def explain(
     partition = partition_of(data, contract)
     held_to = contract.suite_at(dict(partition.values))
     asking = Asking(datetime.now(UTC), engine, None)
-    published = partial(_published, config=config) if config else None
+    published = partial(published_files, config=config) if config else None
     with referenced(contract, references or {}, published) as others, closing(Others(others, budget)) as beside:
         return _planned(beside.open_data(data, partition, held_to), held_to, asking)
 
@@ -279,7 +279,7 @@ def look(locations: list[str], source: str) -> tuple[Profile, Reading]:
     return _profiled(locations, "core", None, None, "auto", None, source)
 
 
-def _published(source: str, config: Config) -> tuple[Contract, list[dict[str, Any]]]:
+def published_files(source: str, config: Config) -> tuple[Contract, list[dict[str, Any]]]:
     """What references ask of a source: its contract and its current files."""
     zones = zones_of(source, config)
     contract = contract_of(source, config)
@@ -290,7 +290,7 @@ def _published(source: str, config: Config) -> tuple[Contract, list[dict[str, An
 
 def published(source: str, *, config: Config | None = None) -> list[str]:
     """Locations of the files that readers of the source see now, in partition order."""
-    return [f["path"] for f in _published(source, config or configuration.load())[1]]
+    return [f["path"] for f in published_files(source, config or configuration.load())[1]]
 
 
 def gate_run(
@@ -303,7 +303,7 @@ def gate_run(
     zones = replace(zones, others=_others(source, zones, config))
     if landed and not _is_there(_landing(zones)):
         raise UsageError(f"{_landing(zones)}: no landing folder for source {source}")
-    others = located(contract, partial(_published, config=config))
+    others = located(contract, partial(published_files, config=config))
     asking = Asking(now or datetime.now(UTC), config.engine.name, referenced=others)
     locations, budget = [str(_landing(zones))], config.limits.budget()
     here = Scanner(locations, budget, asking)
@@ -347,7 +347,7 @@ def sources(config: Config) -> list[str]:
     folder = Path(config.suites)
     if not folder.is_dir():
         raise UsageError(f"{folder}: no folder of contracts (dq init PATH writes a first one)")
-    return sorted(f.stem for f in folder.glob("*.yaml"))
+    return sorted(f.stem for f in folder.glob("*.yaml") if not f.stem.endswith(".pretrain"))
 
 
 def landing_sources(config: Config) -> list[str]:

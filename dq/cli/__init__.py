@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
-from dq.cli import judging, keeping, looking, overruling, starting
+from dq.cli import judging, keeping, looking, overruling, starting, training
 from dq.cli.output import complain, listen
 from dq.errors import DQError
 
@@ -43,7 +43,8 @@ def dq(
 
 for command in (
     starting.demo, starting.init, judging.gate, judging.validate, judging.profile, judging.diff, judging.explain,
-    looking.status, looking.show, looking.history, looking.ls, overruling.release, overruling.reject, overruling.accept,
+    training.pretrain, looking.status, looking.show, looking.history, looking.ls,
+    overruling.release, overruling.reject, overruling.accept,
     keeping.gc, keeping.doctor,
 ):  # fmt: skip
     app.command()(command)

@@ -29,12 +29,17 @@ def load(text: str, file: str) -> Contract:
 
 @lru_cache(maxsize=32)
 def _sound(text: str, file: str) -> Document:
-    """The text as written, right in shape. Remembered: a process judges many partitions by few contracts."""
+    """Remembered: a process judges many partitions by few contracts."""
+    return sound(text, file, _validator(), "a contract is a mapping with at least the key source")
+
+
+def sound(text: str, file: str, validator: Draft202012Validator, needed: str) -> Document:
+    """The text as written, right in shape. Raises SuiteError with a line per error."""
     document = read_yaml(text, file)
     if not isinstance(document.value, dict):
-        raise SuiteError("a contract is a mapping with at least the key source", file=file, line=1)
+        raise SuiteError(needed, file=file, line=1)
     problems = Problems(file)
-    for error in _validator().iter_errors(document.value):
+    for error in validator.iter_errors(document.value):
         _tell(error, document, problems)
     problems.settle()
     return document

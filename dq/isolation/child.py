@@ -46,7 +46,7 @@ class Order:
 
 
 def main(orders: int, answers: int, parent: int) -> None:
-    _end_with(parent)
+    end_with(parent)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # whoever started this process decides
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -73,7 +73,7 @@ def main(orders: int, answers: int, parent: int) -> None:
 
 def _scanner(setup: Setup) -> Scanner:
     if setup.budget.memory_bytes is not None:
-        _cap_address_space(setup.budget.memory_bytes)
+        cap_address_space(setup.budget.memory_bytes)
     return Scanner(setup.locations, setup.budget, setup.asking)
 
 
@@ -83,17 +83,17 @@ def _scanned(scanner: Scanner, partition: Partition, suite: Suite) -> Scanned:
     except MemoryError:
         return failed("the memory of the judge process did not suffice")
     except BaseException as error:  # a panic of Polars is no Exception; its text may quote data
-        return failed(f"internal error: {type(error).__name__}{_place(error)}")
+        return failed(f"internal error: {type(error).__name__}{place(error)}")
 
 
-def _place(error: BaseException) -> str:
+def place(error: BaseException) -> str:
     last = error.__traceback__
     while last is not None and last.tb_next is not None:
         last = last.tb_next
     return f" at {os.path.basename(last.tb_frame.f_code.co_filename)}:{last.tb_lineno}" if last else ""
 
 
-def _end_with(parent: int) -> None:
+def end_with(parent: int) -> None:
     """Killed when the thread that started it ends, on Linux; elsewhere it ends with the pipe."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
@@ -101,7 +101,7 @@ def _end_with(parent: int) -> None:
         os._exit(1)
 
 
-def _cap_address_space(memory_bytes: int) -> None:
+def cap_address_space(memory_bytes: int) -> None:
     """Behind the watch of the parent, for what is faster than its look."""
     if sys.platform != "linux":
         return

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from dq.ir.data import Partition
     from dq.ir.limits import Budget
 
-_LOOK_SECONDS = 0.05
+LOOK_SECONDS = 0.05
 _START = "import sys; sys.path[:] = {}; from dq.isolation.child import main; main({}, {}, {})"
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
@@ -70,10 +70,10 @@ class JudgeProcess:
         sent = id(suite) in self._suites
         number, _ = self._suites.setdefault(id(suite), (len(self._suites), suite))
         order = Order(number, partition, None if sent else suite, new)
-        watch = _Watch(self._process.pid, setup.budget, unwanted)
+        watch = Watch(self._process.pid, setup.budget, unwanted)
         self.served += 1
         send(self._orders, dump(order))
-        scanned = load(receive(self._answers, watch.look, _LOOK_SECONDS))
+        scanned = load(receive(self._answers, watch.look, LOOK_SECONDS))
         assert isinstance(scanned, Scanned)
         return scanned
 
@@ -81,7 +81,7 @@ class JudgeProcess:
         """How it ended, where it did so by itself."""
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(grace_seconds)
-        said = _ending(self._process.returncode)
+        said = ending(self._process.returncode)
         self._process.kill()
         self._process.wait()
         self._kept.close()
@@ -89,22 +89,26 @@ class JudgeProcess:
 
 
 def _started(orders: int, answers: int, budget: Budget, folder: str) -> subprocess.Popen[bytes]:
-    """A bare interpreter that finds what this one finds, and knows nothing else of it."""
+    code = _START.format([p for p in sys.path if p], orders, answers, os.getpid())
+    return bare(code, (orders, answers), budget, folder)
+
+
+def bare(code: str, pipes: tuple[int, int], budget: Budget, folder: str) -> subprocess.Popen[bytes]:
+    """An interpreter that finds what this one finds, and knows nothing else of it."""
     variables = environment(folder)
     if budget.threads is not None:
         variables["POLARS_MAX_THREADS"] = str(budget.threads)
-    code = _START.format([p for p in sys.path if p], orders, answers, os.getpid())
     return subprocess.Popen(  # noqa: S603
         [sys.executable, "-I", "-c", code],
         env=variables,
-        pass_fds=(orders, answers),
+        pass_fds=pipes,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=None if os.environ.get("DQ_DEBUG") else subprocess.DEVNULL,  # a panic quotes data
     )
 
 
-def _ending(code: int | None) -> str:
+def ending(code: int | None) -> str:
     if code is None:
         return "it closed its pipe"
     if code < 0:
@@ -113,7 +117,7 @@ def _ending(code: int | None) -> str:
     return f"exit code {code}; DQ_DEBUG=1 shows what it said"
 
 
-class _Watch:
+class Watch:
     """Looks at a process now and then. Raises TooMuch."""
 
     def __init__(self, pid: int, budget: Budget, unwanted: Callable[[], bool]) -> None:

@@ -16,9 +16,10 @@ from tests.journeys.real import ROOT
 
 BIN = Path(sys.executable).parent
 TEXT = (ROOT / "README.md").read_text()
+BLOCKS = [text for kind, text in re.findall(r"^```(\w*)\n(.*?)^```$", TEXT, re.S | re.M) if not kind]
 COMMANDS = [
     line.split("  #")[0].strip()
-    for block in re.findall(r"```\n(.*?)```", TEXT, re.S)
+    for block in BLOCKS
     for line in block.splitlines()
     if line.startswith(("make ", "dq ", ".venv/bin/dq ", "pip "))
 ]
@@ -75,16 +76,18 @@ def test_every_command_runs_as_written(folder: Path) -> None:
             continue
         else:
             done = run(command, folder)
-            wanted = (0, 1) if command.startswith("dq diff") else (0,)
+            wanted = (0, 1) if command.startswith(("dq diff", "dq pretrain")) else (0,)
             assert done.returncode in wanted, (command, done.stdout, done.stderr)
         printed[command] = done.stdout
         assert done.stdout.strip() or command == "make test", command
     assert "pytest" in printed["make test"]
     assert "every value of `payment`" in printed["dq diff train.csv test.csv"]
+    before_training = next(said for command, said in printed.items() if command.startswith("dq pretrain"))
+    assert "differ in spelling only" in before_training
 
 
 def test_what_the_demo_prints_is_what_the_readme_shows(folder: Path) -> None:
-    shown = next(b for b in re.findall(r"```\n(.*?)```", TEXT, re.S) if b.startswith("QUARANTINE")).splitlines()
+    shown = next(b for b in BLOCKS if b.startswith("QUARANTINE")).splitlines()
     printed = run(f"dq demo {folder}/again", folder).stdout.splitlines()
     assert [line for line in shown if line not in printed] == []
 

@@ -23,7 +23,7 @@ from dq.metrics.validity import Range
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 CHECKS, ERRORS = sorted((HERE / "checks").glob("*.yaml")), sorted((HERE / "errors").glob("*.yaml"))
-SUITES = sorted((ROOT / "suites").glob("*.yaml"))
+SUITES = sorted(f for f in (ROOT / "suites").glob("*.yaml") if not f.stem.endswith(".pretrain"))
 
 
 def told(file: Path) -> str:

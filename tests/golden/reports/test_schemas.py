@@ -15,14 +15,14 @@ import polars as pl
 import pytest
 from jsonschema import Draft202012Validator
 
-from dq import api, config, operate, standing
+from dq import api, config, operate, standing, training
 from dq.doctor import examine
 from dq.gate import Wanted
 from dq.ir.document import difference
 from dq.profile import document as profile_document
 from dq.reports.comparison import comparison
 
-NAMES = ("result", "profile", "diff", "status", "history", "gc", "doctor", "files", "comparison")
+NAMES = ("result", "profile", "diff", "status", "history", "gc", "doctor", "files", "comparison", "pretrain")
 NOW = datetime(2026, 3, 10, tzinfo=UTC)
 CONTRACT = """
 source: trips
@@ -93,7 +93,13 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[s
     os.utime(old, (0, 0))
     keep_none = settings.model_copy(update={"publish": config.Publish(keep=0)})
     sides = {"name": "a", "rows": 3}, {"name": "b", "rows": 3}
+    half = pl.DataFrame({"id": range(300), "fare": [0.5, None, float("inf")] * 100, "label": ["a", "b", None] * 100})
+    part = {"label": "label", "limits": config.Limits(isolated=False)}
     return {
+        "pretrain": [
+            training.pretrain(half[:200], val=half[190:250], test=half[250:], id="id", **part).document,
+            training.pretrain(half[:0], test=half, **part).document,
+        ],
         "result": results,
         "profile": [profile_document(found), profile_document(other)],
         "diff": [difference(*sides, api.diff(found, other)), difference(*sides, ())],

@@ -1,0 +1,250 @@
+"""`dq.pretrain` and `dq.require_validated`: splits found, examined in a process of their own, and kept in a record."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+from dq import config as configuration
+from dq.api import new_run_id, published_files
+from dq.errors import ContractViolation, UsageError, nearest
+from dq.examining import Given, Request, examine
+from dq.ir.check import Suite
+from dq.ir.data import DataFile, Reading
+from dq.ir.layout import moment, parse_layout
+from dq.ir.training import Training
+from dq.opening import is_path, partition_of, said
+from dq.pretrain import record as records
+from dq.pretrain.splits import TRAIN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from dq.ir.contract import Contract
+
+PUBLISHED = "dq://"
+_NAMES = {
+    TRAIN: ("train", "training"), "val": ("val", "valid", "validation", "dev", "eval"),
+    "test": ("test", "testing", "holdout"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Outcome of the checks before training. `document` is `dq.pretrain/1`."""
+
+    document: dict[str, Any]
+
+    @property
+    def success(self) -> bool:
+        return bool(self.document["success"])
+
+    @property
+    def checks(self) -> list[dict[str, Any]]:
+        return list(self.document["checks"])
+
+    def raise_for_failure(self) -> None:
+        """Raises ContractViolation naming every check that failed."""
+        if not self.success:
+            raise ContractViolation(
+                "; ".join(f"{c['id']}: {c['message']}" for c in self.checks if c["status"] == "fail")
+            )
+
+    def to_json(self) -> str:
+        from dq.reports.json import render
+
+        return render(self.document)
+
+    def __repr__(self) -> str:
+        from dq.reports.training import render
+
+        return render(self.document)
+
+
+def pretrain(
+    train: Any, *, val: Any = None, test: Any = None, label: str = "", id: str | Sequence[str] = (),  # noqa: A002
+    group: str | Sequence[str] = (), time: str | None = None, weight: str | None = None,
+    features: str | Sequence[str] = (), task: str | None = None, suite: str | Path | Contract | Training | None = None,
+    out: str | Path | None = None, engine: str = "auto", limits: configuration.Limits | None = None,
+    config: configuration.Config | None = None, now: datetime | None = None,
+) -> Checked:  # fmt: skip
+    """Check splits against each other before a training run; moves nothing, and records only at `out`.
+
+    `suite` is `<model>.pretrain.yaml`, whose roles the other arguments overrule, or a contract that says how text is
+    read. A split is a path, a glob, a folder, a list of them, a frame, or published data:
+    `dq://SOURCE?since=2026-01-01&until=2026-02-28`. Raises UsageError where a split or a column is not there,
+    SuiteError, StoreError.
+    """
+    limits = limits or (config.limits if config else configuration.Limits())
+    budget = limits.budget()
+    training, contract = _suite(suite)
+    training = _overruled(training, label, id, group, time, weight, features, task)
+    data = {n: d for n, d in ((TRAIN, train), ("val", val), ("test", test)) if d is not None}
+    if len(data) == 1:
+        raise UsageError("train is compared with nothing: name --test, --val, or both")
+    with ExitStack() as stack:
+        given = tuple(_given(n, d, contract, config, stack) for n, d in data.items())
+        _apart(given)
+        known = frozenset(c.name for c in contract.suite_at({}).columns) if contract else None
+        request = Request(given, training, known, engine, now or datetime.now(UTC))
+        if limits.isolated and any(is_path(d) for d in data.values()):
+            from dq.isolation.apart import work
+
+            document = work("dq.examining:examine", request, budget)
+        else:
+            document = examine(request, budget)
+    document |= {"run_id": new_run_id()}
+    if out is not None:
+        _write(out, document)
+    return Checked(document)
+
+
+def require_validated(data: Any, *, record: str | Path = records.FILE, split: str | None = None) -> str:
+    """The split of the record that the data is, byte by byte, whatever its files are called and wherever they lie.
+
+    Raises ContractViolation where it is none (or not `split`), or where the record says that the checks failed.
+    """
+    found = records.read(record)
+    with ExitStack() as stack:
+        given = _given("data", data, None, None, stack)
+        digests = [records.digest_of(f) for f in given.files]
+    return records.held_against(found, digests, given.said, str(record), split)
+
+
+def _suite(suite: Any) -> tuple[Training, Contract | None]:
+    from dq.dialects import training as dialect
+    from dq.suite import load_contract
+
+    if suite is None or isinstance(suite, Training):
+        found = suite or Training()
+    elif isinstance(suite, (str, Path)) and Path(suite).stem.endswith(dialect.SUFFIX):
+        try:
+            found = dialect.load(Path(suite).read_text(encoding="utf-8"), str(suite))
+        except UnicodeDecodeError as error:
+            raise UsageError(f"{suite}: not UTF-8 at byte {error.start}") from None
+        except OSError as error:
+            raise UsageError(f"{suite}: {error.strerror}") from None
+    else:
+        return Training(), load_contract(suite)
+    return found, load_contract(found.contract) if found.contract else None
+
+
+def _overruled(
+    training: Training, label: str, id_: Any, group: Any, time: str | None, weight: str | None, features: Any,
+    task: str | None,
+) -> Training:  # fmt: skip
+    if task not in (None, "auto", "classification", "regression"):
+        raise UsageError(f'--task "{task}": auto, classification or regression')
+    said: dict[str, Any] = {
+        "label": label, "id": _names(id_), "group": _names(group), "time": time, "weight": weight,
+        "features": _names(features), "task": task,
+    }  # fmt: skip
+    return replace(training, **{k: v for k, v in said.items() if v})
+
+
+def _names(given: str | Sequence[str]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
+def _given(name: str, data: Any, contract: Contract | None, config: Any, stack: ExitStack) -> Given:
+    if isinstance(data, str) and data.startswith(PUBLISHED):
+        return _of_source(name, data, config)
+    if not is_path(data):
+        from dq.engines.frames import write_frame
+
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="dq-frames-"))
+        path = os.path.join(folder, "frame.parquet")
+        write_frame(data, path)
+        files = (DataFile("", os.path.getsize(path), os.path.realpath(path)),)
+        return Given(name, said(data), files, replace(_held(contract, {}), reading=Reading(format="parquet")))
+    for one in [data] if isinstance(data, (str, Path)) else data:
+        _whole(name, str(one))
+    partition = partition_of(data, contract)
+    return Given(name, said(data), partition.files, _held(contract, dict(partition.values)))
+
+
+def _held(contract: Contract | None, keys: dict[str, Any]) -> Suite:
+    return contract.suite_at(keys) if contract else Suite("data", reading=Reading(delimiter=None))
+
+
+def _whole(name: str, path: str) -> None:
+    """Raises UsageError for a pipe, and for a folder that holds several splits."""
+    if Path(path).is_fifo():
+        raise UsageError(f"{path}: is a pipe, which can be read only once; use the input mode File or FastFile")
+    if not os.path.isdir(path):
+        return
+    found: dict[str, str] = {}
+    for entry in sorted(os.listdir(path)):
+        stem = entry.split(".")[0].lower()
+        kind = next((k for k, names in _NAMES.items() if stem in names), None)
+        if kind:
+            found.setdefault(kind, entry)
+    if len(found) > 1:
+        inside = found.get(name, next(iter(found.values())))
+        raise UsageError(
+            f"--{name} {path}: holds several splits ({', '.join(found.values())}); name one: "
+            f"--{name} {os.path.join(path, inside)}"
+        )
+
+
+def _apart(given: Iterable[Given]) -> None:
+    """Raises UsageError where one file is in two splits."""
+    owners: dict[str, Given] = {}
+    for one in given:
+        for file in one.files:
+            other = owners.setdefault(file.location, one)
+            if other is not one:
+                raise UsageError(
+                    f"--{other.name} {other.said} and --{one.name} {one.said} both hold {file.path or file.location}: "
+                    "a file belongs to one split"
+                )
+
+
+def _of_source(name: str, text: str, config: configuration.Config | None) -> Given:
+    """Published files of a source, of the partitions asked for."""
+    source, _, query = text.removeprefix(PUBLISHED).partition("?")
+    asked = dict(parse_qsl(query))
+    unknown = next((k for k in asked if k not in ("since", "until")), None)
+    if unknown:
+        raise UsageError(
+            f"--{name} {text}: unknown {unknown}{nearest(unknown, ('since', 'until'))}; there are since, until"
+        )
+    ends = {k: _date(f"--{name} {text}", v) for k, v in asked.items()}
+    contract, listed = published_files(source, config or configuration.load())
+    layout = parse_layout(contract.layout) if contract.layout else None
+    files = []
+    for file in listed:
+        keys = (layout.match(tuple(file["partition"].split("/"))) if layout else None) or {}
+        when = moment(keys)
+        if ends and when is None:
+            raise UsageError(f"--{name} {text}: partitions of {source} have no date to compare with")
+        day = when.date() if isinstance(when, datetime) else when
+        if day is None or ends.get("since", date.min) <= day <= ends.get("until", date.max):
+            files.append(DataFile(f"{file['partition']}/{os.path.basename(file['path'])}", file["bytes"], file["path"]))
+    if not files:
+        raise UsageError(f"--{name} {text}: {source} has published nothing of that time")
+    return Given(name, text, tuple(files), contract.suites[-1])
+
+
+def _date(where: str, text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f'{where}: "{text}": write it like 2026-03-01') from None
+
+
+def _write(path: str | Path, document: Mapping[str, Any]) -> None:
+    from dq.reports.json import render
+
+    temporary = f"{path}.{os.getpid()}"
+    try:
+        Path(temporary).write_text(render(document) + "\n", encoding="utf-8")
+        os.replace(temporary, path)
+    except OSError as error:
+        raise UsageError(f"--out {path}: {error.strerror}") from None
