@@ -24,6 +24,7 @@ from dq.ir import document
 from dq.ir.check import Suite
 from dq.ir.data import Partition, Reading
 from dq.ir.layout import parse_layout
+from dq.ir.positions import Places
 from dq.ir.result import CheckResult, Judgement, Verdict
 from dq.isolation.pool import Pool
 from dq.judge import Asking, Background, held, judge, prepare, run, scan, shape_of
@@ -56,6 +57,7 @@ class Result:
     judgement: Judgement
     document: dict[str, Any]
     result_format: ResultFormat = "SUMMARY"
+    places: Places = Places()
 
     @property
     def success(self) -> bool:
@@ -83,8 +85,10 @@ class Result:
         """The expectations' results as Great Expectations writes and loads them; without expectations, none."""
         from dq.reports.gx import validation_result
 
-        time = self.document["decided_at"]
-        return validation_result(self.checks, suite=self.judgement.source, time=time, result_format=self.result_format)
+        time, name = self.document["decided_at"], self.judgement.source
+        return validation_result(
+            self.checks, suite=name, time=time, result_format=self.result_format, places=self.places
+        )  # fmt: skip
 
     def __repr__(self) -> str:
         from dq.reports.text import render
@@ -114,7 +118,7 @@ def validate(
     held_to = contract.suite_at(dict(partition.values))
     published = partial(published_files, config=config) if config else None
     with referenced(contract, references or {}, published) as others:
-        asking = Asking(now or datetime.now(UTC), engine, None, others)
+        asking = Asking(now or datetime.now(UTC), engine, None, others, places=result_format == "COMPLETE")
         if is_path(data) and limits.isolated and not contract.live:
             with closing(Pool([f.location for f in partition.files], budget, asking)) as pool:
                 scanned = pool.submit(partition, held_to).result()
@@ -123,7 +127,7 @@ def validate(
                 scanned = scan(partition, held_to, partial(beside.open_data, data, partition, held_to), asking, engines)
     judgement = judge(partition, held_to, scanned, Background())
     body = document.result(judgement, landing=said(data), decided_at=asking.now.isoformat(), run_id=new_run_id())
-    return Result(judgement, body, result_format)
+    return Result(judgement, body, result_format, scanned.places)
 
 
 def profile(

@@ -21,6 +21,7 @@ from dq.ir.data import INTEGERS, RAW, TEXTS, Partition, Schema, format_path, par
 from dq.ir.expr import Col
 from dq.ir.metric import Facts
 from dq.ir.other import Compared, Of, Referenced
+from dq.ir.positions import Places
 from dq.ir.result import Cause, CheckResult, Evidence, Judgement, Reason, Scan, Status, Unusual, Verdict
 from dq.plan import Pass, Plan, Shape, Storage, bind, bind_known, passes_over, plan, second_stage
 from dq.profile import TOP_LIMIT, Depth, Profile, personal, profile, questions
@@ -50,13 +51,14 @@ class Background:
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """How to scan, apart from what: the moment that counts as now, the engine wanted, the profile's depth, and the
-    data sets to compare with."""
+    """How to scan, apart from what: the moment that counts as now, the engine wanted, the profile's depth, the data
+    sets to compare with, and whether every failing row is to be told (`places`)."""
 
     now: datetime
     engine: str = "auto"
     depth: Depth | None = "core"  # None: no profile
     referenced: tuple[Referenced, ...] = ()
+    places: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class Scanned:
     personal: frozenset[str] = frozenset()
     compared: tuple[Compared, ...] = ()
     scan: Scan = field(default_factory=Scan)
+    places: Places = field(default_factory=Places)
     fault: Reason | None = None
 
 
@@ -211,12 +214,14 @@ def _scan(
     questions = evaluate.questions_of_evidence(judged, results)
     asked = {k: bind_known(a, folded, states, shape) for k, a in questions.items()}
     found = _profile(partition, suite, dataset, facts, folded, states, asking)
+    whole = _all_failing(judged, results) if asking.places else {}
+    located = {k: bind_known(a, folded, states, shape) for k, a in whole.items()}
     looks = {} if found or not asked else _looks(judged, results, dataset, shape)
-    more = passes_over(dict.fromkeys((*asked.values(), *looks.values())), shape, asking.engine)
+    more = passes_over(dict.fromkeys((*asked.values(), *located.values(), *looks.values())), shape, asking.engine)
     try:
         rows = run(more, dataset, engines)
     except Unreadable:
-        asked, looks, rows = {}, {}, {}
+        asked, located, looks, rows = {}, {}, {}, {}
     named = {p for p, a in looks.items() if personal(rows[a].counts)}
     named |= {c.path for c in found.columns if c.personal} if found else set()
     private = marked(suite, dataset.landed).union(map(format_path, named)) - suite.pii
@@ -224,7 +229,16 @@ def _scan(
     told = {k: a for k, a in asked.items() if not isinstance(rows[a], Raised)}
     evidence = {k: evaluate.evidence(a, rows[a], discretion) for k, a in told.items()}
     summary = replace(_summary((*passes, *more), dataset), integrity=integrity)
-    return Scanned(facts, dataset.rows, answers, evidence, found, private, _compared(dataset), summary)
+    states_of = {k: rows[a] for k, a in located.items() if not isinstance(rows[a], Raised)}
+    places = Places(states_of, bool(dataset.table), len(partition.files))
+    return Scanned(facts, dataset.rows, answers, evidence, found, private, _compared(dataset), summary, places)
+
+
+def _all_failing(checks: Iterable[Check], results: Iterable[CheckResult]) -> dict[str, Aggregate]:
+    """By id of the checks that fail single rows: the aggregate that tells all of them."""
+    failed = {r.id for r in results if r.failed_rows}
+    found = {c.id: c.metric.failing() for c in checks if c.id in failed}
+    return {k: a for k, a in found.items() if a is not None}
 
 
 def _compared(dataset: Dataset) -> tuple[Compared, ...]:

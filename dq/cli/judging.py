@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dq.gate import Run, Wanted
     from dq.plan import Plan
     from dq.profile import Depth
+    from dq.reports.gx import ResultFormat
     from dq.suite import Semantics
 
 Data = Annotated[list[str], typer.Argument(metavar="DATA", help="Files, folders or patterns.")]
@@ -158,6 +159,9 @@ def validate(
     ] = None,
     plugins: Annotated[str | None, typer.Option(metavar="DIR", help="Custom expectations of a GX suite.")] = None,
     gx: Annotated[str | None, typer.Option(metavar="PATH", help="Write GX's validation result; - is stdout.")] = None,
+    result_format: Annotated[
+        str, typer.Option(metavar="NAME", help="Of GX's result: BOOLEAN_ONLY, BASIC, SUMMARY or COMPLETE.")
+    ] = "SUMMARY",
     compare: Annotated[
         str | None, typer.Option(metavar="FILE", help="List what differs from this validation result of GX.")
     ] = None,
@@ -168,11 +172,14 @@ def validate(
     """Hold data against contracts, or suites of GX, pandera, ODCS; moves and records nothing."""
     from dq import api
     from dq.dialects.gx.results import read_result
+    from dq.reports.gx import FORMATS
     from dq.suite import load_contract
 
     settings, name = _settings(config, engine)
     if semantics not in ("pandas", "sql"):
         raise UsageError(f'--semantics "{semantics}": pandas or sql')
+    if result_format not in FORMATS:
+        raise UsageError(f'--result-format "{result_format}": {", ".join(FORMATS)}')
     if plugins is not None and not Path(plugins).is_dir():
         raise UsageError(f"--plugins {plugins}: no such folder")
     for flag, value in (("--gx", gx), ("--compare", compare)):
@@ -186,13 +193,14 @@ def validate(
     table = Table(as_json)
     for contract in contracts:
         found = api.validate(
-            data, contract, engine=name, limits=settings.limits, references=given, config=settings
+            data, contract, engine=name, limits=settings.limits, references=given, config=settings,
+            result_format=cast("ResultFormat", result_format),
         )  # fmt: skip
         if gx == "-":
             say_json(found.to_gx())
             continue
         if gx:
-            _write(gx, json.render(found.to_gx()) + "\n")
+            _write_gx(gx, found)
         if theirs is not None:
             return _compared(found, theirs, as_json)
         table.add(found.document)
@@ -217,6 +225,15 @@ def _references(given: list[str] | None) -> dict[str, str]:
             raise UsageError(f'--reference "{text}": write it like zones=zones.parquet')
         found[name] = place
     return found
+
+
+def _write_gx(path: str, found: Result) -> None:
+    from dq.reports.gx import set_apart
+
+    whole, apart = set_apart(found.to_gx(), path)
+    for place, listed in apart.items():
+        _write(place, json.render(listed) + "\n")
+    _write(path, json.render(whole) + "\n")
 
 
 def _write(path: str, text: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -69,15 +69,38 @@ def history(
     return 0
 
 
-def show(source: Source, partition: Partition, as_json: Json = False, config: ConfigFile = None) -> int:
+def show(
+    source: Source,
+    partition: Partition,
+    data_docs: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Add it to a site of GX's Data Docs in DIR (extra gx).")
+    ] = None,
+    as_json: Json = False,
+    config: ConfigFile = None,
+) -> int:
     """Show the decision on a partition: reasons, evidence, by whom."""
     from dq import api, standing
     from dq.config import load
     from dq.reports import text
 
     found = standing.stored(api.gate_run(source, load(config), landed=False), partition)
+    if data_docs is not None:
+        _document(found, data_docs)
     say_json(found) if as_json else say(text.render(found) + "\n" + text.provenance(found))
     return 0
+
+
+def _document(found: dict[str, Any], folder: str) -> None:
+    from dq import docs
+    from dq.reports.gx import of_document
+
+    result = of_document(found)
+    if not result["results"]:
+        raise UsageError(f"--data-docs: no check of {found['source']} is an expectation of Great Expectations")
+    page, left_out = docs.add(result, folder, found["partition"], found["run_id"])
+    complain(f"Data Docs: {page}")
+    if left_out:
+        complain(f"not on the page, since their classes are the suite's own: {', '.join(left_out)}")
 
 
 def ls(

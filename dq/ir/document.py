@@ -91,6 +91,8 @@ def counts(checks: Iterable[CheckResult]) -> dict[str, int]:
 def _check(check: CheckResult) -> dict[str, Any]:
     body: dict[str, Any] = plain(check)
     del body["details"], body["next"]
+    if check.origin.dialect == "gx":  # of which Data Docs are made
+        body["details"] = {n: plain(v) for n, v in check.details if n != "body"}
     body["evidence"] = [
         {"file": e.file, "row": e.row, "values": {n: plain(v) for n, v in e.values}} for e in check.evidence
     ]

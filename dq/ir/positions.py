@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 from array import array
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from dq.ir.aggregate import Aggregate, Family
@@ -53,6 +53,16 @@ class Positions(Aggregate):
 
     def zero(self) -> PositionsState:
         return PositionsState()
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where all the rows stand that fail a check, by its id. `lines`: positions are lines of text, not rows; `files`
+    is how many the data has, 0 of a frame."""
+
+    rows: Mapping[str, PositionsState] = field(default_factory=dict)
+    lines: bool = False
+    files: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,26 +4,34 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
+from dq.ir.check import Origin, Severity
 from dq.ir.codec import plain
 from dq.ir.data import format_path
-from dq.ir.result import Status
+from dq.ir.metric import Dimension
+from dq.ir.positions import unpacked
+from dq.ir.result import CheckResult, Evidence, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from dq.ir.result import CheckResult
+    from dq.ir.positions import Places
 
 ResultFormat: TypeAlias = Literal["BOOLEAN_ONLY", "BASIC", "SUMMARY", "COMPLETE"]
+FORMATS: tuple[str, ...] = get_args(ResultFormat)
 VERSION = "1.24.1"  # of the results this form follows
+MOST_INDEXES = 10_000  # in the result itself
 
 
 def validation_result(
-    results: Iterable[CheckResult], *, suite: str, time: str, result_format: ResultFormat = "SUMMARY"
-) -> dict[str, Any]:
-    """One entry an expectation, in order of the suite; checks of other dialects are left out."""
-    found = [_result(r, json.loads(r.origin.rule), result_format) for r in results if is_expectation(r)]
+    results: Iterable[CheckResult], *, suite: str, time: str, result_format: ResultFormat = "SUMMARY",
+    places: Places | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """One entry an expectation, in order of the suite; checks of other dialects are left out. With `places` it tells
+    which rows are unexpected: by index, as pandas counts them, where one file or frame has rows and no lines."""
+    asked = [r for r in results if is_expectation(r)]
+    found = [_result(r, json.loads(r.origin.rule), result_format, places) for r in asked]
     good = sum(r["success"] for r in found)
     return {
         "success": good == len(found),
@@ -52,7 +60,9 @@ def is_expectation(result: CheckResult) -> bool:
     return result.origin.dialect == "gx" and result.origin.rule.startswith("{")
 
 
-def _result(result: CheckResult, config: dict[str, Any], result_format: ResultFormat) -> dict[str, Any]:
+def _result(
+    result: CheckResult, config: dict[str, Any], result_format: ResultFormat, places: Places | None
+) -> dict[str, Any]:
     unasked = result.observed is None and result.total_rows is None and not result.details
     raised = result.status is Status.ERROR or (unasked and result.status is not Status.PASS)
     success = result.status is Status.PASS or (result.status is Status.SKIP and not raised)
@@ -63,6 +73,8 @@ def _result(result: CheckResult, config: dict[str, Any], result_format: ResultFo
         rows = {k: plain(v) for k, v in result.details if k in ("missing_rows", "unexpected_rows")}
         if rows and result_format == "COMPLETE":
             body["details"] = rows
+        if places is not None and "partial_unexpected_list" in body and "body" not in dict(result.details):
+            body |= _where(result, result_format, places)
     return {
         "success": success,
         "expectation_config": {"severity": "critical", "meta": {}, **config},
@@ -100,6 +112,60 @@ def _of_rows(result: CheckResult, config: dict[str, Any], result_format: ResultF
         return body
     body["partial_unexpected_counts"] = _counts(listed[:20])
     return body | {"unexpected_list": listed} if result_format == "COMPLETE" else body
+
+
+def _where(result: CheckResult, result_format: ResultFormat, places: Places) -> dict[str, Any]:
+    """The lists that say where unexpected rows are. Of those that only their order tells there are the first."""
+    first = dict(result.details).get("at") or [(e.file, e.row) for e in result.evidence]
+    if result_format == "BASIC" or (result.failed_rows and not first):
+        return {}
+    body: dict[str, Any] = {"partial_unexpected_index_list": _indexes(first[:20], places)}
+    state = places.rows.get(result.id)
+    if result_format == "SUMMARY" or (state is None and result.failed_rows not in (0, len(first))):
+        return body
+    every = ((f, row) for f, rows in state.files for row in unpacked(rows)) if state else first
+    body["unexpected_index_list"] = listed = _indexes(every, places)
+    if len(listed) <= MOST_INDEXES and all(isinstance(i, int) for i in listed):
+        body["unexpected_index_query"] = f"df.filter(items={listed}, axis=0)"
+    return body
+
+
+def _indexes(rows: Iterable[tuple[str, int]], places: Places) -> list[Any]:
+    unit = "line" if places.lines else "row"
+    if places.files > 1:
+        return [{"file": file, unit: row} for file, row in rows]
+    return [{unit: row} if places.lines else row - 1 for _, row in rows]
+
+
+def set_apart(found: dict[str, Any], path: str) -> tuple[dict[str, Any], dict[str, list[Any]]]:
+    """The result with at most MOST_INDEXES entries in each index list, and by path the whole lists beside it."""
+    apart: dict[str, list[Any]] = {}
+    results = []
+    for number, one in enumerate(found["results"]):
+        whole = one["result"].get("unexpected_index_list", ())
+        if len(whole) > MOST_INDEXES:
+            place = f"{path.removesuffix('.json')}.unexpected_index_list.{number}.json"
+            apart[place] = whole
+            named = place.rpartition("/")[2]
+            cut: dict[str, Any] = {"unexpected_index_list": whole[:MOST_INDEXES], "unexpected_index_list_file": named}
+            one = {**one, "result": {**one["result"], **cut}}
+        results.append(one)
+    return {**found, "results": results}, apart
+
+
+def of_document(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The result of a decision that history keeps, `dq.result/1`."""
+    checks = [_check(c) for c in document["checks"] if c["origin"]["dialect"] == "gx"]
+    return validation_result(checks, suite=document["source"], time=document["decided_at"])
+
+
+def _check(found: Mapping[str, Any]) -> CheckResult:
+    rows = (Evidence(e["file"], e["row"], tuple(e["values"].items())) for e in found["evidence"])
+    return CheckResult(
+        found["id"], found["column"], found["metric"], Dimension(found["dimension"]), Severity(found["severity"]),
+        Status(found["status"]), None, found["observed"], found["bound"], found["failed_rows"], found["total_rows"],
+        tuple(rows), found["message"], Origin(**found["origin"]), tuple((found.get("details") or {}).items()),
+    )  # fmt: skip
 
 
 def _percent(part: int, whole: int) -> float | None:

@@ -10,6 +10,7 @@ from dq.ir.aggregate import Aggregate, Count, Distinctness, Moments, Order, Quan
 from dq.ir.expr import Col, Compare, Expr, IsNan, IsNull, Lit, Not, Or, Path, Scalar, Value, all_of
 from dq.ir.metric import Dimension, Facts, Measure, Metric, metric
 from dq.ir.numbers import number
+from dq.ir.positions import Positions
 from dq.ir.typecheck import Mistyped, Unanswerable, Unknown
 from dq.metrics.completeness import Required
 from dq.metrics.uniqueness import Unique
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Semantics: TypeAlias = Literal["pandas", "sql"]
+_LISTED = 200  # values that GX lists at most in COMPLETE
 SHOWN = 20  # values that GX lists at most of distinct-set expectations
 
 
@@ -117,6 +119,9 @@ class UniqueKey(Unique):
     def evidence(self) -> Any:
         return replace(super().evidence(), keys=self.keys_asked())
 
+    def failing(self, limit: int | None = None) -> Aggregate:
+        return Positions(self.where, self.keys_asked(), limit)
+
 
 @metric
 @dataclass(frozen=True)
@@ -172,12 +177,13 @@ class InOrder(Metric):
 
     def aggregates(self) -> tuple[Aggregate, ...]:
         scope = all_of(self.where, present(self.path, self.semantics))
-        return Order(Col(self.path), self.op, scope), Count(scope), Count(self.where)
+        return Order(Col(self.path), self.op, scope, _LISTED), Count(scope), Count(self.where)
 
     def measure(self, states: Mapping[Aggregate, Any], facts: Facts) -> Measure:
         state, total, rows = (states[a] for a in self.aggregates())
         values = tuple(r.values[0] for r in state.rows)
-        return Measure(state.breaks, total, details=(("rows", rows), ("values", values)))
+        at = tuple((r.file, r.row) for r in state.rows)
+        return Measure(state.breaks, total, details=(("rows", rows), ("values", values), ("at", at)))
 
     def phrase(self) -> str:
         return "out of order"

@@ -40,5 +40,5 @@ def verdicts(frame: pd.DataFrame, asked: list[tuple[str, dict[str, Any]]]) -> li
     for n, (kind, arguments) in enumerate(asked):
         suite.expectations.append(get_expectation_impl(kind)(**arguments, meta={"n": n}))
     batch = _definition().get_batch({"dataframe": frame})
-    found = batch.validate(suite, result_format="SUMMARY").to_json_dict()["results"]
+    found = batch.validate(suite, result_format="COMPLETE").to_json_dict()["results"]
     return sorted(found, key=lambda r: r["expectation_config"]["meta"]["n"])

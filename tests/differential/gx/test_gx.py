@@ -13,7 +13,6 @@ from dq import api
 from dq.dialects.gx import load
 from dq.dialects.gx.vocabulary import KINDS
 from dq.ir.contract import Contract
-from dq.reports.gx import validation_result
 from tests.differential.gx import draws, oracle
 
 if TYPE_CHECKING:
@@ -24,7 +23,8 @@ SLICE, ALL = range(8), range(1_000, 1_060)
 COMPARED = (
     "element_count", "unexpected_count", "missing_count", "unexpected_percent", "missing_percent",
     "unexpected_percent_total", "unexpected_percent_nonmissing", "partial_unexpected_list", "partial_unexpected_counts",
-    "partial_missing_list", "observed_value", "details",
+    "partial_missing_list", "observed_value", "details", "unexpected_list", "partial_unexpected_index_list",
+    "unexpected_index_list", "unexpected_index_query",
 )  # fmt: skip
 pytestmark = pytest.mark.filterwarnings("ignore")  # of Great Expectations
 
@@ -42,8 +42,10 @@ def drawn(random: Random) -> list[tuple[str, dict[str, Any]]]:
 
 def ours(frame: pd.DataFrame, asked: list[tuple[str, dict[str, Any]]], engine: Any) -> list[dict[str, Any]]:
     text = json.dumps({"name": "drawn", "expectations": [{"type": k, "kwargs": a} for k, a in asked]})
-    result = api.validate(frame, Contract("drawn", load(text, "drawn.json")), engine=engine)
-    return list(validation_result(result.checks, suite="drawn", time="")["results"])
+    result = api.validate(
+        frame, Contract("drawn", load(text, "drawn.json", samples=200)), engine=engine, result_format="COMPLETE"
+    )
+    return list(result.to_gx()["results"])
 
 
 def alike(left: Any, right: Any) -> bool:

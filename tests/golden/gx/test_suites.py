@@ -169,3 +169,44 @@ def test_values_of_a_private_column_are_in_no_result(tmp_path: Path) -> None:
     result = dq.validate(pl.DataFrame({"p": [canary, canary, "x"]}), contract)
     assert not result.success
     assert canary not in json.dumps(result.to_gx()) + result.to_json() + repr(result)
+
+
+def indexed(found: dict[str, Any]) -> list[Any]:
+    return list(found["results"][0]["result"]["unexpected_index_list"])
+
+
+def test_rows_by_where_they_are(tmp_path: Path) -> None:
+    suite = written(tmp_path, expectation("column_values_to_be_between", column="n", max_value=1))
+    frame = pl.DataFrame({"n": [1, 5, None, 7]})
+    (tmp_path / "d").mkdir()
+    frame.write_parquet(tmp_path / "d" / "a.parquet")
+    frame.write_csv(tmp_path / "d.csv")
+
+    def found(data: Any) -> list[Any]:
+        return indexed(dq.validate(data, suite, result_format="COMPLETE").to_gx())
+
+    assert found(frame) == found(tmp_path / "d" / "a.parquet") == [1, 3]
+    assert found(tmp_path / "d.csv") == [{"line": 3}, {"line": 5}]
+    frame.write_parquet(tmp_path / "d" / "b.parquet")
+    assert found(tmp_path / "d") == [{"file": f, "row": r} for f in ("a.parquet", "b.parquet") for r in (2, 4)]
+
+
+def test_long_index_lists_have_a_file_of_their_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from dq.cli import main
+
+    suite = written(
+        tmp_path,
+        expectation("column_values_to_be_between", column="n", max_value=1),
+        expectation("column_values_to_be_between", column="n", min_value=5),
+    )
+    pl.DataFrame({"n": range(20_000)}).write_parquet(tmp_path / "d.parquet")
+    out = tmp_path / "gx.json"
+    command = ["validate", str(tmp_path / "d.parquet"), "--suite", str(suite), "--gx", str(out)]
+    assert main([*command, "--result-format", "COMPLET"]) == 2
+    assert "BOOLEAN_ONLY, BASIC, SUMMARY, COMPLETE" in capsys.readouterr().err
+    assert main([*command, "--result-format", "COMPLETE"]) == 1
+    many, few = (r["result"] for r in json.loads(out.read_text())["results"])
+    assert many["unexpected_index_list"] == list(range(2, 10_002))
+    assert json.loads((tmp_path / many["unexpected_index_list_file"]).read_text()) == list(range(2, 20_000))
+    assert (few["unexpected_index_list"], "unexpected_index_list_file" in few) == ([0, 1, 2, 3, 4], False)
+    assert [p.name for p in tmp_path.glob("*.json")].count("gx.unexpected_index_list.0.json") == 1
