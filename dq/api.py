@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 import uuid
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from dq import __version__, standing
 from dq import config as configuration
 from dq.discretion import marked
-from dq.errors import ContractViolation, HoldError, StoreError, SuiteError, UsageError, nearest
+from dq.errors import ContractViolation, HoldError, SuiteError, UsageError, nearest
 from dq.gate import Run, Wanted, Zones
 from dq.history import History
 from dq.inventory import Other
@@ -30,8 +29,10 @@ from dq.isolation.pool import Pool
 from dq.judge import Asking, Background, held, judge, prepare, run, scan, shape_of
 from dq.opening import Engines, is_path, open_data, partition_of, said, store
 from dq.others import Others
+from dq.reach import access_of, brought, is_there, place, spool
 from dq.references import changed, located, referenced
 from dq.scanning import Scanner
+from dq.spool import is_remote
 from dq.suite import Semantics, load_contract
 
 if TYPE_CHECKING:
@@ -106,25 +107,28 @@ def validate(
     sets are that the suite compares with, named like `data`; the others are published data of sources of `config`.
 
     `suite` is a path (`file.py:NAME` of a schema in Python), a contract, or a schema or model of pandera, whose code
-    then runs in this process. `data` is a path, a glob, a folder or a list of them, or a Polars, Arrow, pandas or
-    DuckDB frame. Raises UsageError for a path that is not there, SuiteError for a suite that cannot be read, StoreError
-    for a file that does not open.
+    then runs in this process. `data` is a path, a glob, a folder (of a disk, or s3://) or a list of them, or a Polars,
+    Arrow, pandas or DuckDB frame. Raises UsageError for a path that is not there, SuiteError for a suite that cannot be
+    read, StoreError for a file that does not open.
     """
     samples = 200 if result_format == "COMPLETE" else 20
     contract: Contract = load_contract(suite, semantics=semantics, samples=samples)
     limits = limits or configuration.Limits()
     budget = limits.budget()
-    partition = partition_of(data, contract)
+    partition = partition_of(data, contract, access_of(config))
     held_to = contract.suite_at(dict(partition.values))
     published = partial(published_files, config=config) if config else None
-    with referenced(contract, references or {}, published) as others:
+    with (
+        referenced(contract, references or {}, published) as others,
+        brought(partition, limits, access_of(config)) as here,
+    ):
         asking = Asking(now or datetime.now(UTC), engine, None, others, places=result_format == "COMPLETE")
         if is_path(data) and limits.isolated and not contract.live:
-            with closing(Pool([f.location for f in partition.files], budget, asking)) as pool:
-                scanned = pool.submit(partition, held_to).result()
+            with closing(Pool([f.location for f in here.files], budget, asking)) as pool:
+                scanned = pool.submit(here, held_to).result()
         else:
             with closing(Engines(engine, budget)) as engines, closing(Others(others, budget)) as beside:
-                scanned = scan(partition, held_to, partial(beside.open_data, data, partition, held_to), asking, engines)
+                scanned = scan(here, held_to, partial(beside.open_data, data, here, held_to), asking, engines)
     judgement = judge(partition, held_to, scanned, Background())
     body = document.result(judgement, landing=said(data), decided_at=asking.now.isoformat(), run_id=new_run_id())
     return Result(judgement, body, result_format, scanned.places)
@@ -132,32 +136,34 @@ def validate(
 
 def profile(
     data: Any, *, depth: Depth = "full", suite: str | Path | Contract | None = None, now: datetime | None = None,
-    engine: EngineName = "auto", limits: configuration.Limits | None = None,
+    engine: EngineName = "auto", limits: configuration.Limits | None = None, config: Config | None = None,
 ) -> Profile:  # fmt: skip
     """Completeness, ranges, distribution and top values of every column, as mergeable states.
 
     Without a suite the dialect of text is guessed from its head, and logged at INFO; faults of files that leave others
     readable are logged as warnings. Raises UsageError where no file can be read.
     """
-    return _profiled(data, depth, suite, now, engine, limits)[0]
+    return _profiled(data, depth, suite, now, engine, limits, config=config)[0]
 
 
 def _profiled(
     data: Any, depth: Depth, suite: str | Path | Contract | None, now: datetime | None, engine: EngineName,
-    limits: configuration.Limits | None, source: str = "",
+    limits: configuration.Limits | None, source: str = "", config: Config | None = None,
 ) -> tuple[Profile, Reading]:  # fmt: skip
     """The profile, and how text was read."""
     from dq.profile import deepen, further_questions, questions
     from dq.profile import profile as collect
 
-    contract = None if suite is None else _contract(suite)
-    budget = (limits or configuration.Limits()).budget()
-    partition = partition_of(data, contract)
+    contract = None if suite is None else load_contract(suite)
+    limits = limits or configuration.Limits()
+    budget = limits.budget()
+    partition = partition_of(data, contract, access_of(config))
     held_to = contract.suite_at(dict(partition.values)) if contract else Suite(partition.source, reading=_GUESS)
     now = now or datetime.now(UTC)
     with (
+        brought(partition, limits, access_of(config)) as here,
         closing(Engines(engine, budget)) as engines,
-        closing(open_data(data, partition, held_to.reading, budget)) as dataset,
+        closing(open_data(data, here, held_to.reading, budget)) as dataset,
     ):
         rows = _readable(dataset, told=contract is None and not source)
         pii = marked(held_to, dataset.landed)
@@ -197,13 +203,16 @@ def _answers(asked: tuple[Any, ...], dataset: Dataset, wanted: EngineName, engin
 
 
 def diff(
-    a: Any, b: Any, *, suite: str | Path | Contract | None = None, engine: EngineName = "auto"
-) -> tuple[Difference, ...]:
+    a: Any, b: Any, *, suite: str | Path | Contract | None = None, engine: EngineName = "auto",
+    config: Config | None = None,
+) -> tuple[Difference, ...]:  # fmt: skip
     """Differences between two data sets or profiles that are neither small nor chance, gravest first."""
     from dq.drift import diff as compare
     from dq.profile import Profile
 
-    left, right = (x if isinstance(x, Profile) else profile(x, suite=suite, engine=engine) for x in (a, b))
+    left, right = (
+        x if isinstance(x, Profile) else profile(x, suite=suite, engine=engine, config=config) for x in (a, b)
+    )
     return compare(left, replace(right, source=left.source))
 
 
@@ -213,14 +222,17 @@ def explain(
     config: Config | None = None,
 ) -> Plan:  # fmt: skip
     """The plan that `validate` would run: opens the data, computes nothing."""
-    contract = _contract(suite)
-    budget = (limits or configuration.Limits()).budget()
-    partition = partition_of(data, contract)
+    contract = load_contract(suite)
+    limits = limits or configuration.Limits()
+    partition = partition_of(data, contract, access_of(config))
     held_to = contract.suite_at(dict(partition.values))
-    asking = Asking(datetime.now(UTC), engine, None)
     published = partial(published_files, config=config) if config else None
-    with referenced(contract, references or {}, published) as others, closing(Others(others, budget)) as beside:
-        return _planned(beside.open_data(data, partition, held_to), held_to, asking)
+    with (
+        referenced(contract, references or {}, published) as others,
+        closing(Others(others, limits.budget())) as beside,
+        brought(partition, limits, access_of(config)) as here,
+    ):
+        return _planned(beside.open_data(data, here, held_to), held_to, Asking(datetime.now(UTC), engine, None))
 
 
 def explain_landed(source: str, name: str, *, config: Config) -> Plan:
@@ -228,7 +240,7 @@ def explain_landed(source: str, name: str, *, config: Config) -> Plan:
     with closing(gate_run(source, config)) as one:
         partition = standing.landed(one, name)
         suite = one.contract.suite_at(dict(partition.values))
-        return _planned(one.open_data(partition, suite), suite, one.asking)
+        return _planned(one.open_data(one.local(partition), suite), suite, one.asking)
 
 
 def _planned(dataset: Dataset, suite: Suite, asking: Asking) -> Plan:
@@ -305,17 +317,21 @@ def gate_run(
     contract = contract_of(source, config)
     zones = zones_of(source, config)
     zones = replace(zones, others=_others(source, zones, config))
-    if landed and not _is_there(_landing(zones)):
-        raise UsageError(f"{_landing(zones)}: no landing folder for source {source}")
+    if landed and not is_there(zones):
+        raise UsageError(f"{place(zones)}: no landing folder for source {source}")
     others = located(contract, partial(published_files, config=config))
     asking = Asking(now or datetime.now(UTC), config.engine.name, referenced=others)
-    locations, budget = [str(_landing(zones))], config.limits.budget()
+    kept, locations, budget = ExitStack(), [place(zones)], config.limits.budget()
+    if is_remote(locations[0]):
+        made = kept.enter_context(spool(config.limits, access_of(config), config.limits.jobs + 2))
+        zones, locations = replace(zones, spool=made), [made.folder]
     here = Scanner(locations, budget, asking)
     scanner = Pool(locations, budget, asking, config.limits.jobs) if config.limits.isolated else here
 
     def close() -> None:
         scanner.close()
         here.close()
+        kept.close()
 
     return Run(
         contract, zones, History(zones.history), here.open, scanner.submit, asking, new_run_id(), wanted or Wanted(),
@@ -327,22 +343,22 @@ def zones_of(source: str, config: Config) -> Zones:
     own = config.sources.get(source)
     landing, prefix = (own.landing, "") if own and own.landing else (config.zones.landing, source)
     layout = None if config.publish.layout == "auto" else config.publish.layout
-    curated = store(config.zones.curated, layout) if config.zones.curated else None
-    return Zones(
-        store(landing), prefix, store(config.zones.history), store(config.zones.quarantine), curated
-    )  # fmt: skip
+    opened = partial(store, access=access_of(config))
+    curated = opened(config.zones.curated, layout) if config.zones.curated else None
+    history, quarantine = opened(config.zones.history), opened(config.zones.quarantine)
+    return Zones(opened(landing), prefix, history, quarantine, curated)
 
 
 def _others(source: str, zones: Zones, config: Config) -> tuple[Other, ...]:
     """Sources whose landing is this one's, or lies in it."""
-    mine, found = _landing(zones), []
+    mine, found = place(zones), []
     for name in sources(config):
-        theirs = _landing(zones_of(name, config)) if name != source else None
+        theirs = place(zones_of(name, config)) if name != source else None
         if theirs == mine:
             layout = contract_of(name, config).layout
             found.append(Other("", parse_layout(layout) if layout else None))
-        elif theirs and theirs.is_relative_to(mine):
-            found.append(Other(theirs.relative_to(mine).as_posix()))
+        elif theirs and theirs.startswith(f"{mine.rstrip('/')}/"):
+            found.append(Other(theirs.removeprefix(mine).strip("/")))
     return tuple(found)
 
 
@@ -357,23 +373,12 @@ def sources(config: Config) -> list[str]:
 def landing_sources(config: Config) -> list[str]:
     """Sources that have a contract and a folder in landing. Raises UsageError where there is none at all."""
     named = sources(config)
-    found = [n for n in named if _is_there(_landing(zones_of(n, config)))]
+    found = [n for n in named if is_there(zones_of(n, config))]
     if not found:
         raise UsageError(f"{config.zones.landing}: no landing folder of {', '.join(named) or 'any contract'}")
     for name in sorted(set(named).difference(found)):
-        log.info("%s: passed over: no landing folder %s", name, _landing(zones_of(name, config)))
+        log.info("%s: passed over: no landing folder %s", name, place(zones_of(name, config)))
     return found
-
-
-def _is_there(folder: Path) -> bool:
-    try:
-        return folder.is_dir()
-    except OSError as error:
-        raise StoreError(f"{folder}: {error.strerror}") from None
-
-
-def _landing(zones: Zones) -> Path:
-    return Path(os.path.normpath(zones.landing.location(zones.prefix)))
 
 
 def contract_of(source: str, config: Config) -> Contract:
@@ -387,10 +392,6 @@ def contract_of(source: str, config: Config) -> Contract:
     if contract.source != source:
         raise SuiteError(f'source: is "{contract.source}", the file is named after "{source}"', file=str(file))
     return contract
-
-
-def _contract(suite: str | Path | Contract) -> Contract:
-    return load_contract(suite)
 
 
 def new_run_id() -> str:

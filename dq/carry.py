@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from dq.gate import Run
     from dq.ir.data import Partition
     from dq.past import Past
+    from dq.stores.base import Store
 
 
 def decision(run: Run, judgement: Judgement, n: int, asked_by: tuple[str, str]) -> Decision:
@@ -56,15 +57,21 @@ def finish(run: Run, past: Past, partition: Partition, decision: Decision) -> bo
             return True
         revision = len(past.published.get(partition.key, [])) + 1
         commit = publish.promote(
-            shown, decision, run.zones.curated, run.history, revision, run.run_id,
-            run.moment, past.unrecorded(partition.key),
+            _within_reach(run, shown, run.zones.curated), decision, run.zones.curated, run.history, revision,
+            run.run_id, run.moment, past.unrecorded(partition.key),
         )  # fmt: skip
         past.published.setdefault(partition.key, []).append(commit)
         return True
     if decision.verdict is Verdict.QUARANTINE and run.zones.quarantine is not None:
         copy = run.contract.quarantine_copy
-        return publish.quarantine(partition, decision, run.zones.quarantine, run.landing(partition), copy=copy)
+        shown = _within_reach(run, partition, run.zones.quarantine) if copy else partition
+        return publish.quarantine(shown, decision, run.zones.quarantine, run.landing(partition), copy=copy)
     return False
+
+
+def _within_reach(run: Run, partition: Partition, zone: Store) -> Partition:
+    """The partition where the zone can copy it from: only what it cannot comes through here."""
+    return partition if all(zone.takes(f.location) for f in partition.files) else run.local(partition)
 
 
 def _shown(run: Run, partition: Partition, decision: Decision) -> Partition:
@@ -73,7 +80,7 @@ def _shown(run: Run, partition: Partition, decision: Decision) -> Partition:
         return partition
     if run.divider is None or run.zones.quarantine is None:
         raise HoldError("a split was decided and there is no zone to keep the rows in that it withholds")
-    parts = split.again(partition, decision, run.history.selection(decision), run.divider)
+    parts = split.again(run.local(partition), decision, run.history.selection(decision), run.divider)
     publish.withhold(parts.withheld, partition, decision, run.zones.quarantine, run.landing(partition))
     return partition.with_files(parts.good, decision.published_digest)
 

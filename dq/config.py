@@ -22,6 +22,8 @@ from dq.ir.limits import Budget, Caps
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from dq.stores.s3.access import Access
+
 NAME = "dq.toml"
 _CAPS = Caps()
 
@@ -50,6 +52,26 @@ class Publish(Part):
     keep: int = Field(2, ge=0, description="superseded revisions of a partition that dq gc leaves")
 
 
+class S3(Part):
+    """Credentials are not among them: they come from the AWS chain."""
+
+    endpoint: str | None = Field(None, description="of a store that speaks S3; absent: AWS, or AWS_ENDPOINT_URL")
+    region: str | None = Field(None, description="absent: AWS_REGION, or the AWS profile's")
+    profile: str | None = Field(None, description="AWS profile; absent: AWS_PROFILE, or the role this runs under")
+    path_style: bool = Field(False, description="address buckets as endpoint/bucket")
+    encryption: Literal["AES256", "aws:kms"] | None = Field(
+        None, description="of what is written; absent: the bucket's"
+    )
+    kms_key: str | None = Field(None, description="key of aws:kms")
+    requester_pays: bool = Field(False, description="the account that runs this pays for requests")
+    owner: str | None = Field(None, description="account that every bucket must belong to")
+
+    def access(self) -> Access:
+        from dq.stores.s3.access import Access
+
+        return Access(**self.model_dump())
+
+
 class Engine(Part):
     name: Literal["auto", "duckdb", "polars"] = Field("auto", description="engine for every pass; auto picks per pass")
 
@@ -62,6 +84,9 @@ class Limits(Part):
     )
     temp: str | None = Field(None, description="folder for spilling; absent: the system's")
     temp_bytes: int | None = Field(None, gt=0, description="disk to spill to; absent: half of what is free / jobs")
+    spool_bytes: int | None = Field(
+        None, gt=0, description="disk for local copies of what lies on S3; absent: half of what is free"
+    )
     deadline_seconds: float = Field(3600, gt=0, description="for judging one partition")
     isolated: bool = Field(True, description="judge in processes of their own; false: no deadline, no memory limit")
     files: int = Field(_CAPS.files, gt=0, description="of one partition")
@@ -76,6 +101,10 @@ class Limits(Part):
     retry_seconds: float = Field(
         60.0, ge=0, description="before a held partition is tried again; ten times as long after a second hold"
     )
+
+    def spool(self) -> int:
+        """Bytes that local copies may take."""
+        return self.spool_bytes or _free_bytes(self.temp) // 2
 
     def budget(self) -> Budget:
         """What one judge process may use, filled in from this machine."""
@@ -110,6 +139,7 @@ class Config(Part):
     zones: Zones = Zones()
     sources: dict[str, SourceConfig] = Field(default_factory=dict, description="what differs for a source")
     publish: Publish = Publish()
+    s3: S3 = S3()
     engine: Engine = Engine()
     limits: Limits = Limits()
     file: str = Field("", exclude=True)

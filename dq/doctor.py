@@ -72,7 +72,7 @@ def _zone(name: str, config: Config, problems: list[dict[str, Any]]) -> dict[str
     }
     layout = None if config.publish.layout == "auto" else config.publish.layout
     try:
-        zone = store(url, layout) if name == "curated" else store(url)
+        zone = store(url, layout if name == "curated" else None, config.s3.access())
         found |= {"exists": zone.exists("")}
         if not found["exists"]:
             if name == "landing" and not any(s.landing for s in config.sources.values()):

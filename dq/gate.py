@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from dq.ir.data import Partition
     from dq.ir.other import Referenced
     from dq.profile import Profile
+    from dq.spool import Spool
     from dq.stores.base import Store
 
 TRIES = 3  # a partition that changes while it is judged is judged again so often, then held
@@ -42,7 +43,7 @@ log = logging.getLogger("dq")
 
 @dataclass(frozen=True, slots=True)
 class Zones:
-    """Where a source's data is and goes. `prefix` is its folder in landing; without `curated` nothing is moved."""
+    """Where a source's data is and goes. `prefix` is its folder in landing; without `curated` nothing is published."""
 
     landing: Store
     prefix: str
@@ -50,6 +51,7 @@ class Zones:
     quarantine: Store | None = None
     curated: Store | None = None
     others: tuple[inventory.Other, ...] = ()  # sources in the same tree
+    spool: Spool | None = None  # of a landing zone whose files no engine opens where they lie
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,10 @@ class Run:
     def landed(self) -> list[inventory.Landed]:
         zones, now = self.zones, self.asking.now.timestamp()
         return inventory.scan(zones.landing, zones.prefix, self.contract, now, zones.others)
+
+    def local(self, partition: Partition) -> Partition:
+        """The partition as engines open it."""
+        return self.zones.spool.local(partition) if self.zones.spool else partition
 
     def landing(self, partition: Partition) -> str:
         """Where the partition lies."""
@@ -198,7 +204,8 @@ def _prepare(run: Run, past: Past, holds: Holds, landed: Landed) -> _Turn:
         return turn
     try:
         recorded = [d.files for d in past.known.get(partition.key, {}).values()]
-        partition = inventory.identify(partition, run.zones.landing, recorded, run.zones.prefix)
+        zones = run.zones
+        partition = inventory.identify(partition, zones.landing, recorded, zones.prefix, zones.spool)
         standing = past.standing(partition)
         if not run.wanted.again and (gone := past.gone(partition)):
             return replace(turn, partition=partition, waiting=gone)
@@ -208,7 +215,7 @@ def _prepare(run: Run, past: Past, holds: Holds, landed: Landed) -> _Turn:
         decided = standing is not None and accepted is None and not _again(run, turn, standing)
         if decided or (standing is None and _rests(run, holds, turn)):
             return turn
-        return replace(turn, due=True, scan=None if landed.fault else run.scan(partition, suite))
+        return replace(turn, due=True, scan=None if landed.fault else run.scan(run.local(partition), suite))
     except HoldError as error:
         return replace(turn, fault=error)
     except OSError as error:
@@ -306,7 +313,7 @@ def _split(
         return past.background(replace(part, digest=turn.partition.digest), turn.suite)
 
     most = run.contract.split_max_ratio
-    judgement, good = split.divide(turn.partition, turn.suite, judgement, most, run.divider, background)
+    judgement, good = split.divide(run.local(turn.partition), turn.suite, judgement, most, run.divider, background)
     return judgement, good.profile if good else profile
 
 

@@ -258,11 +258,14 @@ def flow(value: Any) -> str:
 
 
 def settings(landing: str, places: Mapping[str, str]) -> str:
-    """A first dq.toml. `landing` is the zone as it is to be written; `places` of sources that lie elsewhere than their
-    name says."""
+    """A first dq.toml. `landing` is the zone as it is to be written, of which nothing is published at first where it is
+    no folder; `places` of sources that lie elsewhere than their name says."""
+    curated = 'curated = "curated"'
+    if "://" in landing:
+        curated = '# curated = "s3://bucket/curated"  # without it partitions are judged and nothing is published'
     lines = [
-        'suites = "suites"', "", "[zones]", f"landing = {json.dumps(landing)}", 'curated = "curated"',
-        'quarantine = "quarantine"', 'history = "_dq"',
+        'suites = "suites"', "", "[zones]", f"landing = {json.dumps(landing)}", curated, 'quarantine = "quarantine"',
+        'history = "_dq"',
     ]  # fmt: skip
     for source, place in places.items():
         name = source if re.fullmatch(r"[A-Za-z0-9_-]+", source) else json.dumps(source)

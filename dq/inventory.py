@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from dq.ir.contract import Contract
     from dq.ir.expr import Scalar
+    from dq.spool import Spool
     from dq.stores.base import Entry, Store
 
 _DROPPINGS = {"thumbs.db", "desktop.ini"}
@@ -63,7 +64,9 @@ def scan(
         partition = _partition(landing, contract, prefix, key, entries, found.values[key])
         sizes = {e.path.removeprefix(prefix).lstrip("/"): e.bytes for e in entries}
         newest = max((e.modified for e in entries), default=0.0)
-        why = waiting(contract.ready, key, sizes, newest, found.marks, landing, prefix, now_seconds)
+        why = next((e.unreadable for e in entries if e.unreadable), "") or waiting(
+            contract.ready, key, sizes, newest, found.marks, landing, prefix, now_seconds
+        )  # fmt: skip
         landed.append(Landed(partition, waiting=why))
     return sorted(landed, key=lambda one: (bool(one.fault), order(one.partition)))
 
@@ -192,8 +195,11 @@ def _partition(
     return Partition(contract.source, key, tuple(values.items()), tuple(files), single)
 
 
-def identify(partition: Partition, landing: Store, known: Iterable[tuple[DataFile, ...]], prefix: str) -> Partition:
-    """The partition with digests. Files whose signatures are all recorded in `known` are not hashed again."""
+def identify(
+    partition: Partition, landing: Store, known: Iterable[tuple[DataFile, ...]], prefix: str, spool: Spool | None = None
+) -> Partition:
+    """The partition with digests. Files whose signatures are all recorded in `known` are not hashed again; what lies
+    elsewhere is kept in the `spool` while it is hashed."""
     seen = {tuple((f.path, f.bytes, f.signature) for f in files): files for files in known}
     wanted = tuple((f.path, f.bytes, f.signature) for f in partition.files)
     if wanted in seen:
@@ -202,10 +208,12 @@ def identify(partition: Partition, landing: Store, known: Iterable[tuple[DataFil
         )  # fmt: skip
     else:
         base = f"{prefix}/{partition.key}".strip("/")
-        hashed = tuple(
-            replace(f, digest=landing.digest(base if partition.single_file else f"{base}/{f.path}"))
-            for f in partition.files
+        digests = (
+            spool.digests(partition.files)
+            if spool
+            else [landing.digest(base if partition.single_file else f"{base}/{f.path}") for f in partition.files]
         )
+        hashed = tuple(replace(f, digest=d) for f, d in zip(partition.files, digests, strict=True))
     return partition.with_files(hashed, identity(hashed))
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import errno
 import glob
 import os
+import re
 import stat
 import tempfile
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import cache
 from importlib import import_module
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from dq.init import Draft
     from dq.ir.contract import Contract
     from dq.ir.limits import Budget
+    from dq.stores.s3.access import Access
 
 FORMATS = {
     ".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".json": "json",
@@ -36,16 +39,16 @@ _NOWHERE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
 
 
 @cache
-def store(url: str, layout: str | None = None) -> Any:
-    """The store that serves a path or URL; `layout` where it is not to be found out. Raises ConfigError on a scheme
-    nobody serves."""
+def store(url: str, layout: str | None = None, access: Access | None = None) -> Any:
+    """The store that serves a path or URL; `layout` where it is not to be found out, `access` to what is on S3. Raises
+    ConfigError on a scheme nobody serves."""
     from dq.stores import STORES
 
     scheme, found, _ = url.partition("://")
     name = STORES.get(scheme if found else "file")
     if name is None:
         raise ConfigError(f"{url}: no store for {scheme}://; known are {', '.join(STORES)}")
-    return attribute(name)(url, layout)
+    return attribute(name)(url, layout, access) if scheme == "s3" else attribute(name)(url, layout)
 
 
 def attribute(name: str) -> Any:
@@ -96,7 +99,7 @@ def said(data: Any) -> str:
     return str(data) if isinstance(data, (str, Path)) else ", ".join(map(str, data))
 
 
-def partition_of(data: Any, contract: Contract | None) -> Partition:
+def partition_of(data: Any, contract: Contract | None, access: Access | None = None) -> Partition:
     """The data as a partition, keyed by the contract's layout where its path fits. `key` is what the person named.
 
     No digests: nothing is recorded of it.
@@ -104,7 +107,7 @@ def partition_of(data: Any, contract: Contract | None) -> Partition:
     source = contract.source if contract else "data"
     if not is_path(data):
         return Partition(source, said(data))
-    files = find_files(data)
+    files = find_files(data, access)
     values = _path_keys(contract.layout, files) if contract and contract.layout else ()
     return Partition(source, said(data), values, files)
 
@@ -121,21 +124,58 @@ def _path_keys(layout: str, files: tuple[DataFile, ...]) -> tuple[Any, ...]:
     return found.pop() if len(found) == 1 else ()
 
 
-def find_files(data: Any) -> tuple[DataFile, ...]:
+def find_files(data: Any, access: Access | None = None) -> tuple[DataFile, ...]:
     """Data files at paths, globs and folders, sorted. Raises UsageError where one names nothing, StoreError where a
     file is there and does not open."""
     found: dict[str, DataFile] = {}
     for one in [data] if isinstance(data, (str, Path)) else data:
-        named = dict(_named(str(one)))
+        text = str(one)
+        named = _remote(text, access) if "://" in text else {p: _file(p, name) for p, name in _named(text)}
         if not named:
             raise UsageError(f"{one}: no such file, folder or pattern with data files in it")
-        found |= {path: _file(path, name) for path, name in named.items()}
+        found |= named
     return tuple(found[p] for p in sorted(found))
+
+
+def _remote(url: str, access: Access | None) -> dict[str, DataFile]:
+    """What a URL names: an object, all data below it, or, where it has `*`, `?` or `[`, what fits that pattern."""
+    if not url.startswith("s3://"):
+        store(url)
+        raise UsageError(f"{url}: data is read from paths and s3:// URLs")
+    root, _, path = url.removeprefix("s3://").partition("/")
+    zone, path = store(f"s3://{root}", None, access), path.strip("/")
+    if path and not url.endswith("/") and (one := zone.stat(path)) is not None:
+        entries = [one]
+    elif any(c in path for c in "*?["):
+        fixed = "/".join(takewhile(lambda part: not any(c in part for c in "*?["), path.split("/")))
+        fits = re.compile(_pattern(path))
+        entries = [e for e in zone.list(fixed) if fits.fullmatch(e.path) and is_data(e.path, e.bytes)]
+    else:
+        inside = len(path) + 1 if path else 0
+        entries = [e for e in zone.list(path) if is_data(e.path[inside:], e.bytes)]
+    if (away := next((e.unreadable for e in entries if e.unreadable), "")) != "":
+        raise StoreError(away)
+    base = f"{path}/" if path and not any(c in path for c in "*?[") else ""
+    files = (
+        DataFile(e.path.removeprefix(base) if e.path != path else path.rsplit("/", 1)[-1], e.bytes,
+                 zone.location(e.path), e.signature)
+        for e in entries
+    )  # fmt: skip
+    return {f.location: f for f in files}
+
+
+def _pattern(text: str) -> str:
+    """As a shell reads it: `**/` is any folders or none, `*` and `?` stay within a name."""
+    found = ""
+    for part in re.split(r"(\*\*/|\*\*|\*|\?|\[[^\]]+\])", text):
+        special = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}.get(part)
+        found += special or (part.replace("[!", "[^") if part.startswith("[") and len(part) > 2 else re.escape(part))
+    return found
 
 
 def _named(text: str) -> Iterator[tuple[str, str]]:
     """Paths of the data files that the text names, and what they are called in results."""
-    if "://" in text or os.path.isdir(text):
+    if os.path.isdir(text):
         for entry in store(text).list():
             if is_data(entry.path, entry.bytes):
                 yield os.path.join(text, entry.path), entry.path
@@ -269,11 +309,7 @@ def _unlike(formats: dict[DataFile, str | None]) -> Finding:
 
 def format_of(location: str) -> str | None:
     """By extension, else by content."""
-    name = location.lower()
-    for compression in COMPRESSIONS:
-        name = name.removesuffix(compression)
-    known = FORMATS.get(os.path.splitext(name)[1])
-    if known:
+    if known := format_by_name(location):
         return known
     try:
         with open(location, "rb") as opened:
@@ -282,13 +318,26 @@ def format_of(location: str) -> str | None:
         raise StoreError(f"{location}: {error.strerror}") from None
 
 
-def drafts(path: str) -> tuple[list[Draft], str]:
-    """Sources found below a folder, and the landing zone that makes them reachable. Reads file names only.
+def format_by_name(location: str) -> str | None:
+    name = location.lower()
+    for compression in COMPRESSIONS:
+        name = name.removesuffix(compression)
+    return FORMATS.get(os.path.splitext(name)[1])
+
+
+def drafts(path: str, access: Access | None = None) -> tuple[list[Draft], str]:
+    """Sources found below a folder or URL, and the landing zone that makes them reachable. Reads names only.
 
     Raises UsageError where there is no data, or where settings written here would be taken for data.
     """
     from dq.init import find
 
+    if "://" in path:
+        url = path.rstrip("/")
+        found = find(store(url, access=access), url.rsplit("/", 1)[-1], lambda name: format_by_name(name) is not None)
+        if not found:
+            raise UsageError(f"{path}: no data files in a known format below it")
+        return found, url
     root, here = Path(path).absolute(), Path.cwd()
     if not root.is_dir():
         raise UsageError(f"{path}: no such folder")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -105,16 +106,14 @@ def found(curated: Store, decision: Decision, revision: int) -> Publication | No
     return made if holds(curated, made.path, made.files, made.digest) else None
 
 
-def stage(partition: Partition, curated: Store, publication: Publication) -> str:
+def stage(partition: Partition, curated: Store, publication: Publication, staged: str = "") -> str:
     """Copy the judged files beside the zone's data, comparing the digest of every copy with the digest judged; where
-    they are. No other run writes there."""
+    they are: at `staged`, where it is given. No other run writes there."""
     key = hashlib.sha256(publication.partition.encode("utf-8", "surrogateescape")).hexdigest()[:16]
-    staged = f".dq/staging/{publication.source}/{key}-{publication.digest[:16]}-{publication.run_id}"
+    staged = staged or f".dq/staging/{publication.source}/{key}-{publication.digest[:16]}-{publication.run_id}"
     whole = curated.layout == "flat" and partition.single_file
     try:
-        for file in partition.files:
-            if curated.copy_in(file.location, staged if whole else f"{staged}/{file.path}") != file.digest:
-                raise SourceChanged(f"{file.location} changed after it was judged: judged again next time")
+        _copy(((f, staged if whole else f"{staged}/{f.path}") for f in partition.files), curated)
         if _sizes(curated, staged) != _wanted(partition.files, whole):
             raise StoreError(f"{curated.location(staged)} was changed by somebody: staged again next time")
     except (StoreError, SourceChanged):
@@ -122,6 +121,26 @@ def stage(partition: Partition, curated: Store, publication: Publication) -> str
             curated.remove(staged)
         raise
     return staged
+
+
+def _copy(files: Iterable[tuple[DataFile, str]], zone: Store) -> None:
+    """Copy each file to its path. Raises SourceChanged where one is not what was judged."""
+
+    def one(pair: tuple[DataFile, str]) -> None:
+        file, path = pair
+        if zone.copy_in(file.location, path, file.signature) != file.digest:
+            raise SourceChanged(f"{file.location} changed after it was judged: judged again next time")
+
+    if zone.at_once == 1:
+        for pair in files:
+            one(pair)
+        return
+    pool = ThreadPoolExecutor(zone.at_once)
+    try:
+        for _ in pool.map(one, files):
+            pass
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _superseded(publication: Publication) -> str:
@@ -147,7 +166,10 @@ def _point(partition: Partition, curated: Store, publication: Publication) -> Pu
         "run_id": publication.run_id,
         "published_at": publication.published_at,
     }
-    curated.move(stage(partition, curated, publication), generation)
+    if curated.renames:
+        curated.move(stage(partition, curated, publication), generation)
+    else:  # nobody looks for it there before the pointer tells of it
+        stage(partition, curated, publication, generation)
     if seen is None and _sizes(curated, publication.path).keys() - {POINTER}:
         curated.move(publication.path, _superseded(publication))  # published flat before
     body = {
@@ -264,11 +286,11 @@ def _keep(files: tuple[DataFile, ...], zone: Store, folder: str, top: str) -> No
     wanted = {f.path.removeprefix(top).lstrip("/"): f.bytes for f in files}
     if _sizes(zone, f"{folder}/{top}") == wanted:
         return
+    if not zone.renames:  # nobody looks there before the record stands, and others write the same bytes
+        return _copy(((f, f"{folder}/{f.path}") for f in files), zone)
     staged = f"{folder}/.{uuid4().hex[:12]}"
     try:
-        for file in files:
-            if zone.copy_in(file.location, f"{staged}/{file.path}") != file.digest:
-                raise SourceChanged(f"{file.location} changed after it was judged: judged again next time")
+        _copy(((f, f"{staged}/{f.path}") for f in files), zone)
         zone.move(f"{staged}/{top}", f"{folder}/{top}")
     except (StoreError, SourceChanged):
         if _sizes(zone, f"{folder}/{top}") != wanted:

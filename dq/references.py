@@ -41,10 +41,11 @@ def referenced(
             known = ", ".join(named) or "none"
             raise UsageError(f'no check compares with "{name}"{nearest(name, named)}; compared with are: {known}')
     with ExitStack() as stack:
-        yield tuple(
+        found = (
             _given(name, given[name], stack) if name in given else _placed(contract, name, check, published, strict)
             for name, check in sorted(named.items())
         )
+        yield tuple(map(_within_reach, found))
 
 
 def located(contract: Contract, published: Published) -> tuple[Referenced, ...]:
@@ -66,6 +67,14 @@ def _named(contract: Contract) -> dict[str, Check]:
             for name in sorted(check.metric.references()):
                 found.setdefault(name, check)
     return found
+
+
+def _within_reach(one: Referenced) -> Referenced:
+    """Engines open what is compared with where it lies."""
+    if not any("://" in f.location for f in one.files):
+        return one
+    fault = f'"{one.name}" ({one.place}) lies on S3, and data is compared with local files only'
+    return replace(one, files=(), fault=fault, step="copy it here, and name the copy as a reference")
 
 
 def _given(name: str, data: Any, stack: ExitStack) -> Referenced:

@@ -45,8 +45,9 @@ def sweep(run: Run, keep: int, *, dry: bool = False) -> Iterator[Piece]:
 
 
 def _remove(store: Store, piece: Piece, aside: str) -> None:
-    """A folder is moved aside in one step first: whoever comes back for it finds it whole or not at all."""
-    if piece.zone == "curated" and not piece.path.startswith(_GARBAGE):
+    """A folder is moved aside in one step first, where there is such a step: whoever comes back for it finds it whole
+    or not at all."""
+    if store.renames and piece.zone == "curated" and not piece.path.startswith(_GARBAGE):
         store.move(piece.path, aside)
         store.remove(aside)
     else:

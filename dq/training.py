@@ -16,12 +16,13 @@ from dq.api import new_run_id, published_files
 from dq.errors import ContractViolation, UsageError, nearest
 from dq.examining import Given, Request, examine
 from dq.ir.check import Suite
-from dq.ir.data import DataFile, Reading
+from dq.ir.data import DataFile, Partition, Reading
 from dq.ir.layout import moment, parse_layout
 from dq.ir.training import Training
 from dq.opening import is_path, partition_of, said
 from dq.pretrain import record as records
 from dq.pretrain.splits import TRAIN
+from dq.reach import access_of, brought
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -91,6 +92,7 @@ def pretrain(
     with ExitStack() as stack:
         given = tuple(_given(n, d, contract, config, stack) for n, d in data.items())
         _apart(given)
+        given = tuple(_here(one, limits, config, stack) for one in given)
         known = frozenset(c.name for c in contract.suite_at({}).columns) if contract else None
         request = Request(given, training, known, engine, now or datetime.now(UTC))
         if limits.isolated and any(is_path(d) for d in data.values()):
@@ -112,7 +114,7 @@ def require_validated(data: Any, *, record: str | Path = records.FILE, split: st
     """
     found = records.read(record)
     with ExitStack() as stack:
-        given = _given("data", data, None, None, stack)
+        given = _here(_given("data", data, None, None, stack), configuration.Limits(), None, stack)
         digests = [records.digest_of(f) for f in given.files]
     return records.held_against(found, digests, given.said, str(record), split)
 
@@ -165,8 +167,14 @@ def _given(name: str, data: Any, contract: Contract | None, config: Any, stack: 
         return Given(name, said(data), files, replace(_held(contract, {}), reading=Reading(format="parquet")))
     for one in [data] if isinstance(data, (str, Path)) else data:
         _whole(name, str(one))
-    partition = partition_of(data, contract)
+    partition = partition_of(data, contract, access_of(config))
     return Given(name, said(data), partition.files, _held(contract, dict(partition.values)))
+
+
+def _here(given: Given, limits: configuration.Limits, config: Any, stack: ExitStack) -> Given:
+    """The split with its files where engines open them."""
+    partition = Partition("data", given.name, files=given.files)
+    return replace(given, files=stack.enter_context(brought(partition, limits, access_of(config))).files)
 
 
 def _held(contract: Contract | None, keys: dict[str, Any]) -> Suite:

@@ -1,14 +1,18 @@
-"""A real file system that cannot exchange folders."""
+"""Stores that are real: a file system that cannot exchange folders, and a server that speaks S3."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
+
+_numbers = count()
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +24,39 @@ def passed_through(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     subprocess.run(["bindfs", str(tmp_path_factory.mktemp("below")), str(mount)], check=True)
     yield mount
     subprocess.run(["umount", "--lazy", str(mount)], check=True)
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    """moto, over HTTP, in a process of its own."""
+    command = [sys.executable, "-m", "tests.s3.server"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        yield f"http://127.0.0.1:{int(server.stdout.readline())}"
+        server.communicate()
+
+
+@pytest.fixture
+def s3(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The endpoint, as the AWS configuration of this process has it."""
+    for name in [n for n in os.environ if n.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    settings = {"ENDPOINT_URL": s3_endpoint, "ACCESS_KEY_ID": "mine", "SECRET_ACCESS_KEY": "canary-secret"}
+    settings |= {"REGION": "us-east-1", "CONFIG_FILE": os.devnull, "SHARED_CREDENTIALS_FILE": os.devnull}
+    for name, value in settings.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    return s3_endpoint
+
+
+@pytest.fixture
+def bucket(s3: str) -> str:
+    return make_bucket()
+
+
+def make_bucket(kind: str = "plain") -> str:
+    """A new one; `kind` is what tests/s3/server.py does to it."""
+    from dq.stores.s3.access import Access
+
+    name = f"{kind}-bucket-{next(_numbers)}"
+    Access().clients[0].create_bucket(Bucket=name)
+    return name

@@ -262,7 +262,7 @@ def profile(
         raise UsageError(f'--depth "{depth}": core or full')
     settings, name = _settings(config, engine)
     asked = cast("Depth", depth)
-    found = document(api.profile(data, depth=asked, suite=suite, engine=name, limits=settings.limits))
+    found = document(api.profile(data, depth=asked, suite=suite, engine=name, limits=settings.limits, config=settings))
     say_json(found) if as_json else say(tables.profile(found))
     return 0
 
@@ -276,7 +276,7 @@ def diff(
     from dq.reports import tables
 
     settings, name = _settings(config, engine)
-    one, other = (api.profile(x, suite=suite, engine=name, limits=settings.limits) for x in (a, b))
+    one, other = (api.profile(x, suite=suite, engine=name, limits=settings.limits, config=settings) for x in (a, b))
     found = difference({"name": a, "rows": one.rows}, {"name": b, "rows": other.rows}, api.diff(one, other))
     say_json(found) if as_json else say(tables.difference(found))
     return 0 if found["success"] else 1
@@ -293,7 +293,7 @@ def explain(
 
     settings, name = _settings(config, engine)
     if suite is not None:
-        say(_plan(api.explain(data, suite, engine=name, limits=settings.limits)))
+        say(_plan(api.explain(data, suite, engine=name, limits=settings.limits, config=settings)))
     elif len(data) == 2:
         say(_plan(api.explain_landed(data[0], data[1], config=settings)))
     else:

@@ -95,7 +95,7 @@ def _where(root: Path) -> str:
 
 
 def init(
-    path: Annotated[str | None, typer.Argument(metavar="PATH", help="A folder in which data lands.")] = None,
+    path: Annotated[str | None, typer.Argument(metavar="PATH", help="A folder, or s3://, in which data lands.")] = None,
     gx: Annotated[str | None, typer.Option(metavar="DIR", help="Instead: a project of Great Expectations.")] = None,
 ) -> int:
     """Write dq.toml and first contracts for what a folder holds."""

@@ -22,18 +22,22 @@ Layout = Literal["flat", "generations"]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A regular file. `signature` changes when anybody touches it; `modified` is seconds since 1970."""
+    """A regular file. `signature` changes when anybody changes it; `modified` is seconds since 1970; `unreadable` says
+    why it cannot be read yet."""
 
     path: str
     bytes: int
     signature: str
     modified: float
+    unreadable: str = ""
 
 
 class Store(Protocol):
     """Raises StoreError where the zone does not answer; PublishUnknown where a commit or a swap may have happened."""
 
     url: str
+    renames: bool  # whether `move` takes one step, whatever is moved
+    at_once: int  # copies and reads that are best on their way at the same time
 
     @property
     def layout(self) -> Layout:
@@ -71,12 +75,18 @@ class Store(Protocol):
         """Durable and atomic; False when something stands there already, and then nothing is changed."""
         ...
 
-    def copy_in(self, location: str, path: str) -> str:
-        """Copy a file into the zone, its content durable; SHA-256 of what was copied. Replaces an earlier attempt."""
+    def takes(self, location: str) -> bool:
+        """Whether `copy_in` copies from there."""
+        ...
+
+    def copy_in(self, location: str, path: str, signature: str = "") -> str:
+        """Copy a file into the zone, its content durable; SHA-256 of what was copied. Replaces an earlier attempt.
+        Raises SourceChanged where it can tell that the file no longer has the signature."""
         ...
 
     def move(self, staged: str, target: str) -> None:
-        """Rename a file or folder with all below it to a name where nothing stands, durably."""
+        """Rename a file or folder with all below it to a name where nothing stands, durably; in one step where the
+        zone `renames`."""
         ...
 
     def commit(self, staged: str, target: str, superseded: str) -> None:

@@ -28,6 +28,8 @@ _CHUNK = 1 << 20
 class LocalStore:
     """`layout` is found out where it is not given."""
 
+    renames, at_once = True, 1
+
     def __init__(self, root: str | Path, layout: Layout | None = None) -> None:
         self.root = Path(root)
         self.url = str(root)
@@ -155,7 +157,10 @@ class LocalStore:
             raise _failed("write", error) from error
         return created
 
-    def copy_in(self, location: str, path: str) -> str:
+    def takes(self, location: str) -> bool:
+        return "://" not in location
+
+    def copy_in(self, location: str, path: str, signature: str = "") -> str:
         target = self._path(path)
         digest = hashlib.sha256()
         try:

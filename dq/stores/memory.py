@@ -66,6 +66,8 @@ class Faults:
 
 
 class MemoryStore:
+    renames, at_once = True, 1
+
     def __init__(self, url: str = SCHEME, layout: Layout | None = None) -> None:
         self.url = url
         self.layout: Layout = layout or "flat"
@@ -185,7 +187,10 @@ class MemoryStore:
         self._sync("put_if_absent", name)
         return absent
 
-    def copy_in(self, location: str, path: str) -> str:
+    def takes(self, location: str) -> bool:
+        return True
+
+    def copy_in(self, location: str, path: str, signature: str = "") -> str:
         content, name = read_location(location), self._name(path)
         with self._step("copy_in", path):
             self._write(name, content[: len(content) // 2])

@@ -17,6 +17,7 @@ USE_CASES = {
     "judge",
     "gate",
     "split",
+    "spool",
     "publish",
     "history",
     "audit",

@@ -1,0 +1,314 @@
+"""A zone in a bucket, `s3://bucket/prefix`. Every write is durable and visible at once; several objects never are at
+once, so what belongs together is published through a pointer. There are no folders: only keys that begin alike."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from dq.errors import ConfigError, PublishUnknown, SourceChanged, StoreError
+from dq.stores import posix
+from dq.stores.base import Entry, Layout, parts_of
+from dq.stores.s3 import copying, lease
+from dq.stores.s3.access import TRIES, Access
+from dq.stores.s3.faults import CutOff, Refused, restore, said
+from dq.stores.s3.keys import SCHEME, key_of, parts_of_url, path_of
+from dq.stores.s3.probe import probe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_CHUNK = 1 << 20
+_ARCHIVES = {"GLACIER", "DEEP_ARCHIVE"}
+_PAUSES = (0.1, 0.4, 1.0)  # between tries of a conditional write
+
+
+class S3Store:
+    layout: Layout = "generations"
+    renames, at_once = False, 16
+
+    def __init__(self, url: str, layout: Layout | None = None, access: Access | None = None) -> None:
+        self.bucket, prefix = parts_of_url(url)
+        self.prefix = prefix.strip("/")
+        if not self.bucket:
+            raise ConfigError(f"{url}: no bucket: write it like s3://bucket/prefix")
+        if layout == "flat":
+            raise ConfigError(f'{url}: layout "flat" needs folders that change places: use "generations" on S3')
+        self.url = f"{SCHEME}{self.bucket}/{self.prefix}".rstrip("/")
+        self.access = access or Access()
+
+    def _key(self, path: str) -> str:
+        """Inside the zone by construction."""
+        if "\0" in path or path.startswith("/"):
+            raise StoreError(f"path {path!r} leaves the zone {self.url}")
+        key = key_of("/".join(parts_of(path, self.url)))
+        return "/".join(p for p in (self.prefix, key) if p)
+
+    def ask(self, operation: str, path: str | None, **asked: Any) -> dict[str, Any]:
+        """One request, tried again where that is safe; without `path` about the bucket. Raises Refused, StoreError."""
+        return self._ask(0, operation, None if path is None else self._key(path), **asked)
+
+    def _ask(self, client: int, operation: str, key: str | None, **asked: Any) -> dict[str, Any]:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        target = {"Bucket": self.bucket, **({} if key is None else {"Key": key})}
+        try:
+            call = getattr(self.access.clients[client], operation)
+            answer: dict[str, Any] = call(**target, **asked, **self.access.asked(operation))
+        except (ClientError, BotoCoreError) as error:
+            raise said(error, operation, self.bucket, key or asked.get("Prefix", "")) from error
+        except UnicodeError:
+            raise StoreError(f"{self.url}: no key can be called {key!r}: it is no Unicode text") from None
+        return answer
+
+    @property
+    def endpoint(self) -> str:
+        return str(self.access.clients[0].meta.endpoint_url)
+
+    def list(self, prefix: str = "") -> Iterator[Entry]:
+        top = self._key(prefix)
+        for found in self._listed(f"{top}/" if top else ""):
+            key, size = found["Key"], found["Size"]
+            if key.endswith("/") and size == 0:
+                continue  # what a console makes for a folder
+            inside = key.removeprefix(f"{self.prefix}/") if self.prefix else key
+            at, path = int(found["LastModified"].timestamp()), path_of(inside)
+            yield Entry(path, size, f"{found['ETag']}@{at}", at, self._odd(path, inside) or self._archived(found))
+
+    def _listed(self, prefix: str, **asked: Any) -> Iterator[dict[str, Any]]:
+        token: dict[str, str] = {}
+        while True:
+            answer = self._ask(
+                0, "list_objects_v2", None, Prefix=prefix, OptionalObjectAttributes=["RestoreStatus"], **asked, **token
+            )  # fmt: skip
+            yield from answer.get("Contents", ())
+            if not answer.get("IsTruncated") or asked:
+                return
+            token = {"ContinuationToken": answer["NextContinuationToken"]}
+
+    def _odd(self, path: str, key: str) -> str:
+        """Such a key names another place for whoever copies it to a disk."""
+        return f"{self.location(path)}: a key with an empty part, . or .. in it is not read" if path != key else ""
+
+    def _archived(self, found: dict[str, Any]) -> str:
+        restored = found.get("RestoreStatus", {})
+        if found.get("StorageClass") not in _ARCHIVES or restored.get("RestoreExpiryDate"):
+            return ""
+        if restored.get("IsRestoreInProgress"):
+            return f"{SCHEME}{self.bucket}/{found['Key']} is being restored from its archive"
+        said = restore(self.bucket, found["Key"])
+        return f"{SCHEME}{self.bucket}/{found['Key']} is archived ({found['StorageClass']}): {said}"
+
+    def irregular(self, prefix: str = "") -> Iterator[str]:
+        yield from ()
+
+    def stat(self, path: str) -> Entry | None:
+        try:
+            found = self.ask("head_object", path)
+        except Refused as error:
+            if error.absent:
+                return None
+            raise
+        at, restored = int(found["LastModified"].timestamp()), found.get("Restore", "")
+        status = {"RestoreExpiryDate": "expiry-date" in restored, "IsRestoreInProgress": '"true"' in restored}
+        away = self._archived({"Key": self._key(path), "RestoreStatus": status, **found})
+        return Entry(path, found["ContentLength"], f"{found['ETag']}@{at}", at, away)
+
+    def location(self, path: str) -> str:
+        return f"{SCHEME}{self.bucket}/{self._key(path)}"
+
+    def size_at(self, location: str) -> int:
+        """Bytes of an object anywhere."""
+        bucket, key = parts_of_url(location)
+        other = S3Store(f"{SCHEME}{bucket}", access=self.access)
+        return int(other._ask(0, "head_object", key)["ContentLength"])
+
+    def _get(self, path: str) -> dict[str, Any] | None:
+        """The answer with its content; None when absent."""
+        for n in range(TRIES):
+            try:
+                answer = self.ask("get_object", path)
+                return {**answer, "content": b"".join(self._chunks(answer, path))}
+            except CutOff:
+                if n == TRIES - 1:
+                    raise
+            except Refused as error:
+                if error.absent:
+                    return None
+                raise
+        raise AssertionError
+
+    def _chunks(self, answer: dict[str, Any], path: str) -> Iterator[bytes]:
+        from botocore.exceptions import BotoCoreError
+        from urllib3.exceptions import HTTPError
+
+        try:
+            yield from answer["Body"].iter_chunks(_CHUNK)
+        except (BotoCoreError, HTTPError, OSError) as error:
+            raise CutOff(
+                f"{self.location(path)}: what arrived is cut off or damaged ({type(error).__name__})"
+            ) from error
+
+    def read(self, path: str) -> bytes | None:
+        found = self._get(path)
+        return None if found is None else found["content"]
+
+    def aged(self, path: str) -> tuple[bytes, float] | None:
+        """Content, and seconds since it was written, by the clock of S3."""
+        from email.utils import parsedate_to_datetime
+
+        found = self._get(path)
+        if found is None:
+            return None
+        now = parsedate_to_datetime(found["ResponseMetadata"]["HTTPHeaders"]["date"])
+        return found["content"], (now - found["LastModified"]).total_seconds()
+
+    def digest(self, path: str) -> str:
+        return self.fetch(path, "", lambda _: None)
+
+    def fetch_at(self, location: str, signature: str, write: Callable[[bytes], object]) -> str:
+        """`fetch`, of an object in this zone."""
+        inside = location.removeprefix(f"{self.url}/")
+        return self.fetch(path_of(inside), signature, write)
+
+    def fetch(self, path: str, signature: str, write: Callable[[bytes], object]) -> str:
+        """Stream the content that has the signature (whatever is there, where it is empty) to `write`; its SHA-256.
+        Raises SourceChanged where it is another one, at the beginning or on the way."""
+        digest, done, etag = hashlib.sha256(), 0, signature.rpartition("@")[0]
+        for n in range(TRIES):
+            asked = {"IfMatch": etag} if etag else {}
+            asked |= {"Range": f"bytes={done}-"} if done else {}
+            try:
+                answer = self.ask("get_object", path, **asked)
+                etag, whole = answer["ETag"], done + answer["ContentLength"]
+                for chunk in self._chunks(answer, path):
+                    digest.update(chunk)
+                    write(chunk)
+                    done += len(chunk)
+                if done == whole:
+                    return digest.hexdigest()
+            except Refused as error:
+                if error.status == 412 or (error.absent and signature):
+                    what = "went" if error.absent else "changed"
+                    raise SourceChanged(f"{self.location(path)} {what} while it was judged") from error
+                raise
+            except CutOff:
+                if n == TRIES - 1:
+                    raise
+        raise StoreError(f"{self.location(path)}: less arrives than it holds, {TRIES} times")
+
+    def exists(self, path: str) -> bool:
+        return (path != "" and self.exists_object(path)) or self._exists_below(self._key(path))
+
+    def exists_object(self, path: str) -> bool:
+        return self.stat(path) is not None
+
+    def _exists_below(self, key: str) -> bool:
+        return next(self._listed(f"{key}/" if key else "", MaxKeys=1), None) is not None
+
+    def put(self, path: str, content: bytes, **condition: str) -> None:
+        """Whatever stands there, but for the condition. One try where there is one. Raises Refused."""
+        self._ask(1 if condition else 0, "put_object", self._key(path), Body=content, **condition)
+
+    @cached_property
+    def _conforms(self) -> bool:
+        probe(self)
+        return True
+
+    def put_if_absent(self, path: str, content: bytes) -> bool:
+        self._key(path)
+        return self._written(path, content, IfNoneMatch="*")
+
+    def swap(self, path: str, content: bytes, expected: bytes | None) -> bool:
+        if expected is None:
+            return self._written(path, content, IfNoneMatch="*")
+        found = self._get(path)
+        if found is None or found["content"] != expected:
+            return False
+        return self._written(path, content, IfMatch=found["ETag"])
+
+    def _written(self, path: str, content: bytes, **condition: str) -> bool:
+        """Whether this very write happened. After a lost answer the same request may find what it did itself: read back
+        before it is said. Raises PublishUnknown where even that does not tell."""
+        assert self._conforms
+        doubt = False
+        for pause in (*_PAUSES, None):
+            try:
+                self.put(path, content, **condition)
+                return True
+            except Refused as error:
+                if error.status == 412 or (error.absent and "IfMatch" in condition):
+                    return doubt and self._is_mine(path, content, condition)
+                doubt |= error.unknown
+                if not error.passing or pause is None:
+                    if doubt and self._is_mine(path, content, condition):
+                        return True
+                    raise
+            time.sleep(pause)
+        raise AssertionError
+
+    def _is_mine(self, path: str, content: bytes, condition: dict[str, str]) -> bool:
+        unknown = f"write {self.location(path)}: no answer came; whether it happened is read back next time"
+        try:
+            found = self.read(path)
+        except StoreError as error:
+            raise PublishUnknown(unknown) from error
+        if found != content and "IfMatch" in condition:  # it may have been, and somebody wrote since
+            raise PublishUnknown(unknown)
+        return found == content
+
+    def takes(self, location: str) -> bool:
+        return location.startswith(SCHEME) or "://" not in location
+
+    def copy_in(self, location: str, path: str, signature: str = "") -> str:
+        if location.startswith(SCHEME):
+            return copying.copy(self, location, path, signature.rpartition("@")[0])
+        self._key(path)
+        try:
+            with open(location, "rb", opener=posix.open_regular) as stream:
+                return copying.upload(self, stream, path)
+        except OSError as error:
+            raise StoreError(f"cannot copy {location}: {error.strerror}") from error
+
+    def move(self, staged: str, target: str) -> None:
+        """Object by object: half done until it returns."""
+        source, goal = self._key(staged), self._key(target)
+        moving = [f for f in self._listed(source) if f["Key"] == source or f["Key"].startswith(f"{source}/")]
+        if not moving or self.exists(target):
+            what = "nothing is there" if not moving else f"{self.location(target)} is there already"
+            raise StoreError(f"cannot move {self.location(staged)}: {what}")
+        for found in moving:
+            copied = {"CopySource": {"Bucket": self.bucket, "Key": found["Key"]}, "CopySourceIfMatch": found["ETag"]}
+            self._ask(0, "copy_object", goal + found["Key"].removeprefix(source), **copied)
+        self.remove(staged)
+
+    def commit(self, staged: str, target: str, superseded: str) -> None:
+        raise StoreError(f"{self.url}: objects cannot be exchanged in one step")
+
+    def settle(self, path: str) -> None:
+        self._key(path)
+
+    def remove(self, path: str) -> None:
+        key = self._key(path)
+        keys = [f["Key"] for f in self._listed(key) if f["Key"] == key or f["Key"].startswith(f"{key}/") or not key]
+        for n in range(0, len(keys), 1000):
+            objects = [{"Key": k} for k in keys[n : n + 1000]]
+            answer = self._ask(0, "delete_objects", None, Delete={"Objects": objects, "Quiet": True})
+            for fault in answer.get("Errors", ()):
+                raise Refused(f"{SCHEME}{self.bucket}/{fault['Key']}: not removed ({fault['Code']})", 403)
+
+    @contextmanager
+    def lock(self, name: str) -> Iterator[None]:
+        held = lease.Lease(self, f"locks/{name}")
+        held.take()
+        try:
+            yield
+        finally:
+            held.give_back()
+
+    def is_locked(self, name: str) -> bool:
+        found = self.aged(f"locks/{name}")
+        return found is not None and found[1] <= lease.SECONDS

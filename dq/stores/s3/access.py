@@ -1,0 +1,80 @@
+"""How a bucket is reached. Credentials come from where AWS's own tools find them, and from nowhere else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from dq.errors import ConfigError
+
+_ENCRYPTED = {"put_object", "copy_object", "create_multipart_upload"}
+_COPIES = {"copy_object", "upload_part_copy"}
+_CONNECT_SECONDS, _READ_SECONDS = 3, 60
+TRIES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What is None is left to the AWS configuration of whoever runs the gate (`AWS_*`, `~/.aws/config`, a role).
+
+    `owner` is the account that buckets must belong to: no request goes to a bucket of anybody else.
+    """
+
+    endpoint: str | None = None
+    region: str | None = None
+    profile: str | None = None
+    path_style: bool = False
+    encryption: str | None = None  # AES256 | aws:kms
+    kms_key: str | None = None
+    requester_pays: bool = False
+    owner: str | None = None
+
+    def asked(self, operation: str) -> dict[str, str]:
+        """What goes with every request of the kind."""
+        found: dict[str, str] = {}
+        if self.owner:
+            found["ExpectedBucketOwner"] = self.owner
+            if operation in _COPIES:
+                found["ExpectedSourceBucketOwner"] = self.owner
+        if self.requester_pays:
+            found["RequestPayer"] = "requester"
+        if operation in _ENCRYPTED and self.encryption:
+            found["ServerSideEncryption"] = self.encryption
+            if self.kms_key:
+                found["SSEKMSKeyId"] = self.kms_key
+        return found
+
+    @property
+    def clients(self) -> tuple[Any, Any]:
+        """One that tries again by itself, and one that does not: of a conditional write somebody must know whether an
+        earlier try may have happened."""
+        return _clients(self)
+
+
+@cache
+def _clients(access: Access) -> tuple[Any, Any]:
+    import boto3
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError
+
+    try:
+        session = boto3.session.Session(profile_name=access.profile, region_name=access.region)
+        made = [
+            session.client(
+                "s3",
+                endpoint_url=access.endpoint,
+                config=Config(
+                    connect_timeout=_CONNECT_SECONDS,
+                    read_timeout=_READ_SECONDS,
+                    retries={"mode": "standard", "total_max_attempts": tries},
+                    max_pool_connections=32,
+                    s3={"addressing_style": "path"} if access.path_style else None,
+                    user_agent_extra="dq-gate",
+                ),
+            )
+            for tries in (TRIES, 1)
+        ]
+    except (BotoCoreError, ValueError) as error:
+        raise ConfigError(f"S3: {error}") from None
+    return made[0], made[1]

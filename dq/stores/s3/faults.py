@@ -1,0 +1,106 @@
+"""What S3 refused, in one line: where, what, and what to do. Nothing that a server wrote is repeated but its code."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import Any
+
+from dq.errors import StoreError
+
+ARCHIVED = {"InvalidObjectState", "ObjectNotInActiveTierError"}
+_EXPIRED = {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestExpired"}
+_WRONG_KEYS = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "InvalidClientTokenId"}
+_ELSEWHERE = {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "301", "307"}
+_BUSY = {"SlowDown", "RequestTimeout", "Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequests"}
+_CODE = re.compile(r"[A-Za-z0-9.]{1,64}")
+_ACTIONS = {
+    "list_objects_v2": "s3:ListBucket", "get_object": "s3:GetObject", "head_object": "s3:GetObject",
+    "put_object": "s3:PutObject", "copy_object": "s3:PutObject, and s3:GetObject on what is copied",
+    "delete_objects": "s3:DeleteObject", "create_multipart_upload": "s3:PutObject", "upload_part": "s3:PutObject",
+    "upload_part_copy": "s3:PutObject, and s3:GetObject on what is copied", "complete_multipart_upload": "s3:PutObject",
+    "abort_multipart_upload": "s3:AbortMultipartUpload",
+}  # fmt: skip
+
+
+class Refused(StoreError):
+    """`status` is that of HTTP, 0 where no answer came. `passing`: asked again it may go well. `unknown`: it may have
+    been done all the same."""
+
+    def __init__(self, message: str, status: int = 0, code: str = "") -> None:
+        super().__init__(message)
+        self.status, self.code = status, code
+        self.passing = status in (0, 409) or status >= 500 or code in _BUSY
+        self.unknown = status == 0 or (status >= 500 and code not in _BUSY)
+
+    @property
+    def absent(self) -> bool:
+        return self.status == 404 and self.code != "NoSuchBucket"
+
+
+class CutOff(StoreError):
+    """An answer that began well and did not arrive whole."""
+
+
+def said(error: Exception, operation: str, bucket: str, key: str) -> StoreError:
+    """The error of botocore as one of ours."""
+    key = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in key)
+    response: dict[str, Any] = getattr(error, "response", {}) or {}
+    code = _code(response)
+    where = f"s3://{bucket}/{key}" if key and code != "NoSuchBucket" else f"s3://{bucket}"
+    if not response:
+        return _unanswered(error, where)
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return Refused(f"{where}: {_why(code, status, response, operation, bucket, key)}", status, code)
+
+
+def _code(response: dict[str, Any]) -> str:
+    code = str(response.get("Error", {}).get("Code", ""))
+    return code if _CODE.fullmatch(code) else "Error"
+
+
+def _why(code: str, status: int, response: dict[str, Any], operation: str, bucket: str, key: str) -> str:
+    headers = response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    if code == "NoSuchBucket":
+        return "no such bucket (NoSuchBucket): mend its name, or make it"
+    if code in ARCHIVED:
+        return f"archived ({code}): {restore(bucket, key)}"
+    if code in _EXPIRED:
+        return f"the AWS credentials have expired ({code}): renew them, then run it again"
+    if code in _WRONG_KEYS:
+        return f"the AWS credentials are not valid here ({code}): see  aws sts get-caller-identity"
+    if code in _ELSEWHERE:
+        region = headers.get("x-amz-bucket-region", "another region")
+        return f"the bucket is in {region} ({code}): set AWS_REGION, or region in [s3] of dq.toml"
+    if code.startswith("KMS"):
+        return f"the key of its encryption is refused ({code}): allow kms:Decrypt to read, kms:GenerateDataKey to write"
+    if status == 403:
+        target = f"arn:aws:s3:::{bucket}" + (f"/{key}" if key and operation != "list_objects_v2" else "")
+        return f"access denied ({code}): allow {_ACTIONS.get(operation, operation)} on {target}"
+    if status == 404:
+        return f"no such object ({code})"
+    if status == 412:
+        return f"is not what it was ({code})"
+    if code in _BUSY or status >= 500:
+        return f"S3 does not manage it now ({code}): run it again later"
+    return f"{operation} was refused ({code or status})"
+
+
+def restore(bucket: str, key: str) -> str:
+    target = f"--bucket {shlex.quote(bucket)} --key {shlex.quote(key)}"
+    return f"aws s3api restore-object {target} --restore-request Days=7  brings it back"
+
+
+def _unanswered(error: Exception, where: str) -> StoreError:
+    """botocore's own errors: what never reached S3, or got no answer."""
+    from botocore import exceptions as known
+
+    name = type(error).__name__
+    if isinstance(error, (known.NoCredentialsError, known.PartialCredentialsError)):
+        return StoreError(f"{where}: no AWS credentials are found: set AWS_PROFILE, or run it where a role gives them")
+    if isinstance(error, (known.CredentialRetrievalError, known.TokenRetrievalError, known.UnauthorizedSSOTokenError)):
+        return StoreError(f"{where}: AWS credentials cannot be got ({name}): sign in again")
+    if isinstance(error, (known.HTTPClientError, known.ConnectionError)):  # refused, timed out, cut off
+        url = getattr(error, "kwargs", {}).get("endpoint_url") or "S3"
+        return Refused(f"{where}: {str(url).split('?')[0]} does not answer ({name})")
+    return StoreError(f"{where}: {name}")

@@ -1,0 +1,113 @@
+"""A landing on S3 with everything around it, and the objects that lie there."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dq import api, config
+from dq.gate import Wanted
+from dq.history import History
+from dq.stores.s3.access import Access
+from tests.survival.invariants import World
+
+CONTRACT = """
+source: trips
+layout: "dt={date:%Y-%m-%d}"
+columns:
+  id: {type: int64, required: true, unique: true}
+  fare: {min: 0}
+"""
+ZONES = ("landing", "curated", "quarantine", "history")
+
+
+@contextmanager
+def before(event: str, act: Callable[[Any], Any], client: int = 0) -> Iterator[None]:
+    """Calls `act` with every request of the kind (`GetObject`; empty: all) before it is sent."""
+    events, name = Access().clients[client].meta.events, f"before-send.s3.{event}".strip(".")
+
+    def hook(request: Any, **_: Any) -> Any:
+        return act(request)
+
+    events.register(name, hook)
+    try:
+        yield
+    finally:
+        events.unregister(name, hook)
+
+
+class S3Place:
+    """Zones at `s3://bucket/<zone>` but for those that `zones` puts elsewhere; one that is None is not there."""
+
+    def __init__(self, root: Path, bucket: str, contract: str = CONTRACT, more: str = "", **zones: str | None) -> None:
+        self.root, self.bucket = root, bucket
+        self.client = Access().clients[0]
+        (root / "suites").mkdir(parents=True)
+        (root / "suites" / "trips.yaml").write_text(contract)
+        urls = {z: zones.get(z, f"s3://{bucket}/{z}") for z in ZONES}
+        lines = "".join(f"{z} = {json.dumps(u)}\n" for z, u in urls.items() if u is not None)
+        limits = "[limits]\nisolated = false\nretry_seconds = 0\n"
+        (root / "dq.toml").write_text(f"[zones]\n{lines}{limits}{more}")
+
+    @property
+    def settings(self) -> Path:
+        return self.root / "dq.toml"
+
+    def put(self, key: str, content: bytes, **more: Any) -> str:
+        self.client.put_object(Bucket=self.bucket, Key=key, Body=content, **more)
+        return key
+
+    def table(self, first: int, n: int, fare: float = 5.0, bad: int = 0) -> bytes:
+        sink = io.BytesIO()
+        pq.write_table(pa.table({"id": list(range(first, first + n)), "fare": [-1.0] * bad + [fare] * (n - bad)}), sink)
+        return sink.getvalue()
+
+    def land(self, day: str, start: int, n: int = 20, fare: float = 5.0, files: int = 2, bad: int = 0) -> list[str]:
+        """`files` Parquet files with ids from `start` on, the first `bad` of each with a negative fare; their keys."""
+        keys = []
+        for file in range(files):
+            first = start + file * n
+            content = self.table(first, n, fare, bad)
+            keys.append(self.put(f"landing/trips/dt={day}/part-{file}.parquet", content))
+        return keys
+
+    def config(self) -> config.Config:
+        return config.load(self.settings, environment={})
+
+    def gate(self, **wanted: Any) -> list[dict[str, Any]]:
+        return list(api.gate("trips", config=self.config(), wanted=Wanted(**wanted)))
+
+    def objects(self, prefix: str = "") -> dict[str, bytes]:
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+        keys = [found["Key"] for page in pages for found in page.get("Contents", ())]
+        return {k: self.client.get_object(Bucket=self.bucket, Key=k)["Body"].read() for k in keys}
+
+    def lasting(self) -> dict[str, bytes]:
+        """All objects but leases and what tells that the store conforms."""
+        return {k: v for k, v in self.objects().items() if "/locks/" not in k and "/.dq/conforms-" not in k}
+
+    def ids(self, locations: list[str] | None = None) -> list[int]:
+        """What readers see."""
+        found: list[int] = []
+        for location in api.published("trips", config=self.config()) if locations is None else locations:
+            bucket, _, key = location.removeprefix("s3://").partition("/")
+            body = self.client.get_object(Bucket=bucket, Key=key)["Body"].read()
+            found += pq.read_table(io.BytesIO(body))["id"].to_pylist()
+        return sorted(found)
+
+    def world(self) -> World:
+        zones = api.zones_of("trips", self.config())
+        assert zones.curated is not None
+        assert zones.quarantine is not None
+        landed = {
+            k.removeprefix("landing/"): hashlib.sha256(v).hexdigest() for k, v in self.objects("landing/").items()
+        }
+        return World("trips", zones.landing, zones.curated, zones.quarantine, History(zones.history), landed)

@@ -1,0 +1,83 @@
+"""moto as a server of its own: one request at a time, as conditional writes are on S3, where moto has no lock. It ends
+with whoever started it.
+
+What moto leaves out is put in front of it. Buckets are told by their names: a `lax-` one ignores the conditions of
+writes, a `blind-` one those of copies, as some stores do; a `small-` one copies no object over 1,000 bytes in one
+piece, as S3 none over 5 GB; a `cut-` one breaks off in the middle of what it sends; a `few-` one lists ten keys at
+once; `says-403-Code` answers only that.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import unquote
+
+from moto.s3.models import s3_backends
+from moto.server import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+Start = Callable[..., Any]
+CONDITIONS = ("HTTP_IF_NONE_MATCH", "HTTP_IF_MATCH")
+
+
+class Server:
+    def __init__(self) -> None:
+        self.moto = DomainDispatcherApplication(create_backend_app)
+
+    def __call__(self, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
+        bucket = environ["PATH_INFO"].strip("/").split("/")[0]
+        if environ["REQUEST_METHOD"] == "PUT" and bucket.startswith("lax-"):
+            for name in CONDITIONS:
+                environ.pop(name, None)
+        if bucket.startswith("says-"):
+            _, status, code = bucket.split("-")
+            return refuse(start, f"{status} Refused", code)
+        reads_object = environ["REQUEST_METHOD"] == "GET" and environ["PATH_INFO"].strip("/").count("/") > 0
+        if bucket.startswith("cut-") and reads_object and "HTTP_RANGE" not in environ:
+            body = b"".join(self.moto(environ, start))
+            return [body[: len(body) // 2]]
+        if bucket.startswith("few-") and "list-type=2" in environ["QUERY_STRING"]:
+            environ["QUERY_STRING"] += "&max-keys=10"
+        source = environ.get("HTTP_X_AMZ_COPY_SOURCE")
+        if source:
+            found = self.object(source)
+            wanted = environ.get("HTTP_X_AMZ_COPY_SOURCE_IF_MATCH") if not bucket.startswith("blind-") else None
+            if found and wanted and wanted.strip('"') != found.etag.strip('"'):
+                return refuse(start, "412 Precondition Failed", "PreconditionFailed")
+            whole = "HTTP_X_AMZ_COPY_SOURCE_RANGE" not in environ
+            if found and bucket.startswith("small-") and whole and found.size > 1000:
+                return refuse(start, "400 Bad Request", "InvalidRequest")
+        return self.moto(environ, start)  # type: ignore[no-any-return]
+
+    def object(self, source: str) -> Any:
+        bucket, _, key = unquote(source).lstrip("/").partition("/")
+        for by_region in s3_backends.values():
+            for backend in by_region.values():
+                if bucket in backend.buckets:
+                    return backend.get_object(bucket, key.partition("?versionId")[0])
+        return None
+
+
+def refuse(start: Start, status: str, code: str) -> list[bytes]:
+    body = f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode()
+    start(status, [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))])
+    return [body]
+
+
+class Quiet(WSGIRequestHandler):
+    def log(self, *arguments: Any) -> None:
+        pass
+
+
+def main() -> None:
+    server = make_server("127.0.0.1", 0, Server(), threaded=False, request_handler=Quiet)
+    print(server.server_port, flush=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()
