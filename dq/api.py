@@ -26,7 +26,7 @@ from dq.ir.layout import parse_layout
 from dq.ir.positions import Places
 from dq.ir.result import CheckResult, Judgement, Verdict
 from dq.isolation.pool import Pool
-from dq.judge import Asking, Background, held, judge, prepare, run, scan, shape_of
+from dq.judge import Asking, Background, held, judge, prepare, run, scan, shape_of, sharing
 from dq.opening import Engines, is_path, open_data, partition_of, said, store
 from dq.others import Others
 from dq.reach import access_of, brought, is_there, place, spool
@@ -246,7 +246,8 @@ def explain_landed(source: str, name: str, *, config: Config) -> Plan:
 def _planned(dataset: Dataset, suite: Suite, asking: Asking) -> Plan:
     with closing(dataset):
         _readable(dataset, told=False)
-        return prepare(dataset, suite, asking)[2]
+        checks, _, folded = prepare(dataset, suite, asking)
+        return sharing(checks, folded)
 
 
 def gate(
@@ -306,7 +307,8 @@ def published_files(source: str, config: Config) -> tuple[Contract, list[dict[st
 
 def published(source: str, *, config: Config | None = None) -> list[str]:
     """Locations of the files that readers of the source see now, in partition order."""
-    return [f["path"] for f in published_files(source, config or configuration.load())[1]]
+    zones = zones_of(source, config or configuration.load())
+    return [f["path"] for f in standing.current(source, zones.curated, History(zones.history))]
 
 
 def gate_run(

@@ -189,6 +189,16 @@ def applicable(suite: Suite, shape: Shape) -> tuple[Check, ...]:
     return tuple(c for c in suite.checks if applies(c))
 
 
+def sharing(checks: Iterable[Check], folded: Plan) -> Plan:
+    """The plan with what several of its checks have in common."""
+    served: dict[Aggregate, dict[str, None]] = {}
+    for item in checks:
+        if item.id not in folded.unjudged:
+            for asked in item.metric.aggregates():
+                served.setdefault(folded.bound.get(asked, asked), {})[item.id] = None
+    return replace(folded, shared={a: tuple(ids) for a, ids in served.items() if len(ids) > 1})
+
+
 def _scan(
     partition: Partition, suite: Suite, dataset: Dataset, asking: Asking, engines: Mapping[str, Engine]
 ) -> Scanned:

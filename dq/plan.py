@@ -113,7 +113,7 @@ class Unjudged:
 class Plan:
     """`bound` maps an aggregate as asked to itself as an engine sees it; `known` holds states the footers gave; `later`
     are asked in a second stage, when the numbers they name are known; `remarks` by check id tell what does not run in
-    the scan."""
+    the scan; `shared` are aggregates that serve several checks, with those, told to people only."""
 
     passes: tuple[Pass, ...] = ()
     bound: Mapping[Aggregate, Aggregate] = field(default_factory=dict)
@@ -121,6 +121,7 @@ class Plan:
     unjudged: Mapping[str, Unjudged] = field(default_factory=dict)
     later: tuple[Aggregate, ...] = ()
     remarks: Mapping[str, str] = field(default_factory=dict)
+    shared: Mapping[Aggregate, tuple[str, ...]] = field(default_factory=dict)
 
 
 def plan(

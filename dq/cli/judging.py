@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dq.api import EngineName, Result
     from dq.config import Config
     from dq.gate import Run, Wanted
+    from dq.ir.aggregate import Aggregate
     from dq.plan import Plan
     from dq.profile import Depth
     from dq.reports.gx import ResultFormat
@@ -303,7 +304,7 @@ def explain(
 
 def _plan(plan: Plan) -> str:
     from dq.reports import tables
-    from dq.reports.base import printable
+    from dq.reports.base import counted, printable
 
     rows = [
         (n, p.engine, p.family, len(p.aggregates), len({c[0] for c in p.columns}), "?" if p.bytes is None else p.bytes)
@@ -313,9 +314,20 @@ def _plan(plan: Plan) -> str:
     lines = [tables.table(heads, rows, "PASS AGGREGATES COLUMNS BYTES")] if rows else ["nothing is read"]
     if plan.known:
         lines.append(f"{len(plan.known)} more aggregates are answered by footers")
+    if plan.shared:
+        lines.append(f"\n{counted(len(plan.shared), 'aggregate')} computed once for several checks:")
+        served = sorted((_asked(a), ", ".join(checks)) for a, checks in plan.shared.items())
+        lines.append(tables.table(("AGGREGATE", "CHECKS"), served, widest=100))
     lines += [printable(f"{check}: {u.message}{u.advice}") for check, u in plan.unjudged.items()]
     lines += [printable(f"{check}: {remark}") for check, remark in plan.remarks.items()]
     return "\n".join(lines)
+
+
+def _asked(aggregate: Aggregate) -> str:
+    from dq.ir.data import format_path
+
+    columns = ", ".join(sorted(format_path(p) for p in aggregate.columns()))
+    return f"{type(aggregate).__name__} of {columns or 'rows'}"
 
 
 def _settings(config: str | None, engine: str | None) -> tuple[Config, EngineName]:
