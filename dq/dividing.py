@@ -63,7 +63,7 @@ class Divider:
 
     def select(self, partition: Partition, suite: Suite, ids: frozenset[str], most_ratio: float) -> Selection:
         with closing(self._open(partition, suite)) as dataset:
-            return split.select(suite, dataset, ids, most_ratio, self._asking.engine, self._engines)
+            return split.select(suite, dataset, ids, most_ratio, self._asking, self._engines)
 
     def part(self, partition: Partition, selection: Selection) -> split.Parts:
         if self._held is None or self._held[:2] != (partition, selection):

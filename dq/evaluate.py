@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from dq.discretion import Discretion
 from dq.drift import usual
@@ -14,6 +14,7 @@ from dq.ir.code import Raised
 from dq.ir.data import RAW, format_path
 from dq.ir.delegated import Unanswered
 from dq.ir.metric import Dimension, Facts, Measure
+from dq.ir.recall import NoHistory, settled
 from dq.ir.result import Cause, CheckResult, Evidence, Status
 from dq.metrics import schema as schema_metrics
 from dq.plan import Unjudged
@@ -58,11 +59,11 @@ def evaluate(
     checks: Iterable[Check],
     answers: Mapping[str, Answer],
     facts: Facts,
-    previous: Mapping[str, Scalar] | None = None,
+    known: Mapping[str, Sequence[Scalar]] | None = None,
     discretion: Discretion = PLAIN,
 ) -> tuple[CheckResult, ...]:
-    """Hold each check's metric against its bound. `previous` maps check id to the value of the last partition that
-    teaches, None when there is none: relative bounds are then SKIP."""
+    """Hold each check's metric against its bound. `known` maps check id to its numbers in the partitions that teach,
+    oldest first: without any, bounds that are relative to them are SKIP."""
     results = []
     for item in checks:
         answer = answers[item.id]
@@ -72,7 +73,7 @@ def evaluate(
             results.append(_unread(item) if facts.findings else _result(item, *_LOST))
         else:
             states = dict(zip(item.metric.aggregates(), answer, strict=True))
-            results.append(_judge(item, item.metric.measure(states, facts), previous, discretion))
+            results.append(_judge(item, item.metric.measure(states, facts), (known or {}).get(item.id, ()), discretion))
     return tuple(results)
 
 
@@ -141,17 +142,25 @@ def anomaly(found: Sequence[Unusual], severity: Severity, history: Mapping[str, 
     )
 
 
-def _judge(
-    check: Check, measure: Measure | None, previous: Mapping[str, Scalar] | None, discretion: Discretion
-) -> CheckResult:
+def _judge(check: Check, measure: Measure | None, known: Sequence[Scalar], discretion: Discretion) -> CheckResult:
     if measure is not None and measure.fault:
         return _result(check, Status.ERROR, Cause.SUITE, None, measure.fault)
     if measure is None or (measure.total == 0 and check.metric.unit == "rows"):
         return _result(check, Status.SKIP, None, measure, "nothing in scope")
+    if measure.value is None and not check.bound.conditions:
+        return _result(check, Status.SKIP, None, measure, "the rows in scope hold too few values", discretion)
     if measure.value is None:
         few = f"no {check.metric.name}: the rows in scope hold too few values; expected {check.bound}"
         return _result(check, Status.FAIL, Cause.DATA, measure, discretion.told(measure.note) or few, discretion)
-    before = (previous or {}).get(check.id)
+    if check.bound.usual:
+        return _as_usual(check, measure, known, discretion)
+    try:
+        check = replace(check, bound=settled(check.bound, known))
+    except NoHistory:
+        return _result(check, Status.SKIP, None, measure, "insufficient history", discretion)
+    except ValueError as error:
+        return _result(check, Status.ERROR, Cause.SUITE, measure, str(error), discretion)
+    before = known[-1] if known else None
     try:
         held = [c.holds(measure.value, measure.total, before) for c in check.bound.conditions]
     except TypeError:
@@ -166,6 +175,27 @@ def _judge(
     if None in held:
         return _result(check, Status.SKIP, None, measure, "no earlier partition to compare with", discretion)
     return _result(check, Status.PASS, None, measure, "", discretion)
+
+
+def _as_usual(check: Check, measure: Measure, known: Sequence[Scalar], discretion: Discretion) -> CheckResult:
+    value: Any = measure.value
+    numbers: list[Any] = list(known)
+    kind = _KINDS.get(check.metric.unit, "count" if check.metric.name in _COUNTS else "level")
+    if len(numbers) < usual.MINIMUM_HISTORY:
+        words = f"insufficient history: {len(numbers)} of {usual.MINIMUM_HISTORY} partitions to compare with"
+        return _result(check, Status.SKIP, None, measure, words, discretion)
+    found = usual.departure(usual.Scale(kind, usual.FLOORS[kind]), float(value), numbers, usual.SIGMAS["table"])
+    if found is None:
+        return _result(check, Status.PASS, None, measure, "", discretion)
+    shown = [HIDDEN if discretion.covers(check.column) else number(v) for v in (value, *found)]
+    words = f"{shown[0]} {check.metric.phrase()}".rstrip() + f", usually {shown[1]} to {shown[2]}"
+    return _result(check, Status.FAIL, Cause.DATA, measure, words, discretion)
+
+
+_KINDS: dict[str, Literal["count", "share", "level"]] = {
+    "ratio": "share", "rows": "count", "rows in all": "count", "bytes": "count"
+}  # fmt: skip
+_COUNTS = frozenset({"distinct_count", "column_count", "file_count"})
 
 
 def _result(

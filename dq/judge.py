@@ -40,10 +40,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Background:
-    """What history knows before this partition: values of the last one that teaches, the accepted layout, a twin, and
-    the history of each number of its profile, oldest first."""
+    """What history knows before this partition: the numbers of checks that are compared with their own, by check id and
+    oldest first, the accepted layout, a twin, and the history of each number of its profile, likewise."""
 
-    previous: Mapping[str, Scalar] | None = None
+    known: Mapping[str, Sequence[Scalar]] = field(default_factory=dict)
     accepted: Schema | None = None
     twin: str | None = None
     usual: Mapping[str, Sequence[float]] = field(default_factory=dict)
@@ -113,7 +113,7 @@ def judge(partition: Partition, suite: Suite, scanned: Scanned, background: Back
     facts = replace(scanned.facts, accepted=background.accepted, twin=background.twin)
     checks = fitted((c for c in suite.checks if c.id in scanned.answers), facts.schema)
     discretion = Discretion(suite.pii | scanned.personal, suite.samples)
-    results = evaluate.evaluate(checks, scanned.answers, facts, background.previous, discretion)
+    results = evaluate.evaluate(checks, scanned.answers, facts, background.known, discretion)
     results = evaluate.with_evidence(results, scanned.evidence)
     results = (*evaluate.structure(facts.findings, discretion), *results)
     anomalies: tuple[Unusual, ...] = ()
@@ -155,7 +155,7 @@ def _held(partition: Partition, suite: Suite, fault: Reason) -> Judgement:
 
 def prepare(dataset: Dataset, suite: Suite, asking: Asking) -> tuple[tuple[Check, ...], Shape, Plan]:
     """The checks that apply to the opened data, its shape, and the plan that answers them and the profile."""
-    shape = shape_of(dataset)
+    shape = shape_of(dataset, asking.now)
     asked_of_all = applicable(suite, shape)
     checks = fitted(asked_of_all, shape.schema)
     promised = frozenset(c.column for c in checks if c.metric.name == "column_present" and c.column) | suite.optional
@@ -165,11 +165,11 @@ def prepare(dataset: Dataset, suite: Suite, asking: Asking) -> tuple[tuple[Check
     return checks, shape, replace(folded, remarks=remarks)
 
 
-def shape_of(dataset: Dataset) -> Shape:
+def shape_of(dataset: Dataset, now: datetime | None = None) -> Shape:
     storage: Storage = "parquet" if dataset.parts else "frame" if dataset.frame is not None else "text"
     return Shape(
         storage, dataset.schema, dataset.rows, dataset.bytes, dataset.footer, dataset.keys, dataset.raw_columns,
-        dataset.memory_bytes, tuple((n, shape_of(d)) for n, d in sorted(dataset.others.items())), dataset.lacking,
+        dataset.memory_bytes, tuple((n, shape_of(d)) for n, d in sorted(dataset.others.items())), dataset.lacking, now,
     )  # fmt: skip
 
 

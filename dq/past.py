@@ -110,20 +110,21 @@ class Past:
     def background(self, partition: Partition, suite: Suite) -> Background:
         """What the partition is compared with: the last `window` that teach before it; itself where a person accepted
         these very bytes."""
-        before = self._before(partition)[-suite.memory.window :]
+        window = suite.memory.window
+        before = self._before(partition)[-max(window, *(c.bound.reach for c in suite.checks), 1) :]
         taught = [t for key in before if (t := self._recall(key)) is not None]
         if (own := self.accepted.get((partition.key, partition.digest))) is not None:
             taught.append(self._accepted(own))
         twin = self._twin(partition)
         if not taught:
             return Background(twin=twin)
-        compared = {c.id for c in suite.checks if any(b.unit == "share of previous" for b in c.bound.conditions)}
-        values = [_only(t.values, compared) for t in taught]
-        previous = {name: known[-1] for name, known in levels(values, suite.memory.adopt_after).items()}
-        usual = levels((t.measures for t in taught), suite.memory.adopt_after) if suite.memory.anomaly else {}
+        compared = {c.id for c in suite.checks if c.bound.reach}
+        known = levels((_only(t.values, compared) for t in taught), suite.memory.adopt_after)
+        recent = taught[-window:]
+        usual = levels((t.measures for t in recent), suite.memory.adopt_after) if suite.memory.anomaly else {}
         last = taught[-1]
         same_layout = self.contract.suite_at(dict(last.keys)).digest == suite.digest
-        return Background(previous, last.schema if same_layout else None, twin, usual)
+        return Background(known, last.schema if same_layout else None, twin, usual)
 
     def _before(self, partition: Partition) -> list[str]:
         if self._series is None:

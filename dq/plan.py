@@ -27,7 +27,7 @@ from dq.ir.aggregate import (
 )
 from dq.ir.data import NESTED, NUMBERS, RAW, TEXTS, TIMES, Field, Footer, Kind, Schema, Type, format_path, raw
 from dq.ir.delegated import Delegated
-from dq.ir.expr import And, Arith, Col, Exists, Expr, Foreign, IsNull, Key, Lit, Path, Value, replace_leaves, walk
+from dq.ir.expr import And, Arith, Col, Exists, Expr, Foreign, IsNull, Key, Lit, Now, Path, Value, replace_leaves, walk
 from dq.ir.numbers import number
 from dq.ir.other import Lacking, Native, Of, Referenced, exchanged, lookups, nodes
 from dq.ir.result import Cause, Status
@@ -35,6 +35,7 @@ from dq.ir.typecheck import Mistyped, Unanswerable, Unknown, check, comparable, 
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from dq.ir.check import Check
     from dq.ir.expr import Scalar
@@ -72,6 +73,7 @@ class Shape:
     memory_bytes: int | None = None  # an engine may use
     others: tuple[tuple[str, Shape], ...] = ()  # data sets to compare with
     lacking: tuple[Referenced, ...] = ()  # those that cannot be compared with
+    now: datetime | None = None  # the moment that counts as such
     seen: Schema = field(init=False, repr=False, compare=False)  # with the raw-text columns
     memo: dict[Aggregate, Aggregate] = field(init=False, repr=False, compare=False)
 
@@ -269,7 +271,7 @@ def bind(aggregate: Aggregate, shape: Shape) -> Aggregate:
     memo = shape.memo
     if aggregate not in memo:
         bound = _bound(aggregate, shape)
-        if any(isinstance(e, Key) for part in _parts(aggregate) for e in walk(part)):
+        if any(isinstance(e, (Key, Now)) for part in _parts(aggregate) for e in walk(part)):
             return bound
         memo[aggregate] = bound
     return memo[aggregate]
@@ -329,6 +331,9 @@ def _bind(
             if e.name not in keys:
                 raise Mistyped(f'no partition key "{e.name}"; keys are {", ".join(keys) or "none"}')
             leaves[e] = Lit(keys[e.name])
+        elif isinstance(e, Now):
+            assert shape.now is not None
+            leaves[e] = Lit(shape.now + e.shift)
         elif isinstance(e, IsNull) and isinstance(e.arg, Col) and raw(e.arg.path[0]) in shape.hidden:
             # Text that could not be read is a failure of its own, not a NULL.
             leaves[e] = And((e, IsNull(Col((raw(e.arg.path[0]),)))))

@@ -23,7 +23,7 @@ from dq.evaluate import percent
 from dq.ir.data import DataFile
 from dq.ir.positions import FileSplit, PositionsState, Selection, packed, unpacked
 from dq.ir.result import Cause, Judgement, Reason, Split, Status, Verdict
-from dq.judge import judge, run, shape_of
+from dq.judge import fitted, judge, run, shape_of
 from dq.plan import bind, passes_over
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from dq.ir.check import Suite
     from dq.ir.data import Partition
     from dq.ir.result import Decision
-    from dq.judge import Background, Scanned
+    from dq.judge import Asking, Background, Scanned
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,12 @@ def _told(alone: Judgement, parts: Parts, selection: Selection) -> Split:
 
 
 def select(
-    suite: Suite, dataset: Dataset, ids: frozenset[str], most_ratio: float, wanted: str, engines: Mapping[str, Engine]
+    suite: Suite,
+    dataset: Dataset,
+    ids: frozenset[str],
+    most_ratio: float,
+    asking: Asking,
+    engines: Mapping[str, Engine],
 ) -> Selection:
     """The rows that fail the checks, and the records that could not be read. Raises Indivisible where they are more
     than the share of the rows, or have no place of their own."""
@@ -153,11 +158,11 @@ def select(
     most = _most(total, most_ratio)
     if count > most:
         raise _many(count, total, most_ratio)
-    shape = shape_of(dataset)
-    checks = [c for c in suite.checks if c.id in ids]
+    shape = shape_of(dataset, asking.now)
+    checks = fitted((c for c in suite.checks if c.id in ids), shape.schema)
     asked = {c.id: bind(question, shape) for c in checks if (question := c.metric.failing(most)) is not None}
     try:
-        states = run(passes_over(dict.fromkeys(asked.values()), shape, wanted), dataset, engines)
+        states = run(passes_over(dict.fromkeys(asked.values()), shape, asking.engine), dataset, engines)
     except Unreadable as error:
         raise Indivisible(error.finding.message) from None
     found: dict[str, PositionsState] = {k: states[a] for k, a in asked.items()}

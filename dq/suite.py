@@ -19,6 +19,7 @@ Semantics = Literal["pandas", "sql"]
 _CODE = re.compile(r"(.+\.py)(?::(.*))?", re.DOTALL)
 _ODCS = re.compile(r"(.+\.(?:ya?ml|json)):([^:]+)", re.DOTALL)
 _KIND = re.compile(r"""^["']?kind["']?\s*:\s*["']?DataContract\b""", re.MULTILINE)
+_DQDL = re.compile(r"^[ \t]*(Metadata|DataSources|DefaultLabels|Rules|Analyzers)\s*=\s*[\[{]", re.MULTILINE)
 _PANDERA = re.compile(r"^schema_type\s*:", re.MULTILINE)
 
 
@@ -26,12 +27,12 @@ def load_contract(
     suite: Any, *, semantics: Semantics = "pandas", samples: int = 20, plugins: str | None = None
 ) -> Contract:
     """The contract with its included suites, or a suite of Great Expectations (`.json`), pandera (`file.py:NAME`, YAML
-    or JSON) or ODCS (`file.odcs.yaml`, `:OBJECT` where it has several) as a contract of its own.
+    or JSON), ODCS (`file.odcs.yaml`, `:OBJECT` where it has several) or DQDL (`.dqdl`) as a contract of its own.
 
     `semantics`, `samples` and `plugins` (a folder of custom expectations) matter to GX only. Raises UsageError when the
     file is not there, SuiteError when it cannot be read.
     """
-    from dq.dialects import contract, gx
+    from dq.dialects import contract, dqdl, gx
 
     if isinstance(suite, Contract):
         return suite
@@ -46,6 +47,8 @@ def load_contract(
         return _alone(_standard(text, path, name), str(path))
     if name:
         raise UsageError(f"{suite}: only contracts of ODCS have objects to name")
+    if _is_dqdl(path, text):
+        return _alone(dqdl.load(text, str(path)), str(path))
     if _is_pandera(path, text):
         return _alone(_written(text, path), str(path))
     if _is_gx(path, text):
@@ -93,7 +96,7 @@ def _with(contract: Contract, other: Suite) -> Contract:
 
 
 def _included(include: Include, contract: Path, source: str) -> Suite:
-    from dq.dialects import gx
+    from dq.dialects import dqdl, gx
 
     code = _code(include.suite)
     path = contract.parent / (code[0] if code else include.suite)
@@ -110,11 +113,13 @@ def _included(include: Include, contract: Path, source: str) -> Suite:
     if name:
         message = f"include: {include.suite}: only contracts of ODCS have objects to name"
         raise SuiteError(message, file=str(contract), line=include.line)
+    if _is_dqdl(path, text):
+        return dqdl.load(text, str(path), glue_compat=include.glue_compat, composite=include.composite)
     if _is_pandera(path, text):
         return _written(text, path)
     if not _is_gx(path, text):
-        message = f"include: {include.suite} is no suite of Great Expectations, pandera or ODCS"
-        raise SuiteError(f"{message}; other dialects are not supported yet", file=str(contract), line=include.line)
+        message = f"include: {include.suite} is no suite of Great Expectations, pandera, ODCS or DQDL"
+        raise SuiteError(message, file=str(contract), line=include.line)
     plugins = None if include.plugins is None else _folder(contract.parent / include.plugins, include, contract)
     given = dict(include.parameters)
     return gx.load(text, str(path), semantics=include.semantics, parameters=given, plugins=plugins)
@@ -151,6 +156,11 @@ def _standard(text: str, path: str | Path, name: str, source: str = "") -> Suite
     from dq.dialects import odcs
 
     return odcs.load(text, str(path), name, likely=source)
+
+
+def _is_dqdl(path: str | Path, text: str) -> bool:
+    """By its name, or by a section that nothing else writes so."""
+    return Path(path).suffix.lower() == ".dqdl" or _DQDL.search(text) is not None
 
 
 def _code(name: str) -> tuple[str, str] | None:

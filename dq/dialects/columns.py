@@ -97,7 +97,7 @@ def _length(path: Path, asked: list[Asked]) -> Metric:
     if any(c.unit != "value" for c in conditions):
         raise ValueError("a length is of each value, not of a previous partition")
     size = Call("length", (Col(path),))
-    ok = all_of(*(Compare(c.op, size, Lit(c.limit)) for c in conditions)) or Lit(True)
+    ok = all_of(*(Compare(c.op, size, Lit(c.limit)) for c in conditions)) or Lit(True)  # type: ignore[arg-type]
     return validity.Length(ok, asked[0].where, f"of a length that is not {Bound(conditions)}")
 
 

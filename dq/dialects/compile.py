@@ -59,7 +59,8 @@ class _Compiler:
             line = self.document.line(("include", n))
             places = tuple(form.get("references", {}).items())
             semantics, plugins = form.get("semantics", "pandas"), form.get("plugins")
-            found.append(Include(form["suite"], semantics, given, line, places, plugins))
+            compat, composite = form.get("glue_compat", False), form.get("composite", "column")
+            found.append(Include(form["suite"], semantics, given, line, places, plugins, compat, composite))
         return tuple(found)
 
     def fault(self, place: Place, message: str) -> None:

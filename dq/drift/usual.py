@@ -51,6 +51,7 @@ SCALES = {
     "length": Scale("level", 0.25),
 }
 _OTHER = Scale("level", 0.1)
+FLOORS = {"count": 0.1, "share": 0.02, "level": 0.1}  # of numbers of which nothing else is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,24 +162,41 @@ def _judge(name: str, value: float, history: Sequence[float], spread: float = 0.
     if len(history) < MINIMUM_HISTORY or metric not in _WORDS:
         return None
     scale = _scale(name)
+    sigmas = SIGMAS["table" if column == "table" else "column"]
+    found = _departure(scale, value, history, sigmas, spread / 2 if metric == "median" else 0.0)
+    if found is None:
+        return None
+    low, high, effect = found
+    said = _WORDS[metric].format(column=f"`{column}`", value=_said(scale, value))
+    message = f"{said}, usually {_said(scale, low)} to {_said(scale, high)}"
+    return Unusual(
+        name, None if column == "table" else column, metric, value, low, high, len(history), effect, message
+    )  # fmt: skip
+
+
+def departure(scale: Scale, value: float, history: Sequence[float], sigmas: float) -> tuple[float, float] | None:
+    """What is usual, where the number is not. `history` is oldest first, and at least MINIMUM_HISTORY long."""
+    found = _departure(scale, value, history, sigmas, 0.0)
+    return found[:2] if found else None
+
+
+def _departure(
+    scale: Scale, value: float, history: Sequence[float], sigmas: float, least: float
+) -> tuple[float, float, float] | None:
+    """What is usual, and how many times as far as that the number is. Nothing under `least` is unusual."""
     known, here = [_on(scale, v) for v in history], _on(scale, value)
-    floor = max(_floor(scale, here), spread / 2 if metric == "median" else 0.0)
+    floor = max(_floor(scale, here), least)
     slope = 0.0 if abs(known[-1] - here) <= floor else _trend(known)
     flat = [y - slope * (t - len(known)) for t, y in enumerate(known)]
-    level, width = _band(flat, SIGMAS["table" if column == "table" else "column"])
+    level, width = _band(flat, sigmas)
     width = max(width, floor, _floor(scale, level))
     away = abs(here - level)
     if away <= width or abs(known[-1] - here) <= floor or sum(abs(y - here) <= floor for y in flat) >= SEEN_BEFORE:
         return None
     if scale.kind == "share" and not (_doubled(here, level) or _doubled(1 - here, 1 - level)):
         return None
-    low, high = _off(scale, level - width), _off(scale, level + width)
-    said = _WORDS[metric].format(column=f"`{column}`", value=_said(scale, value))
-    message = f"{said}, usually {_said(scale, low)} to {_said(scale, high)}"
-    return Unusual(
-        name, None if column == "table" else column, metric, value, low, high, len(history),
-        min(away / width, _FARTHEST) if width else _FARTHEST, message,
-    )  # fmt: skip
+    effect = min(away / width, _FARTHEST) if width else _FARTHEST
+    return _off(scale, level - width), _off(scale, level + width), effect
 
 
 def _doubled(one: float, other: float) -> bool:

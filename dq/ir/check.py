@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Literal, TypeAlias
 
 from dq.ir.data import Declared, Reading
-from dq.ir.expr import Comparison, Scalar
+from dq.ir.expr import Comparison, Expr, Limit, Past, Scalar, walk
 from dq.ir.metric import Metric
 from dq.ir.scalar import ordered
 
@@ -23,13 +23,18 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """`<op> <limit>`; the limit may be a share of the rows, or of the last value that teaches (`previous`)."""
+    """`<op> <limit>`; the limit may be a share of the rows, or of the last value that teaches (`previous`), or an
+    expression over earlier ones (`Past`), which `recall.settled` makes a number."""
 
     op: Comparison
-    limit: Scalar
+    limit: Limit
     unit: Unit = "value"
 
     def __str__(self) -> str:
+        if isinstance(self.limit, Expr):
+            from dq.ir.recall import said
+
+            return f"{self.op} {said(self.limit)}"
         if self.unit == "value":
             return f"{self.op} {self.limit!s}"
         percent = f"{Decimal(str(self.limit)) * 100:f}"
@@ -39,6 +44,7 @@ class Condition:
     def holds(self, value: Scalar, total: int | None, previous: Scalar) -> bool | None:
         """Exact comparison; None when there is nothing to compare with (no previous value)."""
         limit = self.limit
+        assert not isinstance(limit, Expr)
         if self.unit == "share of previous":
             if previous is None:
                 return None
@@ -57,12 +63,27 @@ def _exact(value: Scalar) -> Fraction:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """All conditions hold; `negated`: not all of them."""
+    """All conditions hold; `negated`: not all of them. `usual`: the number is within what the check's own history
+    makes usual."""
 
     conditions: tuple[Condition, ...]
     negated: bool = False
+    usual: bool = False
+
+    @property
+    def reach(self) -> int:
+        """How many of the check's own earlier numbers it looks at; of `usual`, as many as are remembered."""
+        asked = [
+            n.count for c in self.conditions if isinstance(c.limit, Expr) for n in walk(c.limit) if type(n) is Past
+        ]
+        previous = any(c.unit == "share of previous" for c in self.conditions)
+        return max(asked, default=1 if previous or self.usual else 0)
 
     def __str__(self) -> str:
+        if self.usual:
+            return "as usual"
+        if self.negated and all(c.op == "!=" for c in self.conditions):
+            return f"one of {', '.join(str(c).removeprefix('!= ') for c in self.conditions)}"
         said = " and ".join(map(str, self.conditions))
         return f"not ({said})" if self.negated else said
 

@@ -34,8 +34,8 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Include:
-    """A suite in another dialect: a path from the contract's own folder, how a suite of GX is meant, where the data
-    sets are that it names, and the folder of its custom expectations (`plugins`)."""
+    """A suite in another dialect: a path from the contract's own folder, how a suite of GX or DQDL is meant, where the
+    data sets are that it names, and the folder of its custom expectations (`plugins`)."""
 
     suite: str
     semantics: Literal["pandas", "sql"] = "pandas"
@@ -43,6 +43,8 @@ class Include:
     line: int = 1
     references: tuple[tuple[str, str], ...] = ()
     plugins: str | None = None
+    glue_compat: bool = False
+    composite: Literal["column", "row"] = "column"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Scalar: TypeAlias = "bool | int | float | Decimal | str | bytes | date | datetime | time | timedelta | None"
+Limit: TypeAlias = "bool | int | float | Decimal | str | bytes | date | datetime | time | timedelta | Expr | None"
 Path: TypeAlias = tuple[str, ...]
 Comparison: TypeAlias = Literal["=", "!=", "<", "<=", ">", ">="]
 Operator: TypeAlias = Literal["+", "-", "*", "/", "%"]
 Function: TypeAlias = Literal[
     "length", "lower", "upper", "trim", "abs", "floor", "ceil", "year", "month", "day", "date", "coalesce", "number"
 ]
+Reduction: TypeAlias = Literal["avg", "median", "min", "max", "sum", "std", "index"]
 Flavour: TypeAlias = Literal["re2", "rust", "python"]
 
 FUNCTIONS: tuple[str, ...] = get_args(Function)
@@ -60,6 +62,26 @@ class Key(Expr):
     """A value of the partition's own key (`partition.dt`); bound before an engine sees the expression."""
 
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Now(Expr):
+    """The moment of the run, and so much later; bound before an engine sees the expression."""
+
+    shift: timedelta = timedelta()
+
+
+@dataclass(frozen=True, slots=True)
+class Past(Expr):
+    """Of a check's own numbers in the last `count` partitions that teach: one number. In limits of bounds only.
+
+    `index` counts from the newest (0). `none`: what there is without any; None: nothing to compare with.
+    """
+
+    reduce: Reduction
+    count: int = 1
+    index: int = 0
+    none: Scalar = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 HEAVY = {
-    "boto3", "duckdb", "fsspec", "jinja2", "jsonschema", "numpy", "pandas", "pandera", "polars", "pyarrow", "pydantic",
-    "rich", "sqlglot", "yaml",
+    "boto3", "duckdb", "fsspec", "jinja2", "jsonschema", "lark", "numpy", "pandas", "pandera", "polars", "pyarrow",
+    "pydantic", "rich", "sqlglot", "yaml",
 }  # fmt: skip
 
 

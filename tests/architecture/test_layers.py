@@ -44,6 +44,7 @@ OWNERS = {
     "great_expectations": ("dq.engines.gx.child", "dq.docs"),
     "pytest": ("dq.pytest_plugin",),
     "sqlglot": ("dq.dialects",),
+    "lark": ("dq.dialects.dqdl",),
     "yaml": ("dq.dialects", "dq.init"),
     "jsonschema": ("dq.dialects", "dq.engines.predicates"),
     "pydantic": ("dq.config",),
