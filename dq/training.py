@@ -23,6 +23,7 @@ from dq.opening import is_path, partition_of, said
 from dq.pretrain import record as records
 from dq.pretrain.splits import TRAIN
 from dq.reach import access_of, brought
+from dq.spool import is_remote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -166,8 +167,11 @@ def _given(name: str, data: Any, contract: Contract | None, config: Any, stack: 
         files = (DataFile("", os.path.getsize(path), os.path.realpath(path)),)
         return Given(name, said(data), files, replace(_held(contract, {}), reading=Reading(format="parquet")))
     for one in [data] if isinstance(data, (str, Path)) else data:
-        _whole(name, str(one))
+        if Path(one).is_fifo():
+            raise UsageError(f"{one}: is a pipe, which can be read only once; use the input mode File or FastFile")
     partition = partition_of(data, contract, access_of(config))
+    if isinstance(data, (str, Path)) and (os.path.isdir(data) or is_remote(str(data))):
+        _one_split(name, str(data), partition.files)
     return Given(name, said(data), partition.files, _held(contract, dict(partition.values)))
 
 
@@ -181,23 +185,18 @@ def _held(contract: Contract | None, keys: dict[str, Any]) -> Suite:
     return contract.suite_at(keys) if contract else Suite("data", reading=Reading(delimiter=None))
 
 
-def _whole(name: str, path: str) -> None:
-    """Raises UsageError for a pipe, and for a folder that holds several splits."""
-    if Path(path).is_fifo():
-        raise UsageError(f"{path}: is a pipe, which can be read only once; use the input mode File or FastFile")
-    if not os.path.isdir(path):
-        return
+def _one_split(name: str, place: str, files: Iterable[DataFile]) -> None:
+    """Raises UsageError where the files in a folder are those of several splits, by their names."""
     found: dict[str, str] = {}
-    for entry in sorted(os.listdir(path)):
-        stem = entry.split(".")[0].lower()
-        kind = next((k for k, names in _NAMES.items() if stem in names), None)
+    for entry in sorted({f.path.split("/")[0] for f in files}):
+        kind = next((k for k, names in _NAMES.items() if entry.split(".")[0].lower() in names), None)
         if kind:
             found.setdefault(kind, entry)
     if len(found) > 1:
         inside = found.get(name, next(iter(found.values())))
         raise UsageError(
-            f"--{name} {path}: holds several splits ({', '.join(found.values())}); name one: "
-            f"--{name} {os.path.join(path, inside)}"
+            f"--{name} {place}: holds several splits ({', '.join(found.values())}); name one: "
+            f"--{name} {os.path.join(place, inside)}"
         )
 
 

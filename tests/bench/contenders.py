@@ -278,6 +278,15 @@ def ours_wide_1000() -> None:
     api.profile(data.wide(1000), depth="core")
 
 
+@contender
+def ours_pretrain_10m_1m() -> None:
+    from dq import pretrain
+    from dq.config import Limits
+
+    train, test = data.splits()
+    pretrain(str(train), test=str(test), label="y", id="id", time="at", limits=Limits(memory_bytes=4 * 10**9))
+
+
 def partitions(folder: Path, count: int) -> None:
     """A landing of `count` partitions with a contract, ready to be gated."""
     data.land_partitions(folder / "landing" / "trips", count)

@@ -53,6 +53,28 @@ def tenfold() -> list[Path]:
     return paths
 
 
+def splits(train: int | None = None) -> tuple[Path, Path]:
+    """A train and a test split, the second of a tenth of the rows: an id, 20 doubles, 15 whole numbers, 13 texts of
+    which three have many values, a moment and a label that nothing predicts."""
+    rows = ROWS if train is None else train
+    columns = [f"(hash(i * {k + 1} + {k}) / 18446744073709551616.0 * 100)::double as d{k}" for k in range(20)]
+    columns += [f"(hash(i * {k + 7} + {k + 1000}) % {10 ** (k % 6 + 1)})::integer as n{k}" for k in range(15)]
+    columns += [f"'v' || (hash(i * {k + 3} + {k + 5000}) % {5 * (k + 1)}) as c{k}" for k in range(10)]
+    many = enumerate((10_000, 200_000, 3_000_000))
+    columns += [f"'user' || (hash(i * {k + 5} + {k + 9000}) % {n}) as t{k}" for k, n in many]
+    columns += ["timestamp '2026-01-01' + to_seconds(i) as at", "(hash(i + 77) % 3 = 0)::integer as y"]
+    found = []
+    for name, low, high in (("train", 0, rows), ("test", rows, rows + rows // 10)):
+        path = FOLDER / f"{name}-{rows}.parquet"
+        if not path.exists():
+            FOLDER.mkdir(exist_ok=True)
+            query = f"select i as id, {', '.join(columns)} from range({low}, {high}) t(i)"
+            duckdb.execute(f"copy ({query}) to '{path}.tmp' (format parquet, compression zstd)")
+            Path(f"{path}.tmp").rename(path)
+        found.append(path)
+    return found[0], found[1]
+
+
 def wide(columns: int, rows: int = 20_000) -> Path:
     """A table of many columns, half numbers and half text."""
     path = FOLDER / f"wide-{columns}.parquet"
