@@ -29,7 +29,7 @@ from dq.isolation.pool import Pool
 from dq.judge import Asking, Background, held, judge, prepare, run, scan, shape_of, sharing
 from dq.opening import Engines, is_path, open_data, partition_of, said, store
 from dq.others import Others
-from dq.reach import access_of, brought, is_there, place, spool
+from dq.reach import access_of, brought, brought_too, is_there, place, spool
 from dq.references import changed, located, referenced
 from dq.scanning import Scanner
 from dq.spool import is_remote
@@ -107,9 +107,8 @@ def validate(
     sets are that the suite compares with, named like `data`; the others are published data of sources of `config`.
 
     `suite` is a path (`file.py:NAME` of a schema in Python), a contract, or a schema or model of pandera, whose code
-    then runs in this process. `data` is a path, a glob, a folder (of a disk, or s3://) or a list of them, or a Polars,
-    Arrow, pandas or DuckDB frame. Raises UsageError for a path that is not there, SuiteError for a suite that cannot be
-    read, StoreError for a file that does not open.
+    then runs in this process. `data` is a path, a glob, a folder (of a disk, or s3://) or a list of them, or a frame.
+    Raises UsageError for a path that is not there, SuiteError for a suite, StoreError for a file that does not open.
     """
     samples = 200 if result_format == "COMPLETE" else 20
     contract: Contract = load_contract(suite, semantics=semantics, samples=samples)
@@ -119,7 +118,8 @@ def validate(
     held_to = contract.suite_at(dict(partition.values))
     published = partial(published_files, config=config) if config else None
     with (
-        referenced(contract, references or {}, published) as others,
+        referenced(contract, references or {}, published) as placed,
+        brought_too(placed, limits, access_of(config)) as others,
         brought(partition, limits, access_of(config)) as here,
     ):
         asking = Asking(now or datetime.now(UTC), engine, None, others, places=result_format == "COMPLETE")
@@ -156,14 +156,13 @@ def _profiled(
 
     contract = None if suite is None else load_contract(suite)
     limits = limits or configuration.Limits()
-    budget = limits.budget()
     partition = partition_of(data, contract, access_of(config))
     held_to = contract.suite_at(dict(partition.values)) if contract else Suite(partition.source, reading=_GUESS)
     now = now or datetime.now(UTC)
     with (
         brought(partition, limits, access_of(config)) as here,
-        closing(Engines(engine, budget)) as engines,
-        closing(open_data(data, here, held_to.reading, budget)) as dataset,
+        closing(Engines(engine, limits.budget())) as engines,
+        closing(open_data(data, here, held_to.reading, limits.budget())) as dataset,
     ):
         rows = _readable(dataset, told=contract is None and not source)
         pii = marked(held_to, dataset.landed)
@@ -228,7 +227,8 @@ def explain(
     held_to = contract.suite_at(dict(partition.values))
     published = partial(published_files, config=config) if config else None
     with (
-        referenced(contract, references or {}, published) as others,
+        referenced(contract, references or {}, published) as placed,
+        brought_too(placed, limits, access_of(config)) as others,
         closing(Others(others, limits.budget())) as beside,
         brought(partition, limits, access_of(config)) as here,
     ):
@@ -237,7 +237,7 @@ def explain(
 
 def explain_landed(source: str, name: str, *, config: Config) -> Plan:
     """The plan that the gate would run for a landed partition, its profile included."""
-    with closing(gate_run(source, config)) as one:
+    with closing(gate_run(source, config, Wanted())) as one:
         partition = standing.landed(one, name)
         suite = one.contract.suite_at(dict(partition.values))
         return _planned(one.open_data(one.local(partition), suite), suite, one.asking)
@@ -314,16 +314,17 @@ def published(source: str, *, config: Config | None = None) -> list[str]:
 def gate_run(
     source: str, config: Config, wanted: Wanted | None = None, now: datetime | None = None, *, landed: bool = True
 ) -> Run:
-    """Everything one run over the source needs. Raises UsageError where it has no contract, or, if it must have
-    `landed`, no landing folder."""
+    """What one run over the source needs. Raises UsageError without a contract, or, if `landed`, a landing folder."""
     contract = contract_of(source, config)
     zones = zones_of(source, config)
     zones = replace(zones, others=_others(source, zones, config))
     if landed and not is_there(zones):
         raise UsageError(f"{place(zones)}: no landing folder for source {source}")
-    others = located(contract, partial(published_files, config=config))
-    asking = Asking(now or datetime.now(UTC), config.engine.name, referenced=others)
     kept, locations, budget = ExitStack(), [place(zones)], config.limits.budget()
+    others = located(contract, partial(published_files, config=config))
+    if wanted is not None:  # who only looks reads none of them
+        others = kept.enter_context(brought_too(others, config.limits, access_of(config)))
+    asking = Asking(now or datetime.now(UTC), config.engine.name, referenced=others)
     if is_remote(locations[0]):
         made = kept.enter_context(spool(config.limits, access_of(config), config.limits.jobs + 2))
         zones, locations = replace(zones, spool=made), [made.folder]
@@ -347,8 +348,7 @@ def zones_of(source: str, config: Config) -> Zones:
     layout = None if config.publish.layout == "auto" else config.publish.layout
     opened = partial(store, access=access_of(config))
     curated = opened(config.zones.curated, layout) if config.zones.curated else None
-    history, quarantine = opened(config.zones.history), opened(config.zones.quarantine)
-    return Zones(opened(landing), prefix, history, quarantine, curated)
+    return Zones(opened(landing), prefix, opened(config.zones.history), opened(config.zones.quarantine), curated)
 
 
 def _others(source: str, zones: Zones, config: Config) -> tuple[Other, ...]:

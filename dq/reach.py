@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dq.errors import HoldError, StoreError
 from dq.isolation.folder import private_folder
 from dq.opening import store
+from dq.references import signature
 from dq.spool import Spool, is_remote
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from dq.config import Config, Limits
     from dq.gate import Zones
     from dq.ir.data import DataFile, Partition
+    from dq.ir.other import Referenced
     from dq.stores.s3.access import Access
 
 
@@ -56,6 +59,31 @@ def spool(limits: Limits, access: Access | None, keep: int = 1) -> Iterator[Spoo
 
     with private_folder(limits.temp) as folder:
         yield Spool(fetch, folder, limits.spool(), keep)
+
+
+@contextmanager
+def brought_too(
+    referenced: tuple[Referenced, ...], limits: Limits, access: Access | None
+) -> Iterator[tuple[Referenced, ...]]:
+    """Data sets to compare with, with their files where engines open them. What a source publishes does not change
+    where it lies; a later publication is the next run's."""
+    if not any(is_remote(f.location) for one in referenced for f in one.files):
+        yield referenced
+        return
+    with spool(limits, access, keep=len(referenced)) as here:
+        yield tuple(_brought(one, here) for one in referenced)
+
+
+def _brought(one: Referenced, here: Spool) -> Referenced:
+    """What cannot be had is a fault of the comparison, and of no data."""
+    if not any(is_remote(f.location) for f in one.files):
+        return one
+    try:
+        files = tuple(replace(f, signature=signature(f.location)) for f in here.files(one.files))
+    except HoldError as error:
+        fault = f'"{one.name}" ({one.place}) cannot be read: {error}'
+        return replace(one, files=(), fault=fault, step="see to it that it can be read, then run the gate again")
+    return replace(one, files=files)
 
 
 @contextmanager

@@ -41,11 +41,10 @@ def referenced(
             known = ", ".join(named) or "none"
             raise UsageError(f'no check compares with "{name}"{nearest(name, named)}; compared with are: {known}')
     with ExitStack() as stack:
-        found = (
+        yield tuple(
             _given(name, given[name], stack) if name in given else _placed(contract, name, check, published, strict)
             for name, check in sorted(named.items())
         )
-        yield tuple(map(_within_reach, found))
 
 
 def located(contract: Contract, published: Published) -> tuple[Referenced, ...]:
@@ -56,7 +55,7 @@ def located(contract: Contract, published: Published) -> tuple[Referenced, ...]:
 
 def changed(one: Referenced) -> bool:
     """Whether its files are other ones than when they were located."""
-    return any(_signature(f.location) != f.signature for f in one.files)
+    return any(signature(f.location) != f.signature for f in one.files)
 
 
 def _named(contract: Contract) -> dict[str, Check]:
@@ -67,14 +66,6 @@ def _named(contract: Contract) -> dict[str, Check]:
             for name in sorted(check.metric.references()):
                 found.setdefault(name, check)
     return found
-
-
-def _within_reach(one: Referenced) -> Referenced:
-    """Engines open what is compared with where it lies."""
-    if not any("://" in f.location for f in one.files):
-        return one
-    fault = f'"{one.name}" ({one.place}) lies on S3, and data is compared with local files only'
-    return replace(one, files=(), fault=fault, step="copy it here, and name the copy as a reference")
 
 
 def _given(name: str, data: Any, stack: ExitStack) -> Referenced:
@@ -89,7 +80,7 @@ def _given(name: str, data: Any, stack: ExitStack) -> Referenced:
 
 
 def _of_files(name: str, data: Any) -> Referenced:
-    files = tuple(replace(f, signature=_signature(f.location)) for f in find_files(data))
+    files = tuple(replace(f, signature=f.signature or signature(f.location)) for f in find_files(data))
     return Referenced(name, said(data), files, Reading(delimiter=None))
 
 
@@ -123,7 +114,9 @@ def _of_source(name: str, place: str, published: Published | None) -> Referenced
     if not listed:
         return Referenced(name, place, fault=f"{source} has published nothing", step=f"dq gate {source}, {_STEP}")
     files = tuple(
-        DataFile(f"{f['partition']}/{os.path.basename(f['path'])}", f["bytes"], f["path"], _signature(f["path"]))
+        DataFile(
+            f"{f['partition']}/{os.path.basename(f['path'])}", f["bytes"], f["path"], signature(f["path"]), f["digest"]
+        )
         for f in listed
     )
     reading = theirs.suites[-1].reading
@@ -134,7 +127,8 @@ def _naming(name: str) -> str:
     return f"name it: --reference {name}=PATH"
 
 
-def _signature(path: str) -> str:
+def signature(path: str) -> str:
+    """What tells that a local file is another one; of one elsewhere nothing."""
     try:
         found = os.stat(path)
     except OSError:

@@ -178,3 +178,33 @@ def test_gates_at_once_publish_one_lineage(tmp_path: Path, s3: str) -> None:
         codes = list(pool.map(lambda _: subprocess.run(command, env=dict(os.environ)).returncode, range(3)))
     assert set(codes) <= {0, 1, 3}
     finishes(place)
+
+
+@pytest.mark.parametrize("landed", [False, True], ids=["the same landing", "a newer landing"])
+def test_a_gate_that_slept_past_its_lease_brings_nothing_old_back(tmp_path: Path, s3: str, landed: bool) -> None:
+    """It stops where it is about to move the pointer; meanwhile another one takes the lease over and does all of it."""
+    place = scene(tmp_path)
+    slept: list[str] = []
+
+    def sleep(request: Any, **_: Any) -> None:
+        if not slept and request.url.endswith("_current.json"):
+            slept.append(request.url)
+            if landed:
+                place.land("2026-03-01", 700, files=1)
+            place.gate()
+
+    events = Access().clients[1].meta.events
+    events.register("before-send.s3.PutObject", sleep)
+    try:
+        documents = place.gate()
+    finally:
+        events.unregister("before-send.s3.PutObject", sleep)
+    assert slept
+    first = 700 if landed else 100
+    assert place.ids()[-20:] == [*range(first, first + 20)] or place.ids()[:20] == [*range(first, first + 20)]
+    world = place.world()
+    invariants.at_any_moment(world)
+    invariants.i9_success_is_what_readers_see(world, [d for d in documents if d["verdict"] != "hold" and not landed])
+    place.gate()
+    invariants.at_any_moment(place.world())
+    invariants.i6_everything_landed_is_finished(place.world(), PARTITIONS)
