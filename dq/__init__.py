@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from dq.errors import (
         ConfigError,
         ContractViolation,
+        DatasetContractWarning,
         DQError,
         EngineError,
         HoldError,
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
         SuiteError,
         UsageError,
     )
+    from dq.pytest_plugin.declaring import assert_contract, dataset_contract
     from dq.training import pretrain, require_validated
 
 __version__ = "0.1.0"
@@ -27,12 +29,15 @@ __all__ = [
     "ConfigError",
     "ContractViolation",
     "DQError",
+    "DatasetContractWarning",
     "EngineError",
     "HoldError",
     "Result",
     "StoreError",
     "SuiteError",
     "UsageError",
+    "assert_contract",
+    "dataset_contract",
     "diff",
     "explain",
     "gate",
@@ -43,15 +48,17 @@ __all__ = [
     "validate",
 ]
 
-_ERRORS = frozenset(name for name in __all__ if name.endswith(("Error", "Violation")))
-_TRAINING = frozenset({"pretrain", "require_validated"})
+_ELSEWHERE = {
+    **{name: "dq.errors" for name in __all__ if name.endswith(("Error", "Violation", "Warning"))},
+    **dict.fromkeys(("assert_contract", "dataset_contract"), "dq.pytest_plugin.declaring"),
+    **dict.fromkeys(("pretrain", "require_validated"), "dq.training"),
+}
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    room = "dq.errors" if name in _ERRORS else "dq.training" if name in _TRAINING else "dq.api"
-    value = getattr(import_module(room), name)
+    value = getattr(import_module(_ELSEWHERE.get(name, "dq.api")), name)
     globals()[name] = value
     return value
 

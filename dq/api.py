@@ -86,10 +86,8 @@ class Result:
         """The expectations' results as Great Expectations writes and loads them; without expectations, none."""
         from dq.reports.gx import validation_result
 
-        time, name = self.document["decided_at"], self.judgement.source
-        return validation_result(
-            self.checks, suite=name, time=time, result_format=self.result_format, places=self.places
-        )  # fmt: skip
+        at, name, form = self.document["decided_at"], self.judgement.source, self.result_format
+        return validation_result(self.checks, suite=name, time=at, result_format=form, places=self.places)
 
     def __repr__(self) -> str:
         from dq.reports.text import render
@@ -99,12 +97,13 @@ class Result:
 
 def validate(
     data: Any, suite: Any, *, now: datetime | None = None, engine: EngineName = "auto",
-    limits: configuration.Limits | None = None, semantics: Semantics = "pandas",
+    limits: configuration.Limits | None = None, semantics: Semantics = "pandas", show: tuple[Any, ...] | None = None,
     result_format: ResultFormat = "SUMMARY", references: Mapping[str, Any] | None = None, config: Config | None = None,
 ) -> Result:  # fmt: skip
     """Judge data against a contract, or a suite of Great Expectations or pandera; moves and records nothing.
     `semantics` and `result_format` matter to GX only. Files are read in a judge process. `references` says where data
     sets are that the suite compares with, named like `data`; the others are published data of sources of `config`.
+    `show` (paths of columns that tell a row) is shown with evidence; then `Result.places` tells every failing row.
 
     `suite` is a path (`file.py:NAME` of a schema in Python), a contract, or a schema or model of pandera, whose code
     then runs in this process. `data` is a path, a glob, a folder (of a disk, or s3://) or a list of them, or a frame.
@@ -122,7 +121,8 @@ def validate(
         brought_too(placed, limits, access_of(config)) as others,
         brought(partition, limits, access_of(config)) as here,
     ):
-        asking = Asking(now or datetime.now(UTC), engine, None, others, places=result_format == "COMPLETE")
+        every = show is not None or result_format == "COMPLETE"
+        asking = Asking(now or datetime.now(UTC), engine, None, others, every, show or ())
         if is_path(data) and limits.isolated and not contract.live:
             with closing(Pool([f.location for f in here.files], budget, asking)) as pool:
                 scanned = pool.submit(here, held_to).result()

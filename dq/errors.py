@@ -77,6 +77,10 @@ class ContractViolation(DQError):
     pass
 
 
+class DatasetContractWarning(UserWarning):
+    """In tests: a check of severity `warn` failed, or could not be judged."""
+
+
 def said_by_system(error: OSError) -> str:
     """What the operating system refused, and its code: `/tmp/x: No space left on device (ENOSPC)`."""
     name = f"{error.filename}: " if error.filename is not None else ""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from dq.ir.aggregate import Aggregate, DuplicateKeys, FirstRows, RowState
     from dq.ir.check import Bound, Check, Condition
     from dq.ir.data import Finding
-    from dq.ir.expr import Scalar
+    from dq.ir.expr import Path, Scalar
     from dq.ir.result import Unusual
     from dq.plan import Plan
 
@@ -295,15 +295,19 @@ def number(value: Any) -> str:
 
 
 def questions_of_evidence(
-    checks: Iterable[Check], results: Iterable[CheckResult]
+    checks: Iterable[Check], results: Iterable[CheckResult], show: tuple[Path, ...] = ()
 ) -> dict[str, FirstRows | DuplicateKeys]:
     """Check id -> the aggregate that fetches a few offending rows, for the checks that fail, or may when there is an
-    earlier partition to compare with."""
+    earlier partition to compare with. The columns `show` are shown before those of the check."""
     suspected = {r.id for r in results if r.status is Status.FAIL or (r.status is Status.SKIP and r.observed)}
     offended = {r.id for r in results if r.failed_rows}
     wanted = [c for c in checks if c.id in suspected or (c.always and c.id in offended)]
     asked = {c.id: (c.metric.evidence(), c.samples) for c in wanted}
-    return {k: replace(a, limit=n) for k, (a, n) in asked.items() if a is not None}
+    return {
+        k: replace(a, limit=n, show=tuple(dict.fromkeys((*show, *a.show))))
+        for k, (a, n) in asked.items()
+        if a is not None
+    }
 
 
 def evidence(asked: Any, rows: Iterable[RowState], discretion: Discretion) -> tuple[Evidence, ...]:

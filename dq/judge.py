@@ -52,13 +52,15 @@ class Background:
 @dataclass(frozen=True, slots=True)
 class Asking:
     """How to scan, apart from what: the moment that counts as now, the engine wanted, the profile's depth, the data
-    sets to compare with, and whether every failing row is to be told (`places`)."""
+    sets to compare with, whether every failing row is to be told (`places`), and the columns that tell a row from
+    others: they are shown with each that is evidence (`show`)."""
 
     now: datetime
     engine: str = "auto"
     depth: Depth | None = "core"  # None: no profile
     referenced: tuple[Referenced, ...] = ()
     places: bool = False
+    show: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +223,7 @@ def _scan(
     answers = evaluate.answers(checks, folded, states)
     results = evaluate.evaluate(checks, answers, facts)
     judged = tuple(c for c in checks if c.id not in folded.unjudged)
-    questions = evaluate.questions_of_evidence(judged, results)
+    questions = evaluate.questions_of_evidence(judged, results, asking.show)
     asked = {k: bind_known(a, folded, states, shape) for k, a in questions.items()}
     found = _profile(partition, suite, dataset, facts, folded, states, asking)
     whole = _all_failing(judged, results) if asking.places else {}

@@ -1,0 +1,101 @@
+"""The data set of a test function's marker `dataset`."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, closing, contextmanager
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import pytest
+
+from dq.errors import DQError
+from dq.pytest_plugin import scans
+from dq.pytest_plugin.declaring import DatasetContract
+from dq.pytest_plugin.sources import Missing, counted_from, find, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from dq.api import Result
+    from dq.ir.data import Partition
+    from dq.ir.limits import Budget
+
+_FOUND = pytest.StashKey[dict[tuple[str, str, str], scans.Found]]()
+
+
+def result(request: pytest.FixtureRequest, fixture: Any) -> Result:
+    asked = _asked(request)
+    known = request.config.stash.setdefault(_FOUND, {})
+    key = (asked.source, repr([s.digest for s in asked.contract.suites]), repr(asked.data))
+    if key not in known:
+        try:
+            known[key] = scans.find(asked, request, fixture)
+        except DQError as error:
+            _give_up(error, request.config)
+    return known[key].result
+
+
+@contextmanager
+def frame(request: pytest.FixtureRequest, fixture: Any, folder: Path) -> Iterator[Any]:
+    """What lies elsewhere is here meanwhile. Data that cannot be read as the contract says is pytest's own failure."""
+    from dq.opening import is_path, partition_of
+    from dq.reach import access_of, brought
+
+    asked, config = _asked(request), request.config
+    with ExitStack() as stack:
+        try:
+            data = asked.data if asked.data is not None else find(asked.source, asked.contract, config, fixture)
+            data = data() if callable(data) and not hasattr(data, "columns") else data
+            if is_path(data):
+                access, limits = access_of(settings(config)), settings(config).limits
+                partition = partition_of(data, asked.contract, access)
+                here = stack.enter_context(brought(partition, limits, access))
+                data = _scanned(here, asked, limits.budget(), folder / "dataset.parquet")
+        except DQError as error:
+            _give_up(error, config)
+        yield data
+
+
+def _scanned(here: Partition, asked: scans.Asked, budget: Budget, kept: Path) -> Any:
+    from dq.engines.polars.scan import scan
+    from dq.opening import TextParser, open_files
+
+    reading = asked.contract.suite_at(dict(here.values)).reading
+    parser = TextParser([*(f.location for f in here.files), str(kept)], budget)
+    with closing(parser), closing(open_files(here.files, reading, budget, parser)) as opened:
+        if opened.findings or not opened.readable:
+            told = "; ".join(f"{f.file}: {f.kind}: {f.message}" for f in opened.findings)
+            pytest.fail(f"the data of {asked.source} cannot be read: {told or 'no data'}", pytrace=False)
+        return scan(opened, kept)
+
+
+def _give_up(error: DQError, config: pytest.Config) -> NoReturn:
+    missing = config.getoption("dq_missing") or config.getini("dq_missing")
+    if isinstance(error, Missing) and missing == "skip":
+        pytest.skip(str(error))
+    pytest.fail(str(error), pytrace=False)
+
+
+def _asked(request: pytest.FixtureRequest) -> scans.Asked:
+    from dq.suite import load_contract
+
+    marker = request.node.get_closest_marker("dataset")
+    if marker is None:
+        pytest.fail('this fixture needs a marker: @pytest.mark.dataset("suites/orders.yaml")', pytrace=False)
+    try:
+        declared = _read(*marker.args, **marker.kwargs)
+    except TypeError as error:
+        told = str(error).replace("_read()", "@pytest.mark.dataset")
+        pytest.fail(f"{told}; it is dataset(contract, source=None, data=None)", pytrace=False)
+    root = request.config.rootpath
+    try:
+        contract = load_contract(counted_from(root, declared.suite))
+    except DQError as error:
+        pytest.fail(str(error), pytrace=False)
+    return scans.Asked(declared.source or contract.source, contract, counted_from(root, declared.data))
+
+
+def _read(contract: Any, *, source: str | None = None, data: Any = None) -> DatasetContract:
+    if not isinstance(contract, DatasetContract):
+        return DatasetContract(contract, data, source)
+    return DatasetContract(contract.suite, data or contract.data, source or contract.source)

@@ -1,0 +1,206 @@
+"""One scan per data set, of the checks that were selected, and what it says of each of them."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import pickle
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Literal
+
+from dq.errors import UsageError
+from dq.opening import is_path, said
+from dq.pytest_plugin import sources
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    import pytest
+
+    from dq.api import Result
+    from dq.ir.check import Check, Suite
+    from dq.ir.contract import Contract
+    from dq.ir.expr import Path as Column
+    from dq.ir.result import CheckResult
+
+
+@dataclass(frozen=True)
+class Asked:
+    """`data`: as the test module gives it, else None. `ids` of the selected checks; None: all of them."""
+
+    source: str
+    contract: Contract
+    data: Any = None
+    ids: frozenset[str] | None = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """`held` are the ids of the suite that holds for the data, `judged` those that were asked for."""
+
+    result: Result
+    held: frozenset[str]
+    judged: frozenset[str]
+    sample: int | None = None
+
+    @property
+    def document(self) -> dict[str, Any]:
+        return self.result.document
+
+
+@dataclass(frozen=True)
+class Outcome:
+    status: Literal["pass", "fail", "warn", "skip"]
+    said: str = ""
+    result: CheckResult | None = None
+
+
+def find(asked: Asked, request: pytest.FixtureRequest, fixture: Any) -> Found:
+    """Judge the data; under xdist whoever is first does, and the others take what it found. Raises DQError."""
+    config = request.config
+    told = asked.data() if callable(asked.data) and not hasattr(asked.data, "columns") else asked.data
+    data = sources.counted_from(config.rootpath, told)
+    if data is None:
+        data = sources.find(asked.source, asked.contract, config, fixture)
+    rows = config.getoption("dq_sample")
+    references = {n: p for n in compared(asked.contract) if (p := sources.named(n, config, fixture)) is not None}
+
+    def judge() -> Found:
+        return _judged(asked, data, references, sources.settings(config), rows)
+
+    worker: dict[str, Any] | None = getattr(config, "workerinput", None)
+    if worker is None or asked.contract.live or not all(map(is_path, (data, *references.values()))):
+        return judge()
+    folder = request.getfixturevalue("tmp_path_factory").getbasetemp().parent / f"dq-{worker['testrunuid']}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    key = repr((asked.source, [s.digest for s in asked.contract.suites], said(data), references, rows,
+                sorted(asked.ids) if asked.ids is not None else None))  # fmt: skip
+    return _shared(folder / hashlib.sha256(key.encode()).hexdigest()[:32], judge)
+
+
+def _shared(path: Path, judge: Callable[[], Found]) -> Found:
+    """What is kept at the path, made by one process at a time."""
+    with open(f"{path}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if path.exists():
+            kept: Found = pickle.loads(path.read_bytes())  # noqa: S301 - of another worker of this run, in its folder
+            return kept
+        found = judge()
+        pending = path.with_suffix(".pending")
+        pending.write_bytes(pickle.dumps(found))
+        os.replace(pending, path)
+    return found
+
+
+def compared(contract: Contract) -> frozenset[str]:
+    """Names of the data sets that the contract compares with."""
+    return frozenset().union(*(c.metric.references() for s in contract.suites for c in s.checks))
+
+
+def _judged(asked: Asked, data: Any, references: dict[str, Any], settings: Any, rows: int | None) -> Found:
+    from dq.api import validate
+    from dq.opening import partition_of
+    from dq.reach import access_of
+
+    try:
+        partition = partition_of(data, asked.contract, access_of(settings))
+    except UsageError as error:
+        raise sources.Missing(f'no data for source "{asked.source}": {error}') from None
+    suite = asked.contract.suite_at(dict(partition.values))
+    held = frozenset(c.id for c in suite.checks)
+    judged = held if asked.ids is None else held & asked.ids
+    if rows:
+        judged -= {c.id for c in suite.checks if _counts_all(c)}
+    checks = tuple(c for c in suite.checks if c.id in judged or _accompanies(c, suite, judged))
+    contract = replace(asked.contract, suite=replace(suite, checks=checks), versions=())
+    named = {n: d for n, d in references.items() if n in compared(contract)}
+    with TemporaryDirectory(prefix="dq-sample-") as folder:
+        if rows:
+            from dq.pytest_plugin.sampling import sample
+
+            data = sample(data, partition, rows, suite.reading, folder, settings)
+        result = validate(
+            data, contract, engine=settings.engine.name, limits=settings.limits, references=named, config=settings,
+            show=keys_of(suite),
+        )  # fmt: skip
+    result.document["landing"] = said(data) if not rows else partition.key
+    asked_for = judged | (asked.ids or held) - held
+    return Found(result, held, asked_for, rows)
+
+
+def keys_of(suite: Suite) -> tuple[Column, ...]:
+    """The columns by which a person finds a row: the smallest key that the suite knows."""
+    keys = [tuple(sorted(c.metric.paths())) for c in suite.checks if c.metric.name == "unique"]
+    return min(keys, key=len, default=())
+
+
+def _counts_all(check: Check) -> bool:
+    return str(check.metric.dimension) == "volume" and check.id != "table.not_empty"
+
+
+def _accompanies(check: Check, suite: Suite, judged: frozenset[str]) -> bool:
+    """Without it another check would be skipped for a fault that nobody tells: no rows, no such column."""
+    if check.id == "table.not_empty":
+        return True
+    columns = {p[0] for c in suite.checks if c.id in judged for p in c.metric.paths()}
+    return check.metric.name == "column_present" and check.column is not None and _top(check.column) in columns
+
+
+def _top(column: str) -> str:
+    from dq.ir.data import parse_path
+
+    return parse_path(column)[0]
+
+
+def outcome(found: Found, identity: str, check: Check | None) -> Outcome:
+    """Of one check. What was not judged for a fault that no other selected check tells is a failure."""
+    from dq.ir.check import Severity
+    from dq.ir.result import Status
+
+    results = {r.id: r for r in found.result.checks}
+    if not results:
+        told = "; ".join(f"{r.message}; {r.next}" for r in found.result.judgement.reasons)
+        return Outcome("fail", f"could not be judged: {told}")
+    broken = [r for r in results.values() if r.metric == "readable" and r.column is None and r.status is Status.FAIL]
+    if check is None:
+        return Outcome("fail", "; ".join(r.message for r in broken), broken[0]) if broken else Outcome("pass")
+    own = results.get(identity)
+    if own is not None and own.status is Status.PASS:
+        return Outcome("pass", "", own)
+    if own is not None and own.status in (Status.FAIL, Status.ERROR):
+        judged = own.message if own.status is Status.FAIL else f"could not be judged: {own.message}"
+        return Outcome("warn" if own.severity is Severity.WARN else "fail", judged, own)
+    untold = next((r for r in _behind(broken, results.values(), check) if r.id not in _told(found)), None)
+    if untold is not None:
+        return Outcome("fail", f"not judged, since {untold.id}: {untold.message}", untold)
+    if own is not None:
+        return Outcome("skip", own.message, own)
+    return _absent(found, identity, check)
+
+
+def _told(found: Found) -> frozenset[str]:
+    """Results that have a test of their own in this run."""
+    structural = {r.id for r in found.result.checks if r.metric == "readable" and r.column is None}
+    return found.judged | (structural if "table.readable" in found.judged else set())
+
+
+def _behind(broken: list[CheckResult], results: Iterable[CheckResult], check: Check) -> list[CheckResult]:
+    """Faults for which a check may have been skipped."""
+    columns = {p[0] for p in check.metric.paths()}
+    missing = [r for r in results if r.blocks and r.metric == "column_present" and _top(r.column or "") in columns]
+    return [*broken, *missing, *(r for r in results if r.blocks and r.id == "table.not_empty")]
+
+
+def _absent(found: Found, identity: str, check: Check) -> Outcome:
+    """Of a check that was not asked of this data."""
+    if identity not in found.held:
+        return Outcome("skip", "asked of other partitions")
+    if found.sample and identity not in found.judged:
+        return Outcome("skip", f"not judged on the first {found.sample:,} rows of every file")
+    landed = found.result.judgement.schema.names
+    if check.metric.name == "readable" and check.column and _top(check.column) in landed:
+        return Outcome("pass")  # typed already: there is no text that could not be read
+    return Outcome("skip", f"{check.column or 'its column'} is optional and did not land")

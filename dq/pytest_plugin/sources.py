@@ -1,0 +1,115 @@
+"""Where the data of a source is: the command line, the ini file, a fixture, else what was published last."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from dq.errors import DQError, UsageError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dq.config import Config
+    from dq.ir.contract import Contract
+
+_SETTINGS = pytest.StashKey["Config"]()
+
+
+class Missing(UsageError):
+    """Nobody says where the data is, or it is not there."""
+
+
+def check_settings(config: pytest.Config) -> None:
+    """Raises pytest.UsageError where an option or ini key is not written right."""
+    for text, where, _ in _lines(config):
+        if not all(text.partition("=")):
+            raise pytest.UsageError(f'{where} "{text}": write it like orders=data/orders/*.parquet')
+    if (missing := config.getini("dq_missing")) not in ("fail", "skip"):
+        raise pytest.UsageError(f'dq_missing = "{missing}": fail or skip')
+
+
+def _lines(config: pytest.Config) -> Iterator[tuple[str, str, Path]]:
+    """What is written, where, and what its paths count from; what goes first last."""
+    base = config.inipath.parent if config.inipath else config.rootpath
+    for text in config.getini("dq_sources"):
+        yield text, "dq_sources", base
+    for text in config.getoption("dq_source"):
+        yield text, "--dq-source", config.invocation_params.dir
+
+
+def given(config: pytest.Config) -> dict[str, str]:
+    found = {}
+    for text, _, base in _lines(config):
+        name, _, place = text.partition("=")
+        found[name.strip()] = counted_from(base, place.strip())
+    return found
+
+
+def counted_from(base: Path, place: Any) -> Any:
+    """The path, from the folder that relative ones count from; what is no path as it is."""
+    if isinstance(place, (list, tuple)):
+        return [counted_from(base, p) for p in place]
+    if not isinstance(place, (str, Path)) or "://" in str(place):
+        return place
+    return os.path.normpath(base / place)
+
+
+def settings(config: pytest.Config) -> Config:
+    """The gate's configuration. Raises ConfigError."""
+    from dq.config import load
+
+    if _SETTINGS not in config.stash:
+        config.stash[_SETTINGS] = load(config.getoption("dq_config"))
+    return config.stash[_SETTINGS]
+
+
+def named(name: str, config: pytest.Config, fixture: Any) -> Any:
+    """The data that somebody gave under the name, or None."""
+    told = given(config).get(name)
+    if told is not None:
+        return told
+    found = fixture.get(name) if isinstance(fixture, Mapping) else fixture(name) if callable(fixture) else fixture
+    return counted_from(config.rootpath, found)
+
+
+def find(name: str, contract: Contract, config: pytest.Config, fixture: Any) -> Any:
+    """The data of a source. Raises Missing with how to give it."""
+    found = named(name, config, fixture)
+    if found is not None:
+        return found
+    typed = [n for n in given(config) if nearest(n, [name])]
+    if typed:
+        raise Missing(f'no data for source "{name}": "{typed[0]}" was given{nearest(typed[0], [name])}')
+    try:
+        return _published(name, contract, settings(config))
+    except DQError as error:
+        raise Missing(
+            f'no data for source "{name}": give it with --dq-source {name}=DATA, in the ini key dq_sources, or by a '
+            f"fixture dq_source; nothing published takes its place: {error}"
+        ) from None
+
+
+def _published(name: str, contract: Contract, config: Config) -> list[str]:
+    """The files of the newest published partition."""
+    from dq.api import zones_of
+    from dq.history import History
+    from dq.ir.layout import moment, parse_layout
+    from dq.standing import current
+
+    zones = zones_of(name, config)
+    files = current(name, zones.curated, History(zones.history))
+    if not files:
+        raise UsageError(f"{name} has published nothing (dq gate {name})")
+    layout = parse_layout(contract.layout) if contract.layout else None
+
+    def age(key: str) -> tuple[str, str]:
+        keys = layout.match(tuple(key.split("/"))) if layout else None
+        return str(moment(keys) if keys else ""), key
+
+    newest = max({f["partition"] for f in files}, key=age)
+    return [f["path"] for f in files if f["partition"] == newest]
