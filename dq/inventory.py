@@ -190,7 +190,9 @@ def _partition(
     files = []
     for entry in sorted(entries, key=lambda e: e.path):
         inside = entry.path.removeprefix(base).lstrip("/") or key.rsplit("/", 1)[-1]
-        files.append(DataFile(inside, entry.bytes, landing.location(entry.path), entry.signature))
+        files.append(
+            DataFile(inside, entry.bytes, landing.location(entry.path), entry.signature, modified=entry.modified)
+        )
     single = len(files) == 1 and landing.location(base) == files[0].location
     return Partition(contract.source, key, tuple(values.items()), tuple(files), single)
 

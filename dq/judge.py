@@ -15,11 +15,12 @@ from dq.discretion import Discretion, marked
 from dq.drift.usual import measures, unusual
 from dq.engines.base import Dataset, Unreadable
 from dq.errors import EngineError, HoldError, SuiteError
+from dq.files import facts_of
 from dq.ir.aggregate import TopValues
 from dq.ir.code import Raised
 from dq.ir.data import INTEGERS, RAW, TEXTS, Partition, Schema, format_path, parse_path
 from dq.ir.expr import Col
-from dq.ir.metric import Facts
+from dq.ir.metric import Facts, FileFacts
 from dq.ir.other import Compared, Of, Referenced
 from dq.ir.positions import Places
 from dq.ir.result import Cause, CheckResult, Evidence, Judgement, Reason, Scan, Status, Unusual, Verdict
@@ -204,7 +205,7 @@ def sharing(checks: Iterable[Check], folded: Plan) -> Plan:
 def _scan(
     partition: Partition, suite: Suite, dataset: Dataset, asking: Asking, engines: Mapping[str, Engine]
 ) -> Scanned:
-    facts = replace(_facts(partition, dataset), now=asking.now)
+    facts = replace(_facts(partition, dataset), now=asking.now, listed=_listed(partition, suite, dataset))
     if not dataset.readable:
         unread: dict[str, Answer] = dict.fromkeys(c.id for c in suite.checks)
         return Scanned(facts, dataset.rows, unread, scan=_summary((), dataset))
@@ -316,6 +317,16 @@ def _facts(partition: Partition, dataset: Dataset) -> Facts:
         keys=dataset.keys or partition.values,
         others=tuple((name, other.schema) for name, other in sorted(dataset.others.items())),
     )
+
+
+def _listed(partition: Partition, suite: Suite, dataset: Dataset) -> tuple[tuple[str, tuple[FileFacts, ...]], ...]:
+    """Files as files, where a check asks for them."""
+    asked = [hashes for c in suite.checks if (hashes := c.metric.hashes()) is not None]
+    if not asked:
+        return ()
+    algorithms = frozenset().union(*asked)
+    sets = [("", partition.files), *((r.name, r.files) for r in dataset.referenced)]
+    return tuple((name, facts_of(files, algorithms)) for name, files in sets)
 
 
 def _changes(results: tuple[CheckResult, ...]) -> tuple[str, ...]:

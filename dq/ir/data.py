@@ -240,7 +240,8 @@ def integer_range(kind: Kind) -> tuple[int, int]:
 class DataFile:
     """One landed file. `path` is relative to the partition's zone, `location` is where an engine opens it.
 
-    `signature` (inode, mtime, ctime or ETag, version) tells cheaply that nothing changed; `digest` is SHA-256.
+    `signature` (inode, mtime, ctime or ETag, version) tells cheaply that nothing changed; `digest` is SHA-256;
+    `modified` is when it was written last, in seconds since 1970, where a listing said so.
     """
 
     path: str
@@ -248,6 +249,7 @@ class DataFile:
     location: str = ""
     signature: str = ""
     digest: str = ""
+    modified: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,12 +30,23 @@ class Dimension(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class FileFacts:
+    """What is known of a file as a file: when it was written last, and its digests by the algorithms asked for."""
+
+    path: str
+    bytes: int
+    modified: datetime | None = None
+    digests: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What is known of a partition without an aggregate.
 
     `schema` is what landed, under canonical names; `files` each file's own schema; `accepted` the layout of the last
     accepted partition; `twin` the key of an earlier partition with the same content; `keys` the partition's key values;
-    `others` the schemas of the data sets it is compared with; `now` the moment that counts as such.
+    `others` the schemas of the data sets it is compared with; `now` the moment that counts as such; `listed` the files
+    by data set, "" being the one that is judged, where a metric asks for them (`Metric.hashes`).
     """
 
     schema: Schema = Schema()
@@ -48,6 +59,7 @@ class Facts:
     keys: tuple[tuple[str, Scalar], ...] = ()
     others: tuple[tuple[str, Schema], ...] = ()
     now: datetime | None = None
+    listed: tuple[tuple[str, tuple[FileFacts, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +101,10 @@ class Metric:
             return compared_with(self.aggregates())
         except (Mistyped, Unanswerable, Unknown):
             return frozenset()
+
+    def hashes(self) -> frozenset[str] | None:
+        """Algorithms by which `Facts.listed` is to tell the content of files; None where no file is asked for."""
+        return None
 
     def fitted(self, schema: Schema) -> Metric:
         """The metric for the schema that landed, where what is asked depends on types; itself elsewhere."""

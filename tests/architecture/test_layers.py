@@ -13,6 +13,7 @@ THOUGHT = {"discretion", "retry", "metrics", "plan", "evaluate", "decide", "prof
 EDGES = {"dialects", "engines", "stores", "reports"}
 USE_CASES = {
     "inventory",
+    "files",
     "ready",
     "judge",
     "gate",

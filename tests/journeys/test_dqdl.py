@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
+import dq as package
 from tests.journeys.conftest import Ran
 from tests.journeys.landing import Place
 
@@ -134,18 +137,27 @@ def test_composite_rules_are_judged_as_the_contract_says(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("engine", ["duckdb", "polars"])
 def test_now_is_the_moment_of_the_run_for_every_engine(engine: Any, tmp_path: Path) -> None:
-    from datetime import UTC, datetime
-
-    import dq
-
     (tmp_path / "rules.dqdl").write_text(
         'Rules = [ DataFreshness "at" < 2 hours, ColumnValues "at" >= (now() - 1 days),'
         ' RowCount = 1 where "at is not null" ]'
     )
     pl.DataFrame({"at": [datetime(2026, 3, 1, 11), datetime(2026, 3, 1, 9)]}).write_parquet(tmp_path / "a.parquet")
     now = datetime(2026, 3, 1, 12, tzinfo=UTC)
-    found = dq.validate(tmp_path / "a.parquet", tmp_path / "rules.dqdl", now=now, engine=engine)
+    found = package.validate(tmp_path / "a.parquet", tmp_path / "rules.dqdl", now=now, engine=engine)
     told = {c.id: (c.status, c.observed) for c in found.checks}
     assert told["at.freshness"] == ("fail", 1)
     assert told["at.values"] == ("pass", 0)
     assert told["table.row_count"] == ("fail", 2)
+
+
+def test_files_are_as_old_as_they_landed(tmp_path: Path) -> None:
+    """Where their copies are judged in another process, too."""
+    rules = 'Rules = [ FileFreshness > "2026-01-05", FileSize > 1 KB with threshold < 2 ]'
+    made = place(tmp_path, rules, history=QUIET)
+    land(made, 3)
+    landed = made.root / "landing/trips/dt=2026-01-01.parquet"
+    os.utime(landed, (datetime(2026, 1, 4, 23, tzinfo=UTC).timestamp(),) * 2)
+    (document,) = made.gate(again=True)
+    checks = {c["id"]: c for c in document["checks"]}
+    assert checks["table.file_freshness"]["status"] == "fail"
+    assert "dt=2026-01-01.parquet (written 2026-01-04 23:00:00 UTC)" in checks["table.file_freshness"]["message"]

@@ -17,6 +17,7 @@ from dq.dialects.dqdl.build import ANYTHING, NONE_FAIL, Asked, Builder, Meant
 from dq.dialects.dqdl.columns import COLUMNS
 from dq.dialects.dqdl.composite import Composite, Held, by_row
 from dq.dialects.dqdl.datasets import DATASETS
+from dq.dialects.dqdl.files import FILES
 from dq.dialects.dqdl.operands import Fault, is_surprising
 from dq.dialects.dqdl.parse import parse
 from dq.dialects.dqdl.printing import item as printed
@@ -46,7 +47,7 @@ _TAGS = (
     "hashAlgorithm",
     "matchFileName",
 )
-_ANSWERS: dict[str, Callable[[Asked], Meant]] = COLUMNS | DATASETS
+_ANSWERS: dict[str, Callable[[Asked], Meant]] = COLUMNS | DATASETS | FILES
 _DETECTS = "DetectAnomalies"
 
 
@@ -163,8 +164,6 @@ class _Compiler:
             log.warning(said, self.builder.problems.file, rule.place[0], printed(rule))
         if not kind.least <= len(rule.parameters) <= kind.most:
             raise Fault(f"{kind.name} takes {kind.takes()}, not {len(rule.parameters)}", rule.place)
-        if kind.name not in _ANSWERS:
-            raise Fault(f"{kind.name} is not run here yet", rule.place)
         meant = _ANSWERS[kind.name](asked)
         if meant.bound.reach and not {"recall", "threshold"} & kind.flags:
             raise Fault(f"{kind.name} does not look back", rule.place)

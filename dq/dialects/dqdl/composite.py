@@ -35,6 +35,9 @@ class Held(Metric):
     def references(self) -> frozenset[str]:
         return self.metric.references()
 
+    def hashes(self) -> frozenset[str] | None:
+        return self.metric.hashes()
+
     def paths(self) -> frozenset[Path]:
         return self.metric.paths()
 
@@ -73,6 +76,10 @@ class Composite(Metric):
 
     def references(self) -> frozenset[str]:
         return frozenset().union(*(p.references() for p in self.parts))
+
+    def hashes(self) -> frozenset[str] | None:
+        found = [h for p in self.parts if (h := p.hashes()) is not None]
+        return frozenset().union(*found) if found else None
 
     def paths(self) -> frozenset[Path]:
         return frozenset().union(*(p.paths() for p in self.parts))

@@ -123,6 +123,9 @@ class Share(Metric):
     def references(self) -> frozenset[str]:
         return self.of.references()
 
+    def hashes(self) -> frozenset[str] | None:
+        return self.of.hashes()
+
     def fitted(self, schema: Schema) -> Metric:
         return replace(self, of=self.of.fitted(schema))
 

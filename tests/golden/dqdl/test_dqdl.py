@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,10 @@ from dq.config import Limits
 from dq.dialects import dqdl
 from dq.dialects.dqdl.registry import RULES
 from dq.errors import SuiteError
+from dq.ir import codec
+from dq.judge import fitted, shape_of
+from dq.plan import plan
+from tests.conformance.hostile import as_frame
 
 HERE = Path(__file__).parent
 VERDICTS, RULESETS = sorted((HERE / "verdicts").glob("*.txt")), sorted((HERE / "rulesets").glob("*.dqdl"))
@@ -51,6 +58,7 @@ def judged(rules: list[str], folder: Path) -> dict[int, list[dq.CheckResult]]:
     SAME.write_parquet(folder / "same.parquet")
     DATA.clear().write_parquet(folder / "empty.parquet")
     file.write_text("Rules = [\n" + ",\n".join(rules) + "\n]\n")
+    os.utime(data, (NOW.timestamp() - 7200,) * 2)
     named = [n for n in ("other", "same", "empty") if any(n in rule for rule in rules)]
     references = {n: folder / f"{n}.parquet" for n in named}
     result = dq.validate(data, file, now=NOW, references=references, limits=Limits(isolated=False))
@@ -85,7 +93,7 @@ def test_verdicts(file: Path, tmp_path: Path) -> None:
 
 def test_every_rule_type_has_its_verdicts() -> None:
     told = {f.stem for f in VERDICTS}
-    assert told >= {r for r in RULES if not r.startswith("File")} - {"AllStatistics"}
+    assert told >= set(RULES) - {"AllStatistics"}
     for name in told & set(RULES):
         rules = [line for line in (HERE / "verdicts" / f"{name}.txt").read_text().splitlines() if line[0] != " "]
         assert all(rule.startswith(name) for rule in rules)
@@ -186,3 +194,73 @@ def test_a_hostile_ruleset_is_refused() -> None:
 def test_queries_that_do_more_than_select_are_refused(query: str) -> None:
     with pytest.raises(SuiteError, match=r"r\.dqdl:1: the query: "):
         dqdl.load(f'Rules = [ CustomSql "{query}" > 0 ]', "r.dqdl")
+
+
+def files(tmp_path: Path, rules: str, **given: Any) -> dq.CheckResult:
+    """The last check of a ruleset over three files, one an hour older than the next; two are alike."""
+    folder = tmp_path / "data"
+    folder.mkdir(exist_ok=True)
+    for age, (name, text) in enumerate([("c.csv", "x\n1\n"), ("b.csv", "x\n1\n"), ("a.csv", "x\n12345\n")]):
+        (folder / name).write_text(text)
+        os.utime(folder / name, (NOW.timestamp() - 3600 * age,) * 2)
+    (tmp_path / "rules.dqdl").write_text(f"Rules = [ {rules} ]")
+    return dq.validate(folder, tmp_path / "rules.dqdl", now=NOW, limits=Limits(isolated=False), **given).checks[-1]
+
+
+SHA1 = hashlib.sha1(b"x\n1\n", usedforsecurity=False).hexdigest()
+NEWEST_OF_TWO = 'with recentFiles = 1 with uriRegex = "[ab][.]csv$" with filterOrder = ["uriRegex", "recentFiles"]'
+OF_FILES = [
+    ("FileSize < 5", "fail", 1),
+    ("FileSize < 5 with threshold > 0.6", "pass", 2 / 3),
+    ("FileSize < 5 with recentFiles = 2", "pass", 0),
+    ('FileSize > 5 with uriRegex = "a[.]csv$"', "pass", 0),
+    ('FileSize > 5 with recentFiles = 1 with uriRegex = "[ab][.]csv$"', "fail", None),  # the newest is neither
+    (f"FileSize < 5 {NEWEST_OF_TWO}", "pass", 0),
+    ("FileFreshness > (now() - 90 minutes)", "fail", 1),
+    ("FileFreshness >= (now() - 2 hours)", "pass", 0),
+    (f'FileMatch in ["{SHA1.upper()}"] with hashAlgorithm = "SHA-1"', "fail", 1),
+    (f'FileMatch in ["{SHA1}"] with hashAlgorithm = "SHA-1" with uriRegex = "^[bc]"', "pass", 0),
+    ("FileUniqueness between 0.66 and 0.67", "pass", 2 / 3),
+    ("(FileSize > 1) and (FileFreshness < now())", "fail", 1),  # the newest is as old as now
+]
+
+
+@pytest.mark.parametrize(("rule", "status", "observed"), OF_FILES)
+def test_rules_of_files(tmp_path: Path, rule: str, status: str, observed: Any) -> None:
+    found = files(tmp_path, rule)
+    assert (found.status, found.observed) == (status, observed)
+
+
+def test_two_folders_hold_the_same_files(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "z.csv").write_text("x\n1\n")
+    (other / "a.csv").write_text("x\n12345\n")
+    given = {"references": {"there": other, "here": tmp_path / "data"}}
+    files(tmp_path, "RowCount > 0")
+    assert files(tmp_path, 'FileMatch "here" "there"', **given).status == "pass"
+    named = files(tmp_path, 'FileMatch "here" "there" with matchFileName = "true"', **given)
+    assert (named.status, named.observed) == ("fail", 3)
+    assert named.message.endswith("does not hold: b.csv, c.csv, z.csv")
+
+
+def test_an_empty_primary_matches_nothing(tmp_path: Path) -> None:
+    DATA.write_parquet(tmp_path / "other.parquet")
+    rules = 'DatasetMatch "other" "id" "x" >= 0, ReferentialIntegrity "id" "other.id" = 1'
+    (tmp_path / "rules.dqdl").write_text(f"Rules = [ {rules} ]")
+    found = dq.validate(DATA.clear(), tmp_path / "rules.dqdl", references={"other": tmp_path / "other.parquet"})
+    told = {c.metric: (c.status, c.message) for c in found.checks}
+    assert told["dataset_match"] == ("fail", "there are no rows to look for")
+    assert told["share"] == ("skip", "nothing in scope")
+    assert not found.success
+
+
+def test_checks_are_plain_data_and_share_their_passes() -> None:
+    rules = [line for f in VERDICTS for line in f.read_text().splitlines() if not line.startswith(" ")]
+    suite = dqdl.load("Rules = [\n" + ",\n".join(rules) + "\n]", "r.dqdl")
+    assert codec.decode(codec.encode(suite)) == suite
+    assert codec.digest(codec.decode(codec.encode(suite))) == codec.digest(suite)
+    own = [c for c in suite.checks if not c.metric.references() and c.metric.hashes() is None]
+    shape = replace(shape_of(as_frame(DATA.to_arrow())), now=NOW)
+    folded = plan(fitted(own, shape.schema), (), shape)
+    assert len(folded.passes) <= 2, folded.passes  # one over the rows, one for queries in SQL
