@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dq.config import Config
     from dq.gate import Run, Wanted
     from dq.ir.aggregate import Aggregate
+    from dq.ir.contract import Contract
     from dq.plan import Plan
     from dq.profile import Depth
     from dq.reports.gx import ResultFormat
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
 Data = Annotated[list[str], typer.Argument(metavar="DATA", help="Files, folders or patterns.")]
 Suites = Annotated[list[str], typer.Option("--suite", metavar="FILE", help="Contract to hold the data against.")]
 Suite = Annotated[str | None, typer.Option(metavar="FILE", help="Contract that says how the data is read.")]
+As = Annotated[str, typer.Option(metavar="pandas|sql", help="How GX judged a GX suite so far.")]
+Reference = Annotated[
+    list[str] | None, typer.Option(metavar="NAME=DATA", help="Where data is that the suite compares with.")
+]
+Plugins = Annotated[str | None, typer.Option(metavar="DIR", help="Custom expectations of a GX suite.")]
 
 
 def gate(
@@ -154,11 +160,9 @@ def _seconds(text: str) -> float:
 def validate(
     data: Data,
     suite: Suites,
-    semantics: Annotated[str, typer.Option(metavar="pandas|sql", help="How GX judged a GX suite so far.")] = "pandas",
-    reference: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=DATA", help="Where data is that the suite compares with.")
-    ] = None,
-    plugins: Annotated[str | None, typer.Option(metavar="DIR", help="Custom expectations of a GX suite.")] = None,
+    semantics: As = "pandas",
+    reference: Reference = None,
+    plugins: Plugins = None,
     gx: Annotated[str | None, typer.Option(metavar="PATH", help="Write GX's validation result; - is stdout.")] = None,
     result_format: Annotated[
         str, typer.Option(metavar="NAME", help="Of GX's result: BOOLEAN_ONLY, BASIC, SUMMARY or COMPLETE.")
@@ -174,15 +178,10 @@ def validate(
     from dq import api
     from dq.dialects.gx.results import read_result
     from dq.reports.gx import FORMATS
-    from dq.suite import load_contract
 
     settings, name = _settings(config, engine)
-    if semantics not in ("pandas", "sql"):
-        raise UsageError(f'--semantics "{semantics}": pandas or sql')
     if result_format not in FORMATS:
         raise UsageError(f'--result-format "{result_format}": {", ".join(FORMATS)}')
-    if plugins is not None and not Path(plugins).is_dir():
-        raise UsageError(f"--plugins {plugins}: no such folder")
     for flag, value in (("--gx", gx), ("--compare", compare)):
         if value and len(suite) != 1:
             raise UsageError(f"{flag} goes with one --suite")
@@ -190,7 +189,7 @@ def validate(
         raise UsageError("--compare and --gx - both write to stdout")
     theirs = None if compare is None else read_result(compare)
     given = _references(reference)
-    contracts = [load_contract(s, semantics=cast("Semantics", semantics), plugins=plugins) for s in suite]
+    contracts = [_contract(s, semantics, plugins) for s in suite]
     table = Table(as_json)
     for contract in contracts:
         found = api.validate(
@@ -206,6 +205,16 @@ def validate(
             return _compared(found, theirs, as_json)
         table.add(found.document)
     return table.end() if gx != "-" else exit_code(found.document)
+
+
+def _contract(suite: str, semantics: str, plugins: str | None) -> Contract:
+    from dq.suite import load_contract
+
+    if semantics not in ("pandas", "sql"):
+        raise UsageError(f'--semantics "{semantics}": pandas or sql')
+    if plugins is not None and not Path(plugins).is_dir():
+        raise UsageError(f"--plugins {plugins}: no such folder")
+    return load_contract(suite, semantics=cast("Semantics", semantics), plugins=plugins)
 
 
 def _compared(found: Result, theirs: Mapping[str, Any], as_json: bool) -> int:
@@ -286,6 +295,9 @@ def diff(
 def explain(
     data: Data,
     suite: Annotated[str | None, typer.Option(metavar="FILE", help="Contract; without it DATA is SOURCE KEY.")] = None,
+    semantics: As = "pandas",
+    reference: Reference = None,
+    plugins: Plugins = None,
     engine: Engine = None,
     config: ConfigFile = None,
 ) -> int:
@@ -294,7 +306,11 @@ def explain(
 
     settings, name = _settings(config, engine)
     if suite is not None:
-        say(_plan(api.explain(data, suite, engine=name, limits=settings.limits, config=settings)))
+        given, contract = _references(reference), _contract(suite, semantics, plugins)
+        plan = api.explain(data, contract, engine=name, limits=settings.limits, references=given, config=settings)
+        say(_plan(plan))
+    elif reference:
+        raise UsageError("--reference goes with --suite: where references of a source are its contract says")
     elif len(data) == 2:
         say(_plan(api.explain_landed(data[0], data[1], config=settings)))
     else:

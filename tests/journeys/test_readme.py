@@ -30,7 +30,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Landing, data and a train/test pair, under the names that the README uses."""
     root = tmp_path_factory.mktemp("readme")
     trips = pl.DataFrame(
-        {"trip_id": range(2000), "fare": [n % 40 + 2.5 for n in range(2000)], "payment": ["card", "cash"] * 1000}
+        {
+            "trip_id": range(2000),
+            "fare": [n % 40 + 2.5 for n in range(2000)],
+            "payment": ["card", "cash"] * 1000,
+            "zone": [n % 9 for n in range(2000)],
+        }
     )
     for n, day in enumerate(("2026-03-01", "2026-03-02")):
         place = root / "landing" / "trips" / f"dt={day}"
@@ -42,6 +47,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "suites").mkdir()
     kept = {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "fare"}}
     (root / "suites" / "trips.gx.json").write_text(json.dumps({"name": "trips", "expectations": [kept]}))
+    zoned = "source: zoned\ncolumns:\n  zone: {references: zones.zone_id}\n"
+    (root / "zoned.yaml").write_text(zoned)
+    pl.DataFrame({"zone_id": range(9)}).write_parquet(root / "zones.parquet")
     trips.write_csv(root / "train.csv")
     trips.with_columns(pl.col("payment") + ".").write_csv(root / "test.csv")
     (root / ".venv").mkdir()

@@ -186,6 +186,16 @@ def test_explain_opens_what_is_compared_with(dq: Callable[..., Ran], place: Plac
     assert (ran.code, "published nothing" in ran.out) == (0, False)
 
 
+def test_explain_takes_what_validate_takes(dq: Callable[..., Ran], place: Place) -> None:
+    trips(place, 1, 7)
+    arguments = ("explain", "landing/trips", "--suite", "suites/trips.yaml")
+    assert "has published nothing" in dq(*arguments, at=place.root).out
+    ran = dq(*arguments, "--reference", "zones=landing/zones/z.csv")
+    assert (ran.code, "published nothing" in ran.out) == (0, False)
+    assert dq(*arguments, "--reference", "zones").code == 2
+    assert dq("explain", "trips", "a.parquet", "--reference", "zones=landing/zones/z.csv").code == 2
+
+
 def test_sources_are_gated_behind_those_that_they_refer_to(dq: Callable[..., Ran], place: Place) -> None:
     """One command suffices for both, in whatever order their names stand."""
     trips(place, 1, 2)

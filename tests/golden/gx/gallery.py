@@ -2,8 +2,8 @@
 itself answers.
 
 Frame and arguments are those of GX 1.24.1's own table of cases (Apache-2.0, see tests/data/ATTRIBUTION.md).
-`python -m tests.golden.gx.gallery` asks GX anew, on pandas, and on SQLite what only SQL can tell (which needs
-SQLAlchemy), and writes gallery.json.
+`semantics` of a case are those under which both ways end as they are called. `python -m tests.golden.gx.gallery` asks
+GX anew, on pandas and on SQLite (which needs SQLAlchemy), and writes gallery.json.
 """
 
 from __future__ import annotations
@@ -38,15 +38,14 @@ def frame(columns: dict[str, list[Any]], semantics: str = "pandas") -> pd.DataFr
     return found.astype(dict.fromkeys(whole, "int32"))
 
 
-def asked(found: dict[str, Any], semantics: str, way: str) -> Asked:
-    """Types and arguments of the cases under these semantics."""
-    return [(c["type"], c[way]) for c in found["cases"] if c["semantics"] == semantics]
+def asked(found: dict[str, Any], way: str) -> Asked:
+    return [(c["type"], c[way]) for c in found["cases"]]
 
 
 def on_pandas(found: dict[str, Any], way: str) -> list[dict[str, Any]]:
     from tests.differential.gx import oracle
 
-    return oracle.verdicts(frame(found["gallery"]), asked(found, "pandas", way))
+    return oracle.verdicts(frame(found["gallery"]), asked(found, way))
 
 
 def on_sqlite(found: dict[str, Any], way: str) -> list[dict[str, Any]]:
@@ -68,18 +67,17 @@ def on_sqlite(found: dict[str, Any], way: str) -> list[dict[str, Any]]:
         batch = asset.add_batch_definition_whole_table("whole").get_batch()
         return [
             batch.validate(get_expectation_impl(kind)(**arguments)).to_json_dict()
-            for kind, arguments in asked(found, "sql", way)
+            for kind, arguments in asked(found, way)
         ]
 
 
 def record() -> None:
     found = gallery()
     for way in ("passing", "failing"):
-        answers = {"pandas": iter(on_pandas(found, way)), "sql": iter(on_sqlite(found, way))}
-        for case in found["cases"]:
-            answer = next(answers[case["semantics"]])
-            told = {k: answer["result"][k] for k in _TOLD if k in answer["result"]}
-            case.setdefault("gx", {})[way] = {"success": bool(answer["success"]), "result": told}
+        for semantics, answers in (("pandas", on_pandas(found, way)), ("sql", on_sqlite(found, way))):
+            for case, answer in zip(found["cases"], answers, strict=True):
+                told = {k: answer["result"][k] for k in _TOLD if k in answer["result"]}
+                case["gx"].setdefault(semantics, {})[way] = {"success": bool(answer["success"]), "result": told}
     lines = ",\n".join(f"    {json.dumps(case)}" for case in found["cases"])
     tables = "".join(f'  "{n}": {json.dumps(found[n])},\n' for n in ("gallery", "gallery_extra_table"))
     FILE.write_text(f'{{\n{tables}  "cases": [\n{lines}\n  ]\n}}\n')

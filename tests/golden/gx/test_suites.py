@@ -127,10 +127,10 @@ def test_a_contract_includes_suites(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("item", "says"),
-    [("gone.json", "include: .*gone.json: No such file"), ("trips.dqdl", "include: trips.dqdl is no suite of Great")],
+    [("gone.json", "include: .*gone.json: No such file"), ("trips.txt", "include: trips.txt is no suite of Great")],
 )
 def test_an_include_that_is_none(tmp_path: Path, item: str, says: str) -> None:
-    (tmp_path / "trips.dqdl").write_text("Rules = []")
+    (tmp_path / "trips.txt").write_text("none")
     contract = tmp_path / "trips.yaml"
     contract.write_text(f"source: trips\ninclude: [{item}]\n")
     with pytest.raises(SuiteError, match=f"trips.yaml:2: {says}"):
