@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from dq import __version__, standing
 from dq import config as configuration
-from dq.discretion import marked
+from dq.dividing import Divider
 from dq.errors import ContractViolation, HoldError, SuiteError, UsageError, nearest
 from dq.gate import Run, Wanted, Zones
 from dq.history import History
@@ -26,9 +26,8 @@ from dq.ir.layout import parse_layout
 from dq.ir.positions import Places
 from dq.ir.result import CheckResult, Judgement, Verdict
 from dq.isolation.pool import Pool
-from dq.judge import Asking, Background, held, judge, prepare, run, scan, shape_of, sharing
-from dq.opening import Engines, is_path, open_data, partition_of, said, store
-from dq.others import Others
+from dq.judge import Asking, Background, held, judge
+from dq.opening import is_path, partition_of, said, store
 from dq.reach import access_of, brought, brought_too, is_there, place, spool
 from dq.references import changed, located, referenced
 from dq.scanning import Scanner
@@ -40,11 +39,11 @@ if TYPE_CHECKING:
 
     from dq.config import Config
     from dq.drift import Difference
-    from dq.engines.base import Dataset
     from dq.ir.contract import Contract
     from dq.plan import Plan
     from dq.profile import Depth, Profile
     from dq.reports.gx import ResultFormat
+    from dq.scanning import Scanning
 
 EngineName = Literal["auto", "duckdb", "polars"]
 log = logging.getLogger("dq")
@@ -111,94 +110,78 @@ def validate(
     """
     samples = 200 if result_format == "COMPLETE" else 20
     contract: Contract = load_contract(suite, semantics=semantics, samples=samples)
-    limits = limits or configuration.Limits()
-    budget = limits.budget()
     partition = partition_of(data, contract, access_of(config))
     held_to = contract.suite_at(dict(partition.values))
     published = partial(published_files, config=config) if config else None
     with (
         referenced(contract, references or {}, published) as placed,
-        brought_too(placed, limits, access_of(config)) as others,
-        brought(partition, limits, access_of(config)) as here,
+        brought_too(placed, limits or configuration.Limits(), access_of(config)) as others,
     ):
         every = show is not None or result_format == "COMPLETE"
         asking = Asking(now or datetime.now(UTC), engine, None, others, every, show or ())
-        if is_path(data) and limits.isolated and not contract.live:
-            with closing(Pool([f.location for f in here.files], budget, asking)) as pool:
-                scanned = pool.submit(here, held_to).result()
-        else:
-            with closing(Engines(engine, budget)) as engines, closing(Others(others, budget)) as beside:
-                scanned = scan(here, held_to, partial(beside.open_data, data, here, held_to), asking, engines)
+        with _scanning(data, partition, limits, asking, config, live=contract.live) as (scanning, here):
+            scanned = scanning.submit(here, held_to).result()
     judgement = judge(partition, held_to, scanned, Background())
     body = document.result(judgement, landing=said(data), decided_at=asking.now.isoformat(), run_id=new_run_id())
     return Result(judgement, body, result_format, scanned.places)
+
+
+@contextmanager
+def _scanning(
+    data: Any, partition: Partition, limits: configuration.Limits | None, asking: Asking, config: Config | None,
+    *, live: bool = False,
+) -> Iterator[tuple[Scanning, Partition]]:  # fmt: skip
+    """What reads the data, and the partition as it is read. Files are read in a judge process, unless the suite is
+    `live`: objects with code of this process."""
+    limits = limits or configuration.Limits()
+    with brought(partition, limits, access_of(config)) as here:
+        locations, budget = [f.location for f in here.files], limits.budget()
+        scanning: Scanning
+        if is_path(data) and limits.isolated and not live:
+            scanning = Pool(locations, budget, asking)
+        else:
+            scanning = Scanner(locations, budget, asking, None if is_path(data) else data)
+        with closing(scanning):
+            yield scanning, here
 
 
 def profile(
     data: Any, *, depth: Depth = "full", suite: str | Path | Contract | None = None, now: datetime | None = None,
     engine: EngineName = "auto", limits: configuration.Limits | None = None, config: Config | None = None,
 ) -> Profile:  # fmt: skip
-    """Completeness, ranges, distribution and top values of every column, as mergeable states.
+    """Completeness, ranges, distribution and top values of every column, as mergeable states. Files are read in a judge
+    process.
 
     Without a suite the dialect of text is guessed from its head, and logged at INFO; faults of files that leave others
-    readable are logged as warnings. Raises UsageError where no file can be read.
+    readable are logged as warnings. Raises UsageError where no file can be read, HoldError where reading takes more
+    than the limits.
     """
-    return _profiled(data, depth, suite, now, engine, limits, config=config)[0]
+    contract = None if suite is None else load_contract(suite)
+    found, read = _profiled(data, depth, contract, now, engine, limits, config=config)
+    if contract is None and read.format not in (None, "parquet"):
+        log.info("read as %s, delimiter %r, quote %r, %s", read.format, read.delimiter, read.quote, read.encoding)
+    return found
 
 
 def _profiled(
-    data: Any, depth: Depth, suite: str | Path | Contract | None, now: datetime | None, engine: EngineName,
-    limits: configuration.Limits | None, source: str = "", config: Config | None = None,
+    data: Any, depth: Depth, contract: Contract | None = None, now: datetime | None = None,
+    engine: EngineName = "auto", limits: configuration.Limits | None = None, source: str = "",
+    config: Config | None = None,
 ) -> tuple[Profile, Reading]:  # fmt: skip
     """The profile, and how text was read."""
-    from dq.profile import deepen, further_questions, questions
-    from dq.profile import profile as collect
-
-    contract = None if suite is None else load_contract(suite)
-    limits = limits or configuration.Limits()
     partition = partition_of(data, contract, access_of(config))
     held_to = contract.suite_at(dict(partition.values)) if contract else Suite(partition.source, reading=_GUESS)
-    now = now or datetime.now(UTC)
-    with (
-        brought(partition, limits, access_of(config)) as here,
-        closing(Engines(engine, limits.budget())) as engines,
-        closing(open_data(data, here, held_to.reading, limits.budget())) as dataset,
-    ):
-        rows = _readable(dataset, told=contract is None and not source)
-        pii = marked(held_to, dataset.landed)
-        answers = _answers(questions(dataset.landed, now, depth, pii), dataset, engine, engines)
-        found = collect(
-            source or partition.source, partition.key, dataset.landed, answers, rows, now, depth,
-            files=max(1, len(partition.files)), bytes=partition.bytes or dataset.bytes, pii=pii,
-        )  # fmt: skip
-        while depth == "full" and (further := further_questions(found)) is not None:
-            found = deepen(found, _answers(further, dataset, engine, engines))
-        return found, dataset.dialect
+    asking = Asking(now or datetime.now(UTC), engine)
+    live = contract is not None and contract.live
+    with _scanning(data, partition, limits, asking, config, live=live) as (scanning, here):
+        found, read, faults = scanning.ask("profile", here, held_to, depth, source or partition.source)
+    _warn(faults)
+    return found, read
 
 
-def _readable(dataset: Dataset, *, told: bool) -> int:
-    """Rows of the data; says how text was read where nobody told. Raises UsageError where there is nothing to read."""
-    faults = [f"{f.file}: {f.kind}: {f.message}" if f.file else f"{f.kind}: {f.message}" for f in dataset.findings]
-    if not dataset.readable or dataset.rows is None:
-        raise UsageError("; ".join(faults) or "no data")
+def _warn(faults: tuple[str, ...]) -> None:
     for fault in faults:
         log.warning("%s", fault)
-    if told and dataset.table:
-        read = dataset.dialect
-        log.info("read as %s, delimiter %r, quote %r, %s", read.format, read.delimiter, read.quote, read.encoding)
-    return dataset.rows
-
-
-def _answers(asked: tuple[Any, ...], dataset: Dataset, wanted: EngineName, engines: Engines) -> dict[Any, Any]:
-    from dq.engines.base import Unreadable
-    from dq.plan import plan
-
-    folded = plan((), asked, shape_of(dataset), wanted)
-    try:
-        states = dict(folded.known) | run(folded.passes, dataset, engines)
-    except Unreadable as error:
-        raise UsageError(f"{error.finding.file}: {error.finding.kind}: {error.finding.message}") from None
-    return {a: states[b] for a, b in folded.bound.items()}
 
 
 def diff(
@@ -222,17 +205,16 @@ def explain(
 ) -> Plan:  # fmt: skip
     """The plan that `validate` would run: opens the data, computes nothing."""
     contract = load_contract(suite)
-    limits = limits or configuration.Limits()
     partition = partition_of(data, contract, access_of(config))
     held_to = contract.suite_at(dict(partition.values))
     published = partial(published_files, config=config) if config else None
     with (
         referenced(contract, references or {}, published) as placed,
-        brought_too(placed, limits, access_of(config)) as others,
-        closing(Others(others, limits.budget())) as beside,
-        brought(partition, limits, access_of(config)) as here,
+        brought_too(placed, limits or configuration.Limits(), access_of(config)) as others,
     ):
-        return _planned(beside.open_data(data, here, held_to), held_to, Asking(datetime.now(UTC), engine, None))
+        asking = Asking(datetime.now(UTC), engine, None, others)
+        with _scanning(data, partition, limits, asking, config, live=contract.live) as (scanning, here):
+            return _planned(scanning, here, held_to)
 
 
 def explain_landed(source: str, name: str, *, config: Config) -> Plan:
@@ -240,14 +222,15 @@ def explain_landed(source: str, name: str, *, config: Config) -> Plan:
     with closing(gate_run(source, config, Wanted())) as one:
         partition = standing.landed(one, name)
         suite = one.contract.suite_at(dict(partition.values))
-        return _planned(one.open_data(one.local(partition), suite), suite, one.asking)
+        with _scanning(place(one.zones), partition, config.limits, one.asking, config) as (scanning, here):
+            return _planned(scanning, here, suite)
 
 
-def _planned(dataset: Dataset, suite: Suite, asking: Asking) -> Plan:
-    with closing(dataset):
-        _readable(dataset, told=False)
-        checks, _, folded = prepare(dataset, suite, asking)
-        return sharing(checks, folded)
+def _planned(scanning: Scanning, partition: Partition, suite: Suite) -> Plan:
+    found: Plan
+    found, faults = scanning.ask("plan", partition, suite)
+    _warn(faults)
+    return found
 
 
 def gate(
@@ -291,9 +274,11 @@ def _absent(one: Run, name: str) -> dict[str, Any]:
     return document.result(judgement, decided_at=one.moment, run_id=one.run_id)
 
 
-def look(locations: list[str], source: str) -> tuple[Profile, Reading]:
+def look(
+    locations: list[str], source: str, limits: configuration.Limits | None = None
+) -> tuple[Profile, Reading]:  # fmt: skip
     """Core profile of files nobody has described, and how text was read."""
-    return _profiled(locations, "core", None, None, "auto", None, source)
+    return _profiled(locations, "core", limits=limits, source=source)
 
 
 def published_files(source: str, config: Config) -> tuple[Contract, list[dict[str, Any]]]:
@@ -328,17 +313,21 @@ def gate_run(
     if is_remote(locations[0]):
         made = kept.enter_context(spool(config.limits, access_of(config), config.limits.jobs + 2))
         zones, locations = replace(zones, spool=made), [made.folder]
-    here = Scanner(locations, budget, asking)
-    scanner = Pool(locations, budget, asking, config.limits.jobs) if config.limits.isolated else here
+    scanning: Scanning
+    if config.limits.isolated:
+        scanning = Pool(locations, budget, asking, config.limits.jobs)
+    else:
+        scanning = Scanner(locations, budget, asking)
+    divider = Divider(scanning, budget.temp)
 
     def close() -> None:
-        scanner.close()
-        here.close()
+        scanning.close()
+        divider.close()
         kept.close()
 
     return Run(
-        contract, zones, History(zones.history), here.open, scanner.submit, asking, new_run_id(), wanted or Wanted(),
-        close, here.divider, __version__, config.limits.jobs, config.limits.retry_seconds, changed,
+        contract, zones, History(zones.history), scanning.submit, asking, new_run_id(), wanted or Wanted(), close,
+        divider, __version__, config.limits.jobs, config.limits.retry_seconds, changed,
     )  # fmt: skip
 
 

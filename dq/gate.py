@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from concurrent.futures import Future
 
-    from dq.engines.base import Dataset
     from dq.history import History
     from dq.inventory import Landed
     from dq.ir.contract import Contract
@@ -89,7 +88,6 @@ class Run:
     contract: Contract
     zones: Zones
     history: History
-    open_data: Callable[[Partition, Suite], Dataset]
     scan: Callable[[Partition, Suite], Future[Scanned]]
     asking: Asking
     run_id: str

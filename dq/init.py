@@ -14,7 +14,7 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from dq import inventory
-from dq.errors import UsageError
+from dq.errors import HoldError, UsageError
 from dq.inventory import Other
 from dq.ir.check import Suite
 from dq.ir.contract import Contract
@@ -170,16 +170,18 @@ def _file_keys(name: str) -> list[str]:
 def contract(draft: Draft, look: Look) -> str:
     """A first contract in YAML, from the newest partitions that have the newest one's columns.
 
-    What cannot be read among them is said. Raises UsageError where none can.
+    What cannot be read among them is said. Raises UsageError where none can, HoldError where that is no fault of the
+    data.
     """
-    looked, unread = [], []
+    looked, unread, ours = [], [], False
     for partition in draft.newest:
         try:
             looked.append(look([f.location for f in partition.files], draft.source))
-        except UsageError as error:
+        except (UsageError, HoldError) as error:
+            ours |= isinstance(error, HoldError)
             unread.append(f"{partition.key} could not be read: {error}")
     if not looked:
-        raise UsageError("; ".join(unread))
+        raise (HoldError if ours else UsageError)("; ".join(unread))
     newest, reading = looked[-1]
     alike = [p for p, _ in looked if _layout(p) == _layout(newest)]
     whole = reduce(merge, alike)

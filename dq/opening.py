@@ -199,18 +199,6 @@ def _file(path: str, name: str) -> DataFile:
         raise kind(f"{path}: {error.strerror}") from None
 
 
-def open_data(
-    data: Any, partition: Partition, reading: Reading, budget: Budget, parser: TextParser | None = None
-) -> Dataset:  # fmt: skip
-    """Open what a person named; `partition` is what `partition_of` made of it."""
-    reading = replace(reading, keys=partition.values)
-    if is_path(data):
-        return open_files(partition.files, reading, budget, parser)
-    from dq.engines.frames import open_frame
-
-    return open_frame(data, reading)
-
-
 def open_files(
     files: tuple[DataFile, ...], reading: Reading, budget: Budget, parser: TextParser | None = None
 ) -> Dataset:
@@ -279,6 +267,11 @@ class TextParser:
         if not dataset.readable:
             self.close()
         return dataset
+
+    def admit(self, location: str) -> None:
+        """Another location: nothing that was opened is open any more."""
+        self.close()
+        self._locations = [*self._locations, location]
 
     def _connect(self) -> None:
         from dq.engines.duckdb.connect import connect

@@ -6,19 +6,18 @@ import os
 import tempfile
 from contextlib import ExitStack, closing
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dq.errors import HoldError
 from dq.ir.data import DataFile, Reading
 from dq.ir.other import Referenced
-from dq.opening import TextParser, open_data, open_files
+from dq.opening import TextParser, open_files
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dq.engines.base import Dataset
     from dq.ir.check import Suite
-    from dq.ir.data import Partition
     from dq.ir.limits import Budget
 
 _STEP = "see to it that it can be read, then run the gate again"
@@ -37,10 +36,6 @@ class Others:
             folder = tempfile.TemporaryDirectory(prefix="dq-others-", dir=budget.temp)
             self._folder = self._kept.enter_context(folder)
             self.locations.append(self._folder)
-
-    def open_data(self, data: Any, partition: Partition, suite: Suite) -> Dataset:
-        """`opening.open_data`, joined."""
-        return self.join(open_data(data, partition, suite.reading, self._budget), suite)
 
     def join(self, dataset: Dataset, suite: Suite) -> Dataset:
         """The dataset with those beside it that the suite's checks compare with."""

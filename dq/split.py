@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from heapq import merge
 from itertools import groupby
@@ -21,7 +21,7 @@ from dq.engines.base import Indivisible, Unreadable
 from dq.errors import HoldError
 from dq.evaluate import percent
 from dq.ir.data import DataFile
-from dq.ir.positions import FileSplit, PositionsState, Selection, packed, unpacked
+from dq.ir.positions import FileSplit, Parts, PositionsState, Selection, packed, unpacked
 from dq.ir.result import Cause, Judgement, Reason, Split, Status, Verdict
 from dq.judge import fitted, judge, run, shape_of
 from dq.plan import bind, passes_over
@@ -34,15 +34,6 @@ if TYPE_CHECKING:
     from dq.ir.data import Partition
     from dq.ir.result import Decision
     from dq.judge import Asking, Background, Scanned
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """Both parts of a partition on local disk. Files without a bad row are the landed ones."""
-
-    good: tuple[DataFile, ...]
-    withheld: tuple[DataFile, ...]
-    records: int  # withheld
 
 
 class Divider(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from functools import partial
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dq.cli.output import complain, first_of, progress, say
-from dq.errors import StoreError, UsageError
+from dq.errors import HoldError, StoreError, UsageError
 from dq.reports.base import counted, printable
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ def init(
     """Write dq.toml and first contracts for what a folder holds."""
     from dq import api, opening
     from dq import init as first
+    from dq.config import load
 
     if gx is not None and path is None:
         return _moved(gx)
@@ -109,7 +111,7 @@ def init(
     drafts, landing = opening.drafts(path)
     targets = [Path("dq.toml"), *(Path("suites") / f"{d.source}.yaml" for d in drafts)]
     _absent(targets)
-    contracts = {}
+    contracts, ours, look = {}, False, partial(api.look, limits=load(None).limits)
     for draft in drafts:
         strays = f" ({counted(draft.strays, 'path')} of no known layout or format)" if draft.strays else ""
         complain(
@@ -117,11 +119,12 @@ def init(
             f"{strays}; reading the newest {len(draft.newest)} ({draft.bytes:,} bytes)"
         )
         try:
-            contracts[draft.source] = first.contract(draft, api.look)
-        except UsageError as error:
+            contracts[draft.source] = first.contract(draft, look)
+        except (UsageError, HoldError) as error:
+            ours |= isinstance(error, HoldError)
             complain(f"{draft.source}: no contract: {error}")
     if not contracts:
-        raise UsageError(f"{path}: nothing could be read; nothing is written")
+        raise (HoldError if ours else UsageError)(f"{path}: nothing could be read; nothing is written")
     _write(Path("dq.toml"), first.settings(landing, first.places(drafts, landing)))
     for source, text in contracts.items():
         _write(Path("suites") / f"{source}.yaml", text)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from dq.ir.aggregate import Aggregate, Family
+from dq.ir.data import DataFile
 from dq.ir.expr import Expr
 
 
@@ -84,6 +85,15 @@ class FileSplit:
     path: str
     rules: tuple[tuple[str, bytes], ...]
     text: TextForm | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Both parts of a split partition on local disk. Files without a bad row are the landed ones."""
+
+    good: tuple[DataFile, ...]
+    withheld: tuple[DataFile, ...]
+    records: int  # withheld
 
 
 @dataclass(frozen=True, slots=True)

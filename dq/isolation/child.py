@@ -9,13 +9,15 @@ import resource
 import signal
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dq.engines import ENGINES
+from dq.engines.base import Indivisible
+from dq.errors import DQError, EngineError
 from dq.isolation.pipe import Closed, dump, receive, send
-from dq.judge import Asking, Scanned, failed
+from dq.judge import Asking
 from dq.opening import attribute
-from dq.scanning import Scanner
+from dq.scanning import Call, Scanner
 
 if TYPE_CHECKING:
     from dq.ir.check import Suite
@@ -37,10 +39,13 @@ class Setup:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One partition to scan. `suite` is counted: it is sent once, then named by number. `setup`: begin anew with it."""
+    """What to do with a partition. `suite` is counted: it is sent once, then named by number. `setup`: begin anew with
+    it."""
 
-    number: int
+    call: Call
     partition: Partition
+    arguments: tuple[Any, ...]
+    number: int | None
     suite: Suite | None = None
     setup: Setup | None = None
 
@@ -52,38 +57,51 @@ def main(orders: int, answers: int, parent: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for name in ("duckdb", "polars"):
         attribute(ENGINES[name])
-    scanner: Scanner | None = None
-    suites: dict[int, Suite] = {}
+    desk = _Desk()
     while True:
         try:
             order: Order = pickle.loads(receive(orders))  # noqa: S301 - of the gate, which is trusted
         except Closed:
             break
-        if order.setup is not None:
-            if scanner is not None:
-                scanner.close()
-            scanner, suites = _scanner(order.setup), {}
-        if order.suite is not None:
-            suites[order.number] = order.suite
-        assert scanner is not None
-        send(answers, dump(_scanned(scanner, order.partition, suites[order.number])))
-    if scanner is not None:
-        scanner.close()
+        send(answers, dump(desk.answer(order)))
+    desk.close()
+
+
+class _Desk:
+    """What is kept from one order to the next."""
+
+    def __init__(self) -> None:
+        self._scanner: Scanner | None = None
+        self._suites: dict[int | None, Suite] = {}
+
+    def answer(self, order: Order) -> tuple[str, Any]:
+        """The answer; or the name of what was raised, and its message."""
+        try:
+            if order.setup is not None:
+                self.close()
+                self._scanner, self._suites = None, {}
+                self._scanner = _scanner(order.setup)
+            if order.suite is not None:
+                self._suites[order.number] = order.suite
+            assert self._scanner is not None
+            suite = self._suites.get(order.number)
+            return "", self._scanner.ask(order.call, order.partition, suite, *order.arguments)
+        except MemoryError:
+            return EngineError.__name__, "the memory of the judge process did not suffice"
+        except (DQError, Indivisible) as error:
+            return type(error).__name__, str(error)
+        except BaseException as error:  # a panic of Polars is no Exception; its text may quote data
+            return EngineError.__name__, f"internal error: {type(error).__name__}{place(error)}"
+
+    def close(self) -> None:
+        if self._scanner is not None:
+            self._scanner.close()
 
 
 def _scanner(setup: Setup) -> Scanner:
     if setup.budget.memory_bytes is not None:
         cap_address_space(setup.budget.memory_bytes)
     return Scanner(setup.locations, setup.budget, setup.asking)
-
-
-def _scanned(scanner: Scanner, partition: Partition, suite: Suite) -> Scanned:
-    try:
-        return scanner.scan(partition, suite)
-    except MemoryError:
-        return failed("the memory of the judge process did not suffice")
-    except BaseException as error:  # a panic of Polars is no Exception; its text may quote data
-        return failed(f"internal error: {type(error).__name__}{place(error)}")
 
 
 def place(error: BaseException) -> str:

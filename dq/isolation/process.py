@@ -9,13 +9,14 @@ import sys
 import time
 from contextlib import ExitStack, suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from dq import errors
+from dq.engines.base import Indivisible
 from dq.isolation.child import Order, Setup
 from dq.isolation.folder import private_folder
 from dq.isolation.importing import environment
 from dq.isolation.pipe import dump, load, receive, send, wide_pipe
-from dq.judge import Scanned
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,10 +24,17 @@ if TYPE_CHECKING:
     from dq.ir.check import Suite
     from dq.ir.data import Partition
     from dq.ir.limits import Budget
+    from dq.scanning import Call
 
 LOOK_SECONDS = 0.05
 _START = "import sys; sys.path[:] = {}; from dq.isolation.child import main; main({}, {}, {})"
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+_RAISED: dict[str, type[Exception]] = {
+    kind.__name__: kind
+    for kind in (errors.UsageError, errors.SuiteError, errors.HoldError, errors.StoreError, Indivisible)
+}
 
 
 class TooMuch(Exception):
@@ -61,21 +69,28 @@ class JudgeProcess:
     def alive(self) -> bool:
         return self._process.poll() is None
 
-    def ask(self, setup: Setup, partition: Partition, suite: Suite, unwanted: Callable[[], bool]) -> Scanned:
-        """Raises TooMuch where it took more than the budget or became `unwanted`, Closed where the process died."""
+    def ask(
+        self, setup: Setup, unwanted: Callable[[], bool], call: Call, partition: Partition, suite: Suite | None,
+        *arguments: Any,
+    ) -> Any:  # fmt: skip
+        """The answer, or what was raised there. Raises TooMuch where it took more than the budget or became `unwanted`,
+        Closed where the process died."""
         new = None
         if setup is not self._setup:
             self._setup, self._suites = setup, {}
             new = replace(setup, budget=replace(setup.budget, temp=self._folder))
-        sent = id(suite) in self._suites
-        number, _ = self._suites.setdefault(id(suite), (len(self._suites), suite))
-        order = Order(number, partition, None if sent else suite, new)
+        number, unsent = None, None
+        if suite is not None:
+            unsent = None if id(suite) in self._suites else suite
+            number, _ = self._suites.setdefault(id(suite), (len(self._suites), suite))
+        order = Order(call, partition, arguments, number, unsent, new)
         watch = Watch(self._process.pid, setup.budget, unwanted)
         self.served += 1
         send(self._orders, dump(order))
-        scanned = load(receive(self._answers, watch.look, LOOK_SECONDS))
-        assert isinstance(scanned, Scanned)
-        return scanned
+        raised, answer = load(receive(self._answers, watch.look, LOOK_SECONDS))
+        if raised:
+            raise _RAISED.get(raised, errors.EngineError)(answer)
+        return answer
 
     def end(self, grace_seconds: float = 0.0) -> str:
         """How it ended, where it did so by itself."""

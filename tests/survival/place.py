@@ -39,10 +39,13 @@ class Place:
         (root / "suites" / "trips.yaml").write_text(CONTRACT)
         self.layout(layout)
 
-    def layout(self, layout: str) -> None:
+    def layout(self, layout: str, *, isolated: bool = False) -> None:
         zones = '[zones]\nlanding = "landing"\ncurated = "curated"\n'
-        # Stores are what fails here: a judge process per gate would cost its start, and has tests of its own.
-        limits = "[limits]\nisolated = false\nretry_seconds = 0\n"
+        # Where only stores fail a judge process per gate would cost its start.
+        limits = f"[limits]\nisolated = {str(isolated).lower()}\nretry_seconds = 0\n"
+        if isolated:
+            (self.root / "temp").mkdir(exist_ok=True)
+            limits += f'temp = "{self.root}/temp"\nthreads = 1\n'
         (self.root / "dq.toml").write_text(f'{zones}[publish]\nlayout = "{layout}"\n{limits}')
 
     @classmethod

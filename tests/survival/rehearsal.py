@@ -19,6 +19,7 @@ import polars as pl
 
 from dq.dialects.contract import load
 from dq.engines.base import Dataset
+from dq.engines.frames import open_frame
 from dq.errors import HoldError
 from dq.gate import Run, Wanted, Zones, gate
 from dq.history import History
@@ -27,7 +28,7 @@ from dq.ir.data import Partition
 from dq.ir.limits import Budget
 from dq.ir.result import Act, Verdict
 from dq.judge import Asking, Scanned, scan
-from dq.opening import Engines, open_data
+from dq.opening import Engines
 from dq.stores.memory import Crash, Faults, MemoryStore, read_location
 from dq.sweep import sweep
 from tests.survival.invariants import World, at_any_moment, i9_success_is_what_readers_see
@@ -86,7 +87,7 @@ class Rehearsal:
 
         def opened(partition: Partition, suite: Suite) -> Dataset:
             frames = [pl.read_csv(io.BytesIO(read_location(f.location))) for f in partition.files]
-            return open_data(pl.concat(frames), partition, suite.reading, Budget())
+            return open_frame(pl.concat(frames), replace(suite.reading, keys=partition.values))
 
         def scanned(partition: Partition, suite: Suite) -> Future[Scanned]:
             done: Future[Scanned] = Future()
@@ -94,7 +95,7 @@ class Rehearsal:
             return done
 
         history = History(self.zones.history)
-        return Run(CONTRACT, self.zones, history, opened, scanned, asking, f"run{next(self._runs)}", Wanted(**wanted))
+        return Run(CONTRACT, self.zones, history, scanned, asking, f"run{next(self._runs)}", Wanted(**wanted))
 
     def disturbed(self, faults: Callable[[str, str, str], None] | None) -> None:
         for store in self.stores:

@@ -65,6 +65,31 @@ def kill(order: dict[str, Any]) -> Act:
     return lambda name: os.kill(os.getpid(), signal.SIGKILL)
 
 
+def judges() -> list[int]:
+    """Judge processes of this process."""
+    tasks = Path("/proc/self/task").glob("*/children")
+    return [int(p) for t in tasks for p in t.read_text().split()]
+
+
+def kill_judge(order: dict[str, Any]) -> Act:
+    def act(name: str) -> None:
+        until = time.monotonic() + 10
+        while not judges() and time.monotonic() < until:  # it is just being started
+            time.sleep(0.001)
+        for pid in judges():
+            os.kill(pid, signal.SIGKILL)
+
+    return act
+
+
+def kill_both(order: dict[str, Any]) -> Act:
+    def act(name: str) -> None:
+        kill_judge(order)(name)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    return act
+
+
 def terminate(order: dict[str, Any]) -> Act:
     return lambda name: os.kill(os.getpid(), signal.SIGTERM)
 
@@ -101,6 +126,7 @@ def meddle(order: dict[str, Any]) -> Act:
 
 ACTS: dict[str, Callable[[dict[str, Any]], Act]] = {
     "": lambda order: lambda name: None, "kill": kill, "terminate": terminate, "fail": fail, "meddle": meddle,
+    "kill judge": kill_judge, "kill both": kill_both,
 }  # fmt: skip
 
 
