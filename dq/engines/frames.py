@@ -42,8 +42,39 @@ def write_frame(data: Any, path: str) -> None:
     dataset = open_frame(data, Reading())
     if dataset.frame is None or dataset.findings:
         told = "; ".join(f.message for f in dataset.findings) or "no columns"
-        raise UsageError(f"the frame to compare with cannot be read: {told}")
-    pq.write_table(dataset.frame, path)
+        raise UsageError(f"the frame cannot be read: {told}")
+    try:
+        pq.write_table(_spelt_out(dataset.frame), path)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise UsageError(f"the frame holds what Parquet does not take: {type(error).__name__}") from None
+
+
+def _spelt_out(table: pa.Table) -> pa.Table:
+    """With text in one piece and the values of dictionaries in their place: Parquet takes no dictionaries of views,
+    which Polars' categories are, and no slices of nested views."""
+    for i, column in enumerate(table.columns):
+        if pa.types.is_dictionary(column.type):
+            kind = _plain(column.type.value_type)
+            chunks = [c.dictionary.cast(kind).take(c.indices) for c in column.chunks]
+            table = table.set_column(i, table.column_names[i], pa.chunked_array(chunks, kind))
+        elif (kind := _plain(column.type)) != column.type:
+            table = table.set_column(i, table.column_names[i], column.cast(kind))
+    return table
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_string_view(kind):
+        return pa.large_string()
+    if pa.types.is_binary_view(kind):
+        return pa.large_binary()
+    if pa.types.is_struct(kind):
+        return pa.struct([f.with_type(_plain(f.type)) for f in kind])
+    if pa.types.is_fixed_size_list(kind):
+        return pa.list_(_plain(kind.value_type), kind.list_size)
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        inner = _plain(kind.value_type)
+        return pa.large_list(inner) if pa.types.is_large_list(kind) else pa.list_(inner)
+    return kind
 
 
 def _strange(data: Any) -> str:

@@ -82,7 +82,8 @@ def _linear(splits: Splits, spreads: dict[str, Spread]) -> dict[str, Spread]:
     if not usable:
         return {}
     scaled = [f"{splits.double(n)} / {max(abs(s.low or 0), abs(s.high or 0))!r}" for n, s in usable.items()]
-    asked = ", ".join(f"corr({v}, {splits.label})" for v in scaled)
+    label = _scaled_label(splits)
+    asked = ", ".join(f"corr({v}, {label})" for v in scaled)
     (row,) = splits.desk.ask(f"SELECT {asked} FROM {TRAIN}")
     return {
         n: Spread(s.present, s.distinct, s.constant, s.low, s.high, 0.0 if r is None or r != r else r * r)
@@ -183,12 +184,19 @@ def _rank(splits: Splits) -> str:
     return key
 
 
+def _scaled_label(splits: Splits) -> str:
+    """SQL of the label between -1 and 1: squares of it neither overflow nor vanish. NULL where it is nothing but 0."""
+    ((scale,),) = splits.desk.ask(f"SELECT max(abs({splits.label})) FROM {TRAIN}")
+    return f"({splits.label} / {scale!r})" if scale else "CAST(NULL AS DOUBLE)"
+
+
 def _of_numbers(splits: Splits, key: str, grid: str, is_ranked: bool, few: bool) -> tuple[float, float]:
     """Of the label as it is, and of its ranks, whichever is predicted better."""
-    ((mean, scale),) = splits.desk.ask(f"SELECT avg({splits.label}), max(abs({splits.label})) FROM {TRAIN}")
-    if not scale:
+    label = _scaled_label(splits)
+    ((mean,),) = splits.desk.ask(f"SELECT avg({label}) FROM {TRAIN}")
+    if mean is None:
         return 0.0, 0.0
-    z = f"({splits.label} - {mean!r}) / {scale!r}"
+    z = f"{label} - {mean!r}"
     rows = f"(SELECT {key} AS k, {z} AS z, {grid} AS g FROM {TRAIN} WHERE {splits.label} IS NOT NULL)"
     sums = f"SELECT k, count(*) AS n, sum(z) AS s, sum(z * z) AS q, sum(u) AS t, sum(u * u) AS p FROM {rows} "
     sums += "JOIN ranks USING (g) GROUP BY k"

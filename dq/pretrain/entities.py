@@ -96,7 +96,7 @@ def _moment(splits: Splits, name: str) -> str:
     """SQL of a DOUBLE. Raises UsageError for a column that is no time."""
     kinds = splits.kinds(name)
     if kinds <= NUMBERS:
-        return f"CAST({splits.column(name)} AS DOUBLE)"
+        return splits.double(name)
     moment = f"epoch(TRY_CAST({splits.column(name)} AS TIMESTAMP))"
     if not kinds <= TIMES:
         for split in splits.filled:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dq.pretrain import chance
-from dq.pretrain.found import Found, Place, graded, skipped
+from dq.pretrain.found import Found, Place, Status, graded, skipped
 from dq.pretrain.splits import TRAIN
 
 if TYPE_CHECKING:
@@ -73,12 +73,12 @@ def _overlap(splits: Splits, first: tuple[int, str], second: tuple[int, str]) ->
         said += f"; {other:,} of them with another label"
     places = _places(splits, f"n{i} > 0 AND n{j} > 0", (j, b), (i, a)) if rows else ()
     grave = beyond and limit.fail is not None and excess / splits.rows[b] > limit.fail
-    status = "pass"
+    status: Status = "pass"
     if grave:
         status = "warn" if splits.is_soft(a, b) else "fail"
     elif limit.exceeds(limit.warn, measured):
         status = "warn"
-    return Found("row_overlap", status, said, None, b, measured, rows, places)  # type: ignore[arg-type]
+    return Found("row_overlap", status, said, None, b, measured, rows, places)
 
 
 def _duplicates(splits: Splits, i: int, name: str) -> Found:
