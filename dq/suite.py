@@ -32,7 +32,7 @@ def load_contract(
     `semantics`, `samples` and `plugins` (a folder of custom expectations) matter to GX only. Raises UsageError when the
     file is not there, SuiteError when it cannot be read.
     """
-    from dq.dialects import contract, dqdl, gx
+    from dq.dialects import contract, gx
 
     if isinstance(suite, Contract):
         return suite
@@ -48,7 +48,7 @@ def load_contract(
     if name:
         raise UsageError(f"{suite}: only contracts of ODCS have objects to name")
     if _is_dqdl(path, text):
-        return _alone(dqdl.load(text, str(path)), str(path))
+        return _alone(_ruleset(text, path), str(path))
     if _is_pandera(path, text):
         return _alone(_written(text, path), str(path))
     if _is_gx(path, text):
@@ -96,7 +96,7 @@ def _with(contract: Contract, other: Suite) -> Contract:
 
 
 def _included(include: Include, contract: Path, source: str) -> Suite:
-    from dq.dialects import dqdl, gx
+    from dq.dialects import gx
 
     code = _code(include.suite)
     path = contract.parent / (code[0] if code else include.suite)
@@ -114,7 +114,7 @@ def _included(include: Include, contract: Path, source: str) -> Suite:
         message = f"include: {include.suite}: only contracts of ODCS have objects to name"
         raise SuiteError(message, file=str(contract), line=include.line)
     if _is_dqdl(path, text):
-        return dqdl.load(text, str(path), glue_compat=include.glue_compat, composite=include.composite)
+        return _ruleset(text, path, glue_compat=include.glue_compat, composite=include.composite)
     if _is_pandera(path, text):
         return _written(text, path)
     if not _is_gx(path, text):
@@ -180,6 +180,12 @@ def _written(text: str, path: str | Path) -> Suite:
     from dq.dialects import pandera
 
     return pandera.load(text, str(path))
+
+
+def _ruleset(text: str, path: str | Path, **options: Any) -> Suite:
+    from dq.dialects import dqdl
+
+    return dqdl.load(text, str(path), **options)
 
 
 def _is_pandera(path: str | Path, text: str) -> bool:

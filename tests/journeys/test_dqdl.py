@@ -161,3 +161,14 @@ def test_files_are_as_old_as_they_landed(tmp_path: Path) -> None:
     checks = {c["id"]: c for c in document["checks"]}
     assert checks["table.file_freshness"]["status"] == "fail"
     assert "dt=2026-01-01.parquet (written 2026-01-04 23:00:00 UTC)" in checks["table.file_freshness"]["message"]
+
+
+def test_histories_of_different_queries_are_not_mixed(tmp_path: Path) -> None:
+    """Whichever rules are added before them."""
+    one, two = (f'CustomSql "select {n}(id) from primary" < last() + 1100' for n in ("min", "max"))
+    made = place(tmp_path, f"Rules = [ {two} ]", history=QUIET)
+    land(made, 10, 10)
+    (tmp_path / "suites" / "rules.dqdl").write_text(f"Rules = [ {one}, {two} ]")
+    found = land(made, 10, 10, 200)
+    last = {c: v["status"] for c, v in found["dt=2026-01-03.parquet"].items() if c.startswith("table.query_value_")}
+    assert sorted(last.values()) == ["fail", "skip"]  # the maximum knows its own, the minimum has none yet

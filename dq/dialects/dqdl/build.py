@@ -10,6 +10,7 @@ from dq.dialects.dqdl import tree as t
 from dq.dialects.dqdl.operands import Fault, bound, number
 from dq.dialects.dqdl.parse import pointed
 from dq.ir.check import Bound, Check, Condition, Origin, Severity
+from dq.ir.codec import digest
 from dq.ir.data import format_path
 from dq.metrics import schema
 
@@ -94,9 +95,11 @@ class Builder:
         return before.count("\n") + 1, len(before) - before.rfind("\n")
 
     def add(self, meant: Meant, place: t.Place, rule: str, severity: Severity = Severity.BLOCK) -> None:
-        """A check under the id `<column|table>.<metric>`."""
+        """A check under the id `<column|table>.<metric>`. One that looks back finds its own numbers by the id: it tells
+        what is measured, where the column does not, whatever other rules there are."""
         text = format_path(meant.column) if meant.column else None
-        identity = free(f"{text or 'table'}.{meant.name or meant.metric.name}", self.checks)
+        told = f"_{digest(meant.metric)[:6]}" if meant.bound.reach and not _is_plain(meant.metric) else ""
+        identity = free(f"{text or 'table'}.{meant.name or meant.metric.name}{told}", self.checks)
         origin = Origin("dqdl", self.problems.file, place[0], rule)
         self.checks.append(Check(identity, meant.metric, meant.bound, severity, text, origin))
 
@@ -113,6 +116,18 @@ class Builder:
             for n, c in lacking.items()
         ]
         self.checks = [*present, *self.checks]
+
+
+def _is_plain(metric: Metric) -> bool:
+    """Whether column and name say all that is measured."""
+    from dq.dialects.dqdl.metrics import Share
+    from dq.metrics import completeness, volume
+    from dq.metrics.distribution import OfColumn
+    from dq.metrics.uniqueness import DistinctCount
+
+    inner = metric.of if isinstance(metric, Share) else metric
+    whole = isinstance(inner, (volume.RowCount, completeness.Required, OfColumn, DistinctCount))
+    return whole and getattr(inner, "where", None) is None
 
 
 def needed(metric: Metric) -> frozenset[Path]:
