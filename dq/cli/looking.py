@@ -105,7 +105,9 @@ def _document(found: dict[str, Any], folder: str) -> None:
 
 def ls(
     source: Source,
-    out: Annotated[str | None, typer.Option(metavar="FILE", help="Write there instead, in one step.")] = None,
+    out: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write there; of S3 in X.manifest as SageMaker reads it.")
+    ] = None,
     as_json: Json = False,
     config: ConfigFile = None,
 ) -> int:
@@ -115,8 +117,11 @@ def ls(
     from dq.reports import json
 
     found = standing.files(api.gate_run(source, load(config), landed=False))
-    lines = [json.render(found)] if as_json else [f["path"] for f in found["files"]]
-    if out is not None:
+    paths = [f["path"] for f in found["files"]]
+    lines = [json.render(found)] if as_json else paths
+    if out is not None and out.endswith(".manifest") and not as_json and any(p.startswith("s3://") for p in paths):
+        _write(out, json.manifest(paths))
+    elif out is not None:
         _write(out, "".join(f"{line}\n" for line in lines))
     elif as_json:
         say_json(found)

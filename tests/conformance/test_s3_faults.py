@@ -216,3 +216,25 @@ def test_a_lease_that_is_not_renewed_is_taken_over(bucket: str, monkeypatch: pyt
     with store.lock("trips"):
         assert store.read("locks/trips") != b"of one that was killed"
     assert store.read("locks/trips") is None
+
+
+def test_a_lease_is_renewed_through_faults_until_it_is_given_back(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dq.stores.s3.lease.RENEW_SECONDS", 0.05)
+    store, failed = S3Store(f"s3://{bucket}/zone"), list[str]()
+
+    def fail(request: Any) -> None:
+        if "locks" in request.url and len(failed) < 6:
+            failed.append(request.method)
+            raise ReadTimeoutError(endpoint_url=request.url)
+
+    with store.lock("trips"):
+        taken = store.read("locks/trips")
+        with before("", fail, client=1):
+            until = time.monotonic() + 20
+            while (now := store.read("locks/trips")) == taken and time.monotonic() < until:
+                time.sleep(0.1)
+        assert now is not None
+        assert taken is not None
+        assert failed
+        assert (now.split()[0], now != taken) == (taken.split()[0], True)
+    assert store.read("locks/trips") is None

@@ -372,3 +372,18 @@ def test_the_readme_names_every_permission_and_no_other(tmp_path: Path, s3: str,
     landing, _, other = said.partition(" on landing, and ")
     assert {p for z, p in called if z == "landing"} == set(re.findall(r"s3:\w+", landing))
     assert {p for z, p in called if z == "other"} == set(re.findall(r"s3:\w+", other))
+
+
+def test_a_manifest_for_a_training_job_names_what_is_published(place: S3Place, dq: Dq) -> None:
+    """As SageMaker reads it: the prefix and each entry make a key."""
+    place.land("2026-03-01", 0)
+    place.land("2026-03-02", 100)
+    out = place.root / "train.manifest"
+    place.gate()
+    assert dq("ls", "trips", "--out", out, "--config", place.settings).code == 0
+    (prefix, *entries) = json.loads(out.read_text())
+    assert prefix.keys() == {"prefix"}
+    assert prefix["prefix"].endswith("/")
+    named = [prefix["prefix"] + entry for entry in entries]
+    assert named == api.published("trips", config=place.config())
+    assert place.ids(named) == [*range(40), *range(100, 140)]

@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from contextlib import suppress
+from itertools import count
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -24,20 +25,20 @@ log = logging.getLogger("dq")
 class Lease:
     def __init__(self, store: S3Store, path: str) -> None:
         self._store, self._path = store, path
-        self._owner, self._n = uuid4().hex, 0
+        self._owner, self._words = uuid4().hex, count()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._renew, name="dq-lease", daemon=True)
 
     def take(self) -> None:
         """Waits for whoever holds it."""
-        for n in range(1_000_000):
-            if self._store.put_if_absent(self._path, self._content()):
+        for n in count():
+            if self._store.put_if_absent(self._path, self._word()):
                 break
             found = self._store.aged(self._path)
-            if found is not None and found[1] > SECONDS and self._swapped(found[0]):
+            if found is not None and found[1] > SECONDS and self._store.swap(self._path, self._word(), found[0]):
                 break
             if n == len(_PAUSES):
-                log.info("%s: waiting for another gate", self._path)
+                log.info("%s: waiting for another gate", self._store.location(self._path))
             time.sleep(_PAUSES[min(n, len(_PAUSES) - 1)])
         self._thread.start()
 
@@ -45,21 +46,21 @@ class Lease:
         self._over.set()
         self._thread.join()
         with suppress(StoreError):  # it runs out
-            if self._store.read(self._path) == self._content():
+            if self._is_mine(self._store.read(self._path)):
                 self._store.remove(self._path)
 
-    def _content(self) -> bytes:
-        return f"{self._owner} {self._n}".encode()
+    def _word(self) -> bytes:
+        """No two are alike: nobody takes a lease for what it was."""
+        return f"{self._owner} {next(self._words)}".encode()
 
-    def _swapped(self, seen: bytes) -> bool:
-        before, self._n = self._n, self._n + 1
-        if self._store.swap(self._path, self._content(), seen):
-            return True
-        self._n = before
-        return False
+    def _is_mine(self, content: bytes | None) -> bool:
+        return content is not None and content.startswith(self._owner.encode())
 
     def _renew(self) -> None:
+        """Until it is over, or somebody else's."""
         while not self._over.wait(RENEW_SECONDS):
             with suppress(StoreError):
-                if not self._swapped(self._content()):
-                    return  # taken over
+                seen = self._store.read(self._path)
+                if seen is None or not self._is_mine(seen):
+                    return
+                self._store.swap(self._path, self._word(), seen)
