@@ -73,8 +73,10 @@ def named(name: str, config: pytest.Config, fixture: Any) -> Any:
     told = given(config).get(name)
     if told is not None:
         return told
-    found = fixture.get(name) if isinstance(fixture, Mapping) else fixture(name) if callable(fixture) else fixture
-    return counted_from(config.rootpath, found)
+    if not (isinstance(fixture, Mapping) or callable(fixture)):
+        kind = type(fixture).__name__
+        raise UsageError(f"the fixture dq_source gives {kind}: a mapping, or a function of the name, is needed")
+    return counted_from(config.rootpath, fixture.get(name) if isinstance(fixture, Mapping) else fixture(name))
 
 
 def find(name: str, contract: Contract, config: pytest.Config, fixture: Any) -> Any:

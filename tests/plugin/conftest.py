@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import boto3
 import polars as pl
 import pytest
 
@@ -15,13 +16,30 @@ from dq import api
 from dq.dialects import contract, gx, odcs
 from dq.dialects.pandera import written
 from dq.engines import head
+from dq.engines.duckdb import engine, stored, text
 from dq.engines.polars import scan
 from dq.isolation import pool
 from dq.pytest_plugin import choosing, collecting, marked, sampling, telling
 
-# What a run of pytest in this process imports it forgets. Libraries in C are loaded once only, and a warm judge process
-# is to be found by the next run.
-IMPORTED = (gx, odcs, written, head, scan, pool, choosing, collecting, marked, sampling, telling)
+# What a run of pytest in this process imports it forgets. Libraries in C are loaded once only, a warm judge process is
+# to be found by the next run, and so are the errors that S3 answers with.
+IMPORTED = (
+    boto3,
+    engine,
+    stored,
+    text,
+    gx,
+    odcs,
+    written,
+    head,
+    scan,
+    pool,
+    choosing,
+    collecting,
+    marked,
+    sampling,
+    telling,
+)
 
 STRICT = "[pytest]\naddopts = --strict-markers --strict-config -ra\nfilterwarnings = default\n"
 ROOT = Path(__file__).parents[2]

@@ -8,6 +8,7 @@ import json
 import polars as pl
 import pytest
 
+from dq.stores.s3.access import Access
 from tests.journeys.landing import Place
 from tests.plugin.conftest import BAD, GOOD, Repository, screen
 
@@ -255,3 +256,43 @@ def test_a_sample_of_a_frame_and_of_damaged_bytes(repository: Repository) -> Non
     (repository.path / "cut.csv.gz").write_bytes(gzip.compress(b"amount\n" + b"1\n" * 100_000)[:-20])
     cut = repository.pytest("suites", "--dq-sample", "1000000", "--dq-source", "orders=cut.csv.gz")
     assert "cut.csv.gz" in screen(cut, "orders: table.readable")
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.csv"])
+def test_data_in_a_bucket_is_tested_alike(repository: Repository, bucket: str, name: str) -> None:
+    content = repository.write(name, BAD).read_bytes()
+    Access().clients[0].put_object(Bucket=bucket, Key=f"orders/{name}", Body=content)
+    given = f"orders=s3://{bucket}/orders"
+    repository.write("test_shop.py", ON_S3)
+    found = repository.pytest(".", "suites", "--dq-source", given)
+    found.assert_outcomes(passed=16, failed=2, warnings=1)
+    told = screen(found, "orders: amount.range")
+    assert f"data       s3://{bucket}/orders, 20 rows" in told
+    assert f"  {name} row {18 if name == 'a.parquet' else 19}   order_id=117   amount=-1.5" in told
+    sampled = repository.pytest("suites", "--dq-source", given, "--dq-sample", "17")
+    sampled.stdout.fnmatch_lines([f"orders: *; 17 rows, *: s3://{bucket}/orders; PARTIAL*"])
+    none = repository.pytest("suites", "-k", "range", "--dq-source", f"orders=s3://{bucket}/none")
+    assert screen(none, "orders: amount.range").startswith('no data for source "orders": s3://')
+
+
+ON_S3 = """import pytest
+
+@pytest.mark.dataset("suites/orders.yaml")
+def test_frame(dataset):
+    assert dataset.collect().height == 20
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("lambda name: {'orders': 'data'}.get(name)", ""),
+        ("'data'", "could not be judged: the fixture dq_source gives str: a mapping, or a function of the name"),
+    ],
+)
+def test_the_fixture_is_a_mapping_or_a_function(repository: Repository, given: str, told: str) -> None:
+    repository.write("data/a.parquet", BAD)
+    repository.write("conftest.py", FIXTURE.replace('{{"orders": {}}}', given))
+    found = repository.pytest("suites", "-k", "range")
+    found.assert_outcomes(failed=1, deselected=16)
+    assert screen(found, "orders: amount.range").startswith(told or "3 rows (15 %")
