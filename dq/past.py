@@ -181,20 +181,22 @@ class Past:
         return _Taught(keys, values, Lesson(measured, accepted=True), acceptance.schema)
 
     def _twin(self, partition: Partition) -> str | None:
-        """An earlier partition with the same content; for bytes nobody decided yet, any other that was promoted."""
+        """Another partition with the same content: one that was promoted, unless these bytes were before and come
+        first, or one that comes first, unless only these were."""
         if self._contents is None:
             self._contents = defaultdict(set)
             for key, decisions in self.known.items():
                 for decision in decisions.values():
                     self._contents[decision.content].add(key)
         same = [self._partition(k) for k in self._contents[inventory.content(partition.files)] if k != partition.key]
-        here, fresh = inventory.order(partition), self.standing(partition) is None
-        twins = [
-            (inventory.order(p), p.key)
-            for p in same
-            if (p.values or self._layout is None)
-            and (inventory.order(p) < here or (fresh and self._teacher(p.key) is not None))
-        ]
+        here, stands = inventory.order(partition), self.standing(partition)
+        promoted = stands is not None and stands.verdict is Verdict.PROMOTE
+
+        def is_twin(other: Partition) -> bool:
+            first, taught = inventory.order(other) < here, self._teacher(other.key) is not None
+            return (first and taught) if promoted else (first or taught)
+
+        twins = [(inventory.order(p), p.key) for p in same if (p.values or self._layout is None) and is_twin(p)]
         return min(twins)[1] if twins else None
 
     def _partition(self, key: str) -> Partition:

@@ -31,7 +31,7 @@ from dq.ir.expr import And, Arith, Col, Exists, Expr, Foreign, IsNull, Key, Lit,
 from dq.ir.numbers import number
 from dq.ir.other import Lacking, Native, Of, Referenced, exchanged, lookups, nodes
 from dq.ir.result import Cause, Status
-from dq.ir.typecheck import Mistyped, Unanswerable, Unknown, check, comparable, describe
+from dq.ir.typecheck import Mistyped, Unanswerable, Unknown, check, comparable, describe, simplest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -318,7 +318,8 @@ def _bound(aggregate: Aggregate, shape: Shape) -> Aggregate:
             changes[part.name] = tuple(_bind(v, shape) for v in value)
     if isinstance(aggregate, (FirstRows, DuplicateKeys)):
         changes["show"] = tuple(p for p in aggregate.show if shape.schema.find(p) or p[0] in shape.hidden)
-    return replace(aggregate, **changes)
+    bound = replace(aggregate, **changes)
+    return simplest(bound) if isinstance(bound, Distinctness) else bound
 
 
 def _bind(

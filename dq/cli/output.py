@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
@@ -106,7 +107,7 @@ class Table:
             say(text.totals(self.documents))
             bad = next((d for d in self.documents if not d["success"]), None)
             if bad is not None:
-                say(printable(f"next: dq show {bad['source']} {bad['partition']}"))
+                say(printable(f"next: dq show {bad['source']} {shlex.quote(bad['partition'])}"))
         return first_of(map(exit_code, self.documents))
 
 

@@ -16,6 +16,7 @@ from dq.ir import expr as e
 from dq.ir.data import FLOATS, INTEGERS, NESTED, NUMBERS, TEXTS, TIMES, Kind, Type, format_path
 
 if TYPE_CHECKING:
+    from dq.ir.aggregate import Distinctness
     from dq.ir.data import Schema
 
 
@@ -82,6 +83,11 @@ def check(expr: e.Expr, schema: Schema) -> tuple[e.Expr, Type]:
         case e.Call(name, args):
             return _call(name, args, schema)
     raise Mistyped(f"{type(expr).__name__} is no row expression")
+
+
+def simplest(asked: Distinctness) -> Distinctness:
+    """Without a scope that only says that the one key is there: NULL alone is no key."""
+    return replace(asked, where=None) if [asked.where] == [e.Not(e.IsNull(k)) for k in asked.keys] else asked
 
 
 def _idle(part: e.Expr, whole: e.And | e.Or, schema: Schema) -> bool:

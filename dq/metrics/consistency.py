@@ -96,7 +96,7 @@ def _rows(aggregate: Aggregate) -> Count:
 @metric
 @dataclass(frozen=True)
 class SameContent(Metric):
-    """1 when an earlier partition of the source holds the very same bytes."""
+    """1 when another partition of the source holds the very same bytes."""
 
     name: ClassVar[str] = "same_content"
     dimension: ClassVar[Dimension] = Dimension.CONSISTENCY
@@ -106,4 +106,4 @@ class SameContent(Metric):
         return Measure(int(facts.twin is not None), note=facts.twin or "")
 
     def phrase(self) -> str:
-        return "the same content as the earlier partition"
+        return "the same content as partition"

@@ -74,17 +74,27 @@ def semantic_type(counts: Counts) -> Meaning | None:
 
 
 def personal(counts: Counts, ends: Iterable[Any] = ()) -> Meaning | None:
-    """The kind of personal data that most values are, or, where no chance brings it about, some, or one of `ends`: the
-    smallest and largest value, which are shown, and not among the frequent ones that the share is of."""
+    """The kind of personal data that most values are, or, where no chance brings it about, some, or a word in one of
+    `ends`: the smallest and largest value, which are shown, and not among the frequent ones that the share is of."""
     texts = [(str(v).strip(), n) for v, n in counts if isinstance(v, (str, int)) and not is_null_like(str(v))]
     shown = [v.strip() for v in ends if isinstance(v, str)]
     rows = sum(n for _, n in texts)
     for name, (test, is_pii, _) in _MEANINGS.items():
-        share = sum(n for text, n in texts if test(text)) / rows if is_pii and rows else 0.0
+        share = sum(n for text, n in texts if test(text) or _mailed(test, text)) / rows if is_pii and rows else 0.0
         by_chance = name in _BY_CHANCE
-        if (is_pii and not by_chance and any(map(test, shown))) or share >= (SHARE if by_chance else FEW):
+        told = is_pii and not by_chance and any(_tells(test, text) for text in shown)
+        if told or share >= (SHARE if by_chance else FEW):
             return Meaning(name, share, True)
     return None
+
+
+def _mailed(test: Callable[[str], bool], text: str) -> bool:
+    """Of the kinds, only addresses with an @ are looked for within every text: that is quick to rule out."""
+    return "@" in text and _tells(test, text)
+
+
+def _tells(test: Callable[[str], bool], text: str) -> bool:
+    return any(test(word.strip(".:")) for word in _WORD.findall(text))
 
 
 def hide(text: str, *, by_chance: bool = True) -> str:

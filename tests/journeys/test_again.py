@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -120,3 +121,18 @@ def test_gates_that_start_together_make_one_decision_and_one_publication_each(pl
     assert sum(len(out.splitlines()) for out in printed) == 6
     assert records(place) == {f"dt=2026-03-{n:02}": 1 for n in range(1, 10)}
     assert len(place.files("_dq/published/trips")) == 8
+
+
+def test_a_late_copy_stays_out_and_what_it_copies_stays_in(place: Place, dq: Dq) -> None:
+    """Whoever is judged again, for whatever reason: the copy comes first in order, but not in time."""
+    copy = place.root / "landing/trips/dt=2026-02-20"
+    shutil.copytree(place.root / "landing/trips/dt=2026-03-02", copy)
+    (judged,) = place.gate()
+    assert [r["message"] for r in judged["reasons"]] == ["the same content as partition dt=2026-03-02"]
+    accepted = dq("accept", "trips", "2026-03-03", "--reason", "refunds are right", "--json", at=place.root)
+    verdicts_by_key = {d["partition"]: d["verdict"] for d in accepted.documents}
+    assert verdicts_by_key.get("dt=2026-02-20", "quarantine") == "quarantine"
+    again = dq("gate", "--again", "--reason", "to be sure", "--json", at=place.root)
+    verdicts_by_key = {d["partition"]: d["verdict"] for d in again.documents}
+    assert verdicts_by_key["dt=2026-02-20"] == "quarantine"
+    assert verdicts_by_key["dt=2026-03-02"] == "promote"

@@ -150,7 +150,7 @@ def test_the_same_content_as_an_earlier_partition_is_withheld_whatever_it_is_cal
     here.put("trips/dt=2026-03-02/b.csv", rows())
     documents = here.gate()
     assert [r["id"] for r in documents[1]["reasons"]] == ["table.same_content"]
-    assert documents[1]["reasons"][0]["message"] == f"the same content as the earlier partition {KEY}"
+    assert documents[1]["reasons"][0]["message"] == f"the same content as partition {KEY}"
 
 
 def test_an_empty_folder_is_no_partition(here: Place) -> None:

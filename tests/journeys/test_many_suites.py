@@ -16,6 +16,7 @@ import pytest
 
 from dq import api
 from dq.config import Limits
+from dq.ir.aggregate import Distinctness
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,6 +110,14 @@ def test_the_number_of_passes_does_not_grow_with_the_suites(place: Path, name: s
     one, many = (api.explain(str(place / name), place / s, engine=engine) for s in ("one.yaml", "many.yaml"))
     assert len(one.passes) == len(many.passes)
     assert len(many.shared) > len(one.shared)
+
+
+def test_uniqueness_is_computed_once_for_all_dialects(place: Path) -> None:
+    """NULL is no key to the contract and to GX, and a value to pandera: the same states tell."""
+    folded = api.explain(str(place / "orders.parquet"), place / "many.yaml")
+    (checks,) = [c for a, c in folded.shared.items() if isinstance(a, Distinctness)]
+    assert checks == ("id.unique", "id.unique#2", "id.unique#3")
+    assert sum(isinstance(a, Distinctness) for one in folded.passes for a in one.aggregates) == 1
 
 
 def test_explain_tells_what_is_computed_once_for_several(place: Path, dq: Dq) -> None:

@@ -139,11 +139,16 @@ class Duplicates(Metric):
         return (*self.keys, *(IsNull(k) for k in self.keys[:1]))  # so that no key is all NULL
 
     def aggregates(self) -> tuple[Aggregate, ...]:
-        return (Distinctness(self._asked()),)
+        """Of a single key the NULLs are counted apart: others ask for its uniqueness, too."""
+        if self.keys[1:]:
+            return (Distinctness(self._asked()),)
+        return Distinctness(self.keys), Count(IsNull(self.keys[0]))
 
     def measure(self, states: Mapping[Aggregate, Any], facts: Facts) -> Measure | None:
-        state = states[self.aggregates()[0]]
-        return Measure(state.duplicate_rows, state.rows) if state.rows else None
+        unique, *null = (states[a] for a in self.aggregates())
+        nulls = sum(null)
+        rows = unique.rows + nulls
+        return Measure(unique.duplicate_rows + (nulls if nulls > 1 else 0), rows) if rows else None
 
     def phrase(self) -> str:
         return f"share their {', '.join(p[0] for p in sorted(self.paths()))} with another row"
