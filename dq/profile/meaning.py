@@ -203,7 +203,9 @@ _CURRENCIES = """
     SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VED
     VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG"""
 
-_WORD = re.compile(r"[^\s,;|\"'<>\[\]{}=]+(?: [0-9][0-9 -]*)?")
+_BETWEEN = r"""\s,;|"'<>\[\]{}="""
+_NUMBERS = rf"\+?[0-9(][0-9()-]*(?: [0-9(][0-9 ()-]*)+(?=[.:]?(?:[{_BETWEEN}]|$))"  # cards and phones have blanks
+_WORD = re.compile(rf"{_NUMBERS}|[^{_BETWEEN}]+")
 _BY_CHANCE = {"card", "phone"}  # one number in ten has the check digit of a card
 _MEANINGS: dict[str, tuple[Callable[[str], bool], bool, int]] = {
     "email": (_pattern(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+"), True, 1),

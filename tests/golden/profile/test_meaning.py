@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dq.profile import date_formats, is_null_like, mask, masks, semantic_type
+from dq.profile import date_formats, hide, is_null_like, mask, masks, semantic_type
 
 CASES = tomllib.loads((Path(__file__).parent / "meaning.toml").read_text())["case"]
 
@@ -67,3 +67,18 @@ def test_formats_are_ordered_by_rows_and_words_for_null_are_unread() -> None:
     assert formats == ("%d.%m.%Y", "%Y-%m-%d")
     assert share == 0.75
     assert date_formats([]) == ((), 0.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("text 10.0.0.7 and 5", "text ••• and 5"),
+        ("on 12 10.0.0.7", "on 12 •••"),
+        ("card 4111 1111 1111 1111.", "card •••."),
+        ("call +1 415-555-0100 now", "call ••• now"),
+        ("x=4111-1111-1111-1111;", "x=•••;"),
+        ("9.99 12 5", "9.99 12 5"),
+    ],
+)
+def test_words_are_hidden_wherever_they_stand(text: str, told: str) -> None:
+    assert hide(text) == told
