@@ -7,6 +7,7 @@
     ├── HoldError               3  the gate's own fault; the same bytes may end differently next time
     │   ├── EngineError         3  an engine failed on readable data
     │   ├── StoreError          3  I/O on a zone failed
+    │   │   ├── ZoneFault       3  a zone takes nothing now: full, read-only, not mounted
     │   │   ├── PublishConflict 3  another run decided or published first
     │   │   └── PublishUnknown  3  the commit may have happened: reconcile by reading
     │   └── SourceChanged       3  landing changed while it was judged
@@ -58,6 +59,10 @@ class EngineError(HoldError):
 
 
 class StoreError(HoldError):
+    pass
+
+
+class ZoneFault(StoreError):
     pass
 
 

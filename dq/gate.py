@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from dq import carry, inventory, publish, retry, split
-from dq.errors import HoldError, SourceChanged, said_by_system
+from dq.errors import HoldError, SourceChanged, ZoneFault, said_by_system
 from dq.holds import Holds
 from dq.ir import document
 from dq.ir.check import Suite
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from dq.spool import Spool
     from dq.stores.base import Store
 
+STUCK = 3  # partitions in a row that a zone does not take: then the others are not tried
 TRIES = 3  # a partition that changes while it is judged is judged again so often, then held
 _TOLD = 5
 log = logging.getLogger("dq")
@@ -75,6 +76,7 @@ class Open:
     held: list[retry.Tried] = field(default_factory=list)
     resting: list[tuple[str, retry.Tried]] = field(default_factory=list)
     late: list[str] = field(default_factory=list)
+    stuck: int = 0  # partitions in a row at which a zone took nothing
 
     def __bool__(self) -> bool:
         return bool(self.held or self.resting or self.late)
@@ -245,6 +247,7 @@ def _decide(run: Run, past: Past, holds: Holds, turn: _Turn) -> Iterator[dict[st
     for more in reversed(range(TRIES)):
         try:
             found = _settle(run, past, holds, turn)
+            run.open.stuck = 0 if found else run.open.stuck
             return (yield from [found] if found else [])
         except HoldError as error:
             fault = error
@@ -261,7 +264,20 @@ def _decide(run: Run, past: Past, holds: Holds, turn: _Turn) -> Iterator[dict[st
         turn = _prepare(run, past, holds, landed)
     if isinstance(fault, SourceChanged):  # whatever was read is not what lies there
         turn = replace(turn, partition=turn.landed.partition)
-    yield _held(run, holds, turn, held(turn.partition, turn.suite, str(fault)))
+    judgement = held(turn.partition, turn.suite, str(fault))
+    if isinstance(fault, ZoneFault):
+        yield _stuck(run, turn, judgement, fault)
+    else:
+        yield _held(run, holds, turn, judgement)
+
+
+def _stuck(run: Run, turn: _Turn, judgement: Judgement, fault: ZoneFault) -> dict[str, Any]:
+    """A zone takes nothing: no fault of the partition, and no try of it that would park it. Raises HoldError, one for
+    all, where others before it ended so too."""
+    run.open.stuck += 1
+    if run.open.stuck >= STUCK:
+        raise HoldError(f"{fault}; {STUCK} partitions in a row ended so: the others are left for the next run")
+    return _document(run, turn.partition, judgement)
 
 
 def _settle(run: Run, past: Past, holds: Holds, turn: _Turn) -> dict[str, Any] | None:

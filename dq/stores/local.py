@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dq.errors import PublishUnknown, StoreError
+from dq.errors import PublishUnknown, StoreError, ZoneFault
 from dq.stores import pointer, posix
 from dq.stores.base import Entry, Layout, parts_of
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     Entries = list[os.DirEntry[str]]
 
 _CHUNK = 1 << 20
+_OF_ALL = {  # not of the one file it was met at
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ESTALE, errno.ENOTCONN,
+}  # fmt: skip
 
 
 class LocalStore:
@@ -284,7 +287,8 @@ def _entry(path: str, found: os.stat_result) -> Entry:
 def _failed(action: str, error: OSError) -> StoreError:
     name = error.filename if isinstance(error.filename, str) else error.filename.decode() if error.filename else "zone"
     code = errno.errorcode.get(error.errno or 0, "EIO")
-    return StoreError(f"cannot {action} {name}: {error.strerror} ({code})")
+    kind = ZoneFault if error.errno in _OF_ALL else StoreError
+    return kind(f"cannot {action} {name}: {error.strerror} ({code})")
 
 
 def _unable(goal: Path) -> StoreError:
