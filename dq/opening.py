@@ -158,7 +158,7 @@ def _remote(url: str, access: Access | None) -> dict[str, DataFile]:
     base = f"{path}/" if path and not any(c in path for c in "*?[") else ""
     files = (
         DataFile(e.path.removeprefix(base) if e.path != path else path.rsplit("/", 1)[-1], e.bytes,
-                 zone.location(e.path), e.signature)
+                 zone.location(e.path), e.signature, modified=e.modified)
         for e in entries
     )  # fmt: skip
     return {f.location: f for f in files}

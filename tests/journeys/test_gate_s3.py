@@ -14,6 +14,7 @@ import pytest
 
 from dq import api
 from dq import pretrain as api_pretrain
+from dq.opening import find_files
 from tests.conftest import make_bucket
 from tests.journeys.real import ROOT
 from tests.s3.place import CONTRACT, S3Place, before
@@ -149,6 +150,9 @@ def test_validate_and_profile_take_urls(place: S3Place, dq: Dq) -> None:
     ):  # fmt: skip
         ran = dq("validate", data, "--suite", suite, "--json", at=place.root)
         assert (ran.code, ran.documents[0]["rows"]) == (code, rows), data
+    named, (landed,) = find_files(f"{base}/dt=2026-03-01/part-0.parquet"), place.config().s3.access().clients[:1]
+    head = landed.head_object(Bucket=place.bucket, Key="landing/trips/dt=2026-03-01/part-0.parquet")
+    assert [f.modified for f in named] == [head["LastModified"].timestamp()], "when it landed, not when it was read"
     ran = dq("profile", f"{base}/dt=2026-03-01", "--json", at=place.root)
     assert ran.documents[0]["rows"] == 40
     ran = dq("diff", f"{base}/dt=2026-03-01", f"{base}/dt=2026-03-02", at=place.root)
