@@ -110,7 +110,7 @@ def _of_rows(result: CheckResult, config: dict[str, Any], result_format: ResultF
         }
     if result_format == "BASIC":
         return body
-    body["partial_unexpected_counts"] = _counts(listed if result_format == "COMPLETE" else listed[:20])
+    body["partial_unexpected_counts"] = _counts(listed if result_format == "COMPLETE" else listed[:20])[:20]
     return body | {"unexpected_list": listed} if result_format == "COMPLETE" else body
 
 
