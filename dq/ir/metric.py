@@ -132,8 +132,9 @@ REGISTRY: dict[str, type[Metric]] = {}
 
 
 def metric(cls: M) -> M:
-    """Register a metric class under its class name, which the codec writes."""
-    REGISTRY[cls.__name__] = cls
+    """Register a metric class under its class name, which the codec writes. Raises TypeError where it is taken."""
+    if REGISTRY.setdefault(cls.__name__, cls) is not cls:
+        raise TypeError(f"{cls.__name__} is a metric of {REGISTRY[cls.__name__].__module__} already")
     return cls
 
 

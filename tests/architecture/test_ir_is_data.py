@@ -45,6 +45,12 @@ def test_aggregates_stay_few() -> None:
     assert len({c.__name__ for c in aggregate.Aggregate.__subclasses__()}) <= 19
 
 
+def test_a_name_is_one_metric() -> None:
+    """The codec would read the other one's."""
+    with pytest.raises(TypeError, match="Unique is a metric of"):
+        metric.metric(type("Unique", (metric.Metric,), {}))
+
+
 @pytest.mark.parametrize("cls", metric.REGISTRY.values(), ids=lambda c: c.__name__)
 def test_metrics_say_what_they_are(cls: type[metric.Metric]) -> None:
     assert cls.name

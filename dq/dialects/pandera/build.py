@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dq.dialects.base import Problems, free, identified
 from dq.dialects.pandera.asked import METRICS, AskedCheck, AskedColumn, AskedSchema
 from dq.dialects.pandera.fit import Asked
-from dq.dialects.pandera.metrics import InOrder, OnlyNamed, PatternPresent, Rows, TypeOf
+from dq.dialects.pandera.metrics import ColumnsInOrder, OnlyNamed, PatternPresent, Rows, TypeOf
 from dq.dialects.pandera.types import Wanted, categories, wanted
 from dq.errors import nearest
 from dq.ir.check import Bound, Check, Condition, Origin, Severity, Suite
@@ -72,7 +72,7 @@ class _Builder:
             self.add("table.strict", OnlyNamed(self.explicit, tuple(self.patterns)), schema.line)
         if schema.ordered:
             listed = tuple((c.name, c.regex) for c in schema.columns)
-            self.add("table.ordered", InOrder(listed), schema.line)
+            self.add("table.ordered", ColumnsInOrder(listed), schema.line)
         for columns in schema.unique:
             for name in columns:
                 if name not in self.explicit and not any(re.fullmatch(p, name) for p in self.patterns):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from dq.dialects.gx.metrics import Missing, Refused
 from dq.dialects.pandera import conditions
-from dq.dialects.pandera.metrics import Castable, Custom, Duplicates, Nothing, OfFrame, OfTable, Several, matching
+from dq.dialects.pandera.metrics import Castable, CustomCheck, Duplicates, Nothing, OfFrame, OfTable, Several, matching
 from dq.dialects.pandera.types import wanted
 from dq.ir.codec import decode
 from dq.ir.data import FLOATS
@@ -200,7 +200,7 @@ def _strict(ok: Expr) -> Expr:
 
 
 def _counted(asked: Asked, ok: Expr) -> Metric:
-    kind: type[Validity] = Custom if asked.kind == "custom" else conditions.METRIC[asked.kind]
+    kind: type[Validity] = CustomCheck if asked.kind == "custom" else conditions.METRIC[asked.kind]
     return kind(ok if asked.ignore_na else _strict(ok), words=f"fail {asked.says}")
 
 

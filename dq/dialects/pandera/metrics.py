@@ -78,7 +78,7 @@ class Castable(Validity):
 
 @metric
 @dataclass(frozen=True)
-class Custom(Validity):
+class CustomCheck(Validity):
     """A condition that somebody wrote in Python."""
 
     name: ClassVar[str] = "check"
@@ -86,7 +86,7 @@ class Custom(Validity):
 
 @metric
 @dataclass(frozen=True)
-class OfFrame(Custom):
+class OfFrame(CustomCheck):
     """A condition whose code sees the frame: nobody knows whether its answer is one of rows or of the whole, and it may
     say no of none."""
 
@@ -261,7 +261,7 @@ class OnlyNamed(Layout):
 
 @metric
 @dataclass(frozen=True)
-class InOrder(Layout):
+class ColumnsInOrder(Layout):
     """The columns landed in the order of the schema."""
 
     name: ClassVar[str] = "ordered"
