@@ -110,7 +110,8 @@ def _of_rows(result: CheckResult, config: dict[str, Any], result_format: ResultF
         }
     if result_format == "BASIC":
         return body
-    body["partial_unexpected_counts"] = _counts(listed if result_format == "COMPLETE" else listed[:20])[:20]
+    most = 20 if "column" in config["kwargs"] else None  # of pairs and records GX tells all
+    body["partial_unexpected_counts"] = _counts(listed if result_format == "COMPLETE" else listed[:20])[:most]
     return body | {"unexpected_list": listed} if result_format == "COMPLETE" else body
 
 
