@@ -110,8 +110,7 @@ def _of_rows(result: CheckResult, config: dict[str, Any], result_format: ResultF
         }
     if result_format == "BASIC":
         return body
-    most = 20 if "column" in config["kwargs"] else None  # of pairs and records GX tells all
-    body["partial_unexpected_counts"] = _counts(listed if result_format == "COMPLETE" else listed[:20])[:most]
+    body["partial_unexpected_counts"] = _counts(listed if result_format == "COMPLETE" else listed[:20])
     return body | {"unexpected_list": listed} if result_format == "COMPLETE" else body
 
 
@@ -191,11 +190,11 @@ def _named(column: str) -> str:
 
 
 def _counts(listed: list[Any]) -> list[dict[str, Any]]:
-    """How often each of the listed values is among them, most often first."""
+    """How often the most frequent of the listed values are among them; of equally frequent ones the first are told."""
     try:
         flat = [tuple(v.values()) if isinstance(v, dict) else tuple(v) if isinstance(v, list) else v for v in listed]
         counted = Counter(flat)
-        ranked = sorted(counted.items(), key=lambda c: (-c[1], c[0]))
+        ranked = sorted(counted.most_common(20), key=lambda c: (-c[1], c[0]))
     except TypeError:
         return [{"error": "partial_exception_counts requires a hashable type"}]
     return [{"value": list(v) if isinstance(v, tuple) else v, "count": n} for v, n in ranked]
