@@ -105,6 +105,8 @@ def partition_of(data: Any, contract: Contract | None, access: Access | None = N
     No digests: nothing is recorded of it.
     """
     source = contract.source if contract else "data"
+    if data is None:
+        raise UsageError("NoneType is no path and no frame")
     if not is_path(data):
         return Partition(source, said(data))
     files = find_files(data, access)
