@@ -3,6 +3,7 @@
 import math
 import random
 from collections import Counter
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from dq.engines.base import Dataset
 from dq.engines.duckdb.connect import connect
 from dq.engines.duckdb.counted import few
 from dq.engines.duckdb.engine import DuckDB
-from dq.engines.duckdb.sample import distinct_values, open_sample
+from dq.engines.duckdb.sample import distinct_ratios, distinct_values, open_sample
 from dq.engines.duckdb.source import readable_paths
 from dq.engines.reference import Reference
 from dq.ir import aggregate as a
@@ -125,3 +126,14 @@ def test_it_pays_only_where_values_are_few() -> None:
     assert few(400_000, 10_000_000)
     assert not few(5_000_000, 10_000_000)
     assert not few(400_000, 1_000_000)
+
+
+def test_files_that_are_copies_are_looked_at_in_different_places(tmp_path: Path) -> None:
+    """The same rows four times over would look like few values that come again and again."""
+    table = pa.table({"x": [i * 2_654_435_761 % 2**32 for i in range(40_000)]})
+    names = tuple(f"{i}.parquet" for i in range(4))
+    dataset = as_parquet(pa.concat_tables([table] * 4), tmp_path, names, group_rows=500)
+    with closing(connect(readable_paths(dataset), temp=str(tmp_path))) as connection:
+        sample = open_sample(dataset, connection)
+        assert sample is not None
+        assert distinct_ratios(sample, ["x"])["x"] > 0.9

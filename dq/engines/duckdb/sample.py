@@ -29,9 +29,12 @@ def open_sample(dataset: Dataset, connection: Any) -> Source | None:
     if wanted < _FEWEST_ROWS or not parts:
         return None
     per_file = (dataset.rows or 0) // sum(len(p.files) for p in dataset.parts)
-    where = _stretches(per_file, wanted // len(parts), max(1, _STRETCHES // len(parts)))
     source = open_source(replace(dataset, parts=parts), connection)
-    return replace(source, arms=tuple((f"{place} WHERE {where}", columns) for place, columns in source.arms))
+    arms = []
+    for nth, (place, columns) in enumerate(source.arms):
+        where = _stretches(per_file, wanted // len(parts), max(1, _STRETCHES // len(parts)), nth, len(parts))
+        arms.append((f"{place} WHERE {where}", columns))
+    return replace(source, arms=tuple(arms))
 
 
 def distinct_ratios(source: Source, names: Sequence[str]) -> dict[str, float]:
@@ -73,8 +76,10 @@ def _spread(parts: Sequence[ParquetPart]) -> Iterator[ParquetPart]:
     yield from files[::step][:_STRETCHES]
 
 
-def _stretches(rows: int, wanted: int, count: int) -> str:
-    """Where in a file of about so many rows: DuckDB does not read row groups beside them."""
+def _stretches(rows: int, wanted: int, count: int, nth: int, files: int) -> str:
+    """Where in the `nth` file of about so many rows: elsewhere than in the others, which may be alike, or a copy.
+    DuckDB does not read row groups beside them."""
     length = max(1, min(rows, wanted) // count)
-    starts = [i * max(0, rows - length) // max(1, count - 1) for i in range(count)]
+    places = range(nth, count * files, files)
+    starts = [i * max(0, rows - length) // max(1, count * files - 1) for i in places]
     return "(" + " OR ".join(f"file_row_number BETWEEN {s} AND {s + length - 1}" for s in starts) + ")"
