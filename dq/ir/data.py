@@ -219,10 +219,16 @@ def fits(found: Type, declared: Type) -> bool:
     return bool(declared.kind is Kind.STRING and found.kind in TEXTS)
 
 
+_UNITS = ("s", "ms", "us", "ns")
+
+
 def _same_kind_fits(found: Type, declared: Type) -> bool:
     if found.kind is Kind.DECIMAL and declared.precision is not None:
         whole = (found.precision or 38) - (found.scale or 0)
         return whole <= declared.precision - (declared.scale or 0) and (found.scale or 0) <= (declared.scale or 0)
+    if found.kind is Kind.TIMESTAMP and declared.unit is not None:
+        finer = _UNITS.index(found.unit or declared.unit) > _UNITS.index(declared.unit)
+        return not finer and (found.zone is None) is (declared.zone is None)  # a moment, or what a clock showed
     if found.kind is Kind.LIST and declared.item:
         return found.item is not None and fits(found.item, declared.item)
     if found.kind is Kind.STRUCT and declared.fields:
