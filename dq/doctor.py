@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dq import api, operate, standing
+from dq import operate, running, standing
 from dq.config import unknown_variables
 from dq.errors import DQError, HoldError, UsageError, nearest
 from dq.opening import store
@@ -105,7 +105,7 @@ def _contracts(config: Config, problems: list[dict[str, Any]]) -> tuple[list[str
     """Sources whose contracts were read, and those whose were not."""
     read, broken = [], []
     try:
-        names = api.sources(config)
+        names = running.sources(config)
     except UsageError as error:
         problems.append(_problem(USAGE, "suites", str(error), "dq init PATH  writes first contracts"))
         return [], []
@@ -120,7 +120,7 @@ def _contracts(config: Config, problems: list[dict[str, Any]]) -> tuple[list[str
         )
     for name in names:
         try:
-            api.contract_of(name, config)
+            running.contract_of(name, config)
             read.append(name)
         except DQError as error:
             problems.append(_problem(error.exit_code, name, str(error), "mend the contract"))
@@ -133,7 +133,7 @@ def _undone(sources: list[str], config: Config, problems: list[dict[str, Any]]) 
     moves, leftovers = [], 0
     for source in sources:
         try:
-            with closing(api.gate_run(source, config, landed=False)) as run:
+            with closing(running.gate_run(source, config, landed=False)) as run:
                 standings = standing.look(run)
                 if standings and not run.zones.landing.exists(run.zones.prefix):
                     said = f"the landing folder {run.zones.landing.location(run.zones.prefix)} is not there"

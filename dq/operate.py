@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from dq import config as configuration
 from dq import overrule, standing
 from dq import status as reviewing
-from dq.api import gate, gate_run
+from dq.api import gate
 from dq.errors import UsageError
 from dq.gate import Wanted
 from dq.ir.codec import plain
+from dq.running import gate_run
 from dq.sweep import sweep
 
 if TYPE_CHECKING:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from dq import config as configuration
-from dq.api import new_run_id, published_files
 from dq.errors import ContractViolation, UsageError, nearest
 from dq.examining import Given, Request, examine
 from dq.ir.check import Suite
@@ -23,6 +22,7 @@ from dq.opening import is_path, partition_of, said
 from dq.pretrain import record as records
 from dq.pretrain.splits import TRAIN
 from dq.reach import access_of, brought
+from dq.running import new_run_id, published_files
 from dq.spool import is_remote
 
 if TYPE_CHECKING:

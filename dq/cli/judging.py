@@ -58,7 +58,7 @@ def gate(
     Every partition of the sources that is ready and undecided, in order of time. What could not be judged is tried
     again after a minute, then after ten; parked after three holds alike, until it changes or --partition names it.
     """
-    from dq import api
+    from dq import api, running
     from dq.config import load
     from dq.gate import Wanted
 
@@ -72,7 +72,7 @@ def gate(
         start=_date("--from", start), again=again, only_quarantined=quarantined, since=_date("--since", since),
         dry=dry_run, by=_by(again or start is not None), why=reason or ("judged again" if again else ""),
     )  # fmt: skip
-    names = list(dict.fromkeys(sources or ())) or api.landing_sources(settings)
+    names = list(dict.fromkeys(sources or ())) or running.landing_sources(settings)
     if partition is None:
         return _gate_all(names, settings, wanted, as_json, named=bool(sources))
     if len(names) != 1:
@@ -87,12 +87,12 @@ def gate(
 
 def _gate_all(names: list[str], settings: Config, wanted: Wanted, as_json: bool, *, named: bool) -> int:
     """A contract that does not parse keeps its own source from being gated; all of them where somebody `named` it."""
-    from dq import api
+    from dq import api, running
 
     runs, codes = {}, []
     for name in names:
         try:
-            runs[name] = api.gate_run(name, settings, wanted)
+            runs[name] = running.gate_run(name, settings, wanted)
         except SuiteError as error:
             if named or len(names) == 1:
                 raise
@@ -103,7 +103,7 @@ def _gate_all(names: list[str], settings: Config, wanted: Wanted, as_json: bool,
         run = runs[name]
         if run.asking.referenced:  # which may have been published just now
             run.close()
-            run = api.gate_run(name, settings, wanted)
+            run = running.gate_run(name, settings, wanted)
         with table, progress(name) as done:
             try:
                 for document in api.gated(run):

@@ -20,14 +20,14 @@ def gc(
 
     The newest `publish.keep` superseded revisions stay, and whatever is younger than a day. Safe beside a running gate.
     """
-    from dq import api, operate
+    from dq import operate, running
     from dq.config import load
     from dq.reports import keeping
 
     settings = load(config)
     pieces: list[dict[str, Any]] = []
     code = 0
-    for name in [source] if source else api.sources(settings):
+    for name in [source] if source else running.sources(settings):
         try:
             for piece in operate.gc(name, config=settings, dry=dry_run):
                 pieces.append(piece)

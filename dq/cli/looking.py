@@ -21,12 +21,12 @@ def status(
     config: ConfigFile = None,
 ) -> int:
     """Say what stands where, and what needs somebody."""
-    from dq import api, operate
+    from dq import operate, running
     from dq.config import load
     from dq.reports import status as reports
 
     settings = load(config)
-    names = [source] if source else api.sources(settings)
+    names = [source] if source else running.sources(settings)
     documents, faults, codes = [], {}, []
     for name in names:
         try:
@@ -79,11 +79,11 @@ def show(
     config: ConfigFile = None,
 ) -> int:
     """Show the decision on a partition: reasons, evidence, by whom."""
-    from dq import api, standing
+    from dq import running, standing
     from dq.config import load
     from dq.reports import text
 
-    found = standing.stored(api.gate_run(source, load(config), landed=False), partition)
+    found = standing.stored(running.gate_run(source, load(config), landed=False), partition)
     if data_docs is not None:
         _document(found, data_docs)
     say_json(found) if as_json else say(text.render(found) + "\n" + text.provenance(found))
@@ -112,11 +112,11 @@ def ls(
     config: ConfigFile = None,
 ) -> int:
     """List the files that readers of a source see now."""
-    from dq import api, standing
+    from dq import running, standing
     from dq.config import load
     from dq.reports import json
 
-    found = standing.files(api.gate_run(source, load(config), landed=False))
+    found = standing.files(running.gate_run(source, load(config), landed=False))
     paths = [f["path"] for f in found["files"]]
     lines = [json.render(found)] if as_json else paths
     if out is not None and out.endswith(".manifest") and not as_json and any(p.startswith("s3://") for p in paths):

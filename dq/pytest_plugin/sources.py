@@ -98,9 +98,9 @@ def find(name: str, contract: Contract, config: pytest.Config, fixture: Any) -> 
 
 def _published(name: str, contract: Contract, config: Config) -> list[str]:
     """The files of the newest published partition."""
-    from dq.api import zones_of
     from dq.history import History
     from dq.ir.layout import moment, parse_layout
+    from dq.running import zones_of
     from dq.standing import current
 
     zones = zones_of(name, config)

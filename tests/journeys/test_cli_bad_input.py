@@ -245,8 +245,8 @@ def test_what_comes_from_data_never_steers_the_terminal(place: Path, dq: Dq) -> 
 def test_an_internal_error_is_a_hold_without_a_traceback(
     place: Path, dq: Dq, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # fmt: skip
-    monkeypatch.delattr("dq.api.contract_of")
+    monkeypatch.delattr("dq.running.contract_of")
     good(place / "landing" / "trips" / "2026-03-01.csv")
     ran = dq("gate")
     assert (ran.code, ran.out) == (3, "")
-    assert ran.err.startswith("dq: internal error: NameError at dq/api.py:")
+    assert ran.err.startswith("dq: internal error: NameError at dq/running.py:")

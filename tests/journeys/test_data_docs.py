@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from dq import api, config, standing
+from dq import api, config, running, standing
 from dq.cli import main
 from dq.reports.gx import of_document
 from tests.golden.gx.test_custom import PLUGIN
@@ -91,6 +91,6 @@ def test_without_the_extra(gated: Path, monkeypatch: pytest.MonkeyPatch, capsys:
 def test_usage(gated: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (gated / "suites" / "trips.yaml").write_text("source: trips\nlayout: 'region={str}/dt={date:%Y-%m-%d}'\n")
     assert main(["gate"]) == 0
-    assert standing.stored(api.gate_run("trips", config.load()), "2026-03-01")["checks"]
+    assert standing.stored(running.gate_run("trips", config.load()), "2026-03-01")["checks"]
     assert main(["show", "trips", "2026-03-01", "--data-docs", "site"]) == 2
     assert "no check of trips is an expectation of Great Expectations" in capsys.readouterr().err

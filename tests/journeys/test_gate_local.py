@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from dq import api, config
+from dq import api, config, running
 from dq.gate import Wanted, gate
 from dq.history import History
 from dq.ir.result import Acceptance
@@ -186,7 +186,7 @@ def test_the_same_content_as_an_earlier_partition_is_withheld(place: Place) -> N
 
 def test_landing_that_changes_while_it_is_judged_is_held_and_judged_again(place: Place) -> None:
     path = place.land("2026-03-01")
-    run = api.gate_run("trips", place.config(), Wanted(), NOW)
+    run = running.gate_run("trips", place.config(), Wanted(), NOW)
 
     def meddle(*args: Any) -> Any:
         scanned = run.scan(*args)
@@ -201,7 +201,7 @@ def test_landing_that_changes_while_it_is_judged_is_held_and_judged_again(place:
 
 def test_a_file_that_comes_late_voids_the_judgement(place: Place) -> None:
     place.land("2026-03-01")
-    run = api.gate_run("trips", place.config(), Wanted(), NOW)
+    run = running.gate_run("trips", place.config(), Wanted(), NOW)
 
     def meddle(*args: Any) -> Any:
         place.land("2026-03-01", start=5000, name="part-1.parquet")
@@ -295,7 +295,7 @@ def test_the_profiles_in_history_add_up_to_the_source(place: Place) -> None:
     for n, day in enumerate(("2026-03-01", "2026-03-02", "2026-03-03")):
         place.land(day, rows(start=n * 1000))
     assert [d["verdict"] for d in place.gate()] == ["promote"] * 3
-    run = api.gate_run("trips", place.config())
+    run = running.gate_run("trips", place.config())
     found = [run.history.profile(d) for by in run.history.decisions("trips").values() for d in by.values()]
     whole = api.profile(api.published("trips", config=place.config()), depth="core", now=NOW)
     together = reduce(merge, (p for p in found if p is not None))

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from dq import api, status
+from dq import api, running, status
 from dq.gate import Run, Wanted, gate
 from tests.journeys.conftest import Ran
 from tests.journeys.real import ROOT
@@ -35,7 +35,7 @@ def place(tmp_path: Path) -> Place:
 
 
 def run(place: Place, now: Any = NOW, **wanted: Any) -> Run:
-    return api.gate_run("trips", place.config(), Wanted(**wanted), now)
+    return running.gate_run("trips", place.config(), Wanted(**wanted), now)
 
 
 def tried(place: Place, after: timedelta, **wanted: Any) -> tuple[list[dict[str, Any]], Run]:

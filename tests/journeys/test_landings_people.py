@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from dq import api, config
+from dq import config, running
 from dq.gate import Wanted, gate
 from tests.journeys.landing import NOW, TOML, Place, rows
 
@@ -130,7 +130,7 @@ def test_a_file_renamed_in_place_is_a_revision_with_the_new_name(here: Place) ->
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 def test_a_file_that_grows_while_it_is_judged_is_judged_again(here: Place, suffix: str) -> None:
     path = here.put(f"trips/{KEY}/a{suffix}", rows())
-    run = api.gate_run("trips", config.load(here.root / "dq.toml", environment={}), Wanted(), NOW)
+    run = running.gate_run("trips", config.load(here.root / "dq.toml", environment={}), Wanted(), NOW)
 
     def grow(*arguments: Any) -> Any:
         scanned = run.scan(*arguments)

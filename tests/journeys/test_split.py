@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from dq import api, config, standing, status
+from dq import api, config, running, standing, status
 from dq.gate import Wanted, gate
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def test_the_published_bytes_carry_their_own_passing_decision(place: Place) -> N
     assert (split["rows"], split["rows_bad"], split["records_rejected"]) == (100, 1, 0)
     record = json.loads((Path(split["quarantined"]) / "quarantine.json").read_text())
     assert (record["rows_quarantined"], record["digest"]) == (1, document["digest"])
-    run = api.gate_run("trips", place.config())
+    run = running.gate_run("trips", place.config())
     (told,) = standing.files(run)["files"]
     assert told["digest"] == split["files"][0]["digest"]
     told = status.status(run)
@@ -337,7 +337,7 @@ class Meddled:
 
 def test_landing_that_changes_meanwhile_is_not_split(place: Place) -> None:
     path = place.land("dt=2026-03-01/a.csv", csv_of([*GOOD, "1,-1,bad"]))
-    run = api.gate_run("trips", place.config(), now=NOW)
+    run = running.gate_run("trips", place.config(), now=NOW)
     meddled = Meddled(run.divider, lambda: path.write_bytes(csv_of([*GOOD, "1,-9,bad"])))
     documents = list(gate(replace(run, divider=meddled)))
     run.close()

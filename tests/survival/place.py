@@ -17,8 +17,8 @@ import pyarrow.dataset
 import pyarrow.parquet
 
 from dq import config
-from dq.api import zones_of
 from dq.history import History
+from dq.running import zones_of
 from tests.survival.invariants import World
 
 NOW = datetime(2026, 3, 10, tzinfo=UTC)

@@ -35,7 +35,7 @@ import dq.engines.polars
 import dq.reports.json
 import dq.reports.tables
 import dq.reports.text
-from dq import api
+from dq import running
 from dq.gate import Zones
 from dq.stores import local, pointer, posix
 
@@ -178,14 +178,14 @@ class System:
 
 def step_stores(order: dict[str, Any], steps: Steps) -> None:
     locks = order.get("locks", True)
-    plain = api.zones_of
+    plain = running.zones_of
 
     def zones_of(*arguments: Any) -> Zones:
         zones = plain(*arguments)
         names = ("landing", "history", "quarantine", "curated")
         return replace(zones, **{n: Stepped(n, getattr(zones, n), steps, locks) for n in names})
 
-    api.zones_of = zones_of
+    running.zones_of = zones_of
 
 
 def step_system(steps: Steps) -> None:

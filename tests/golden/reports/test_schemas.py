@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 from jsonschema import Draft202012Validator
 
-from dq import api, config, operate, standing, training
+from dq import api, config, operate, running, standing, training
 from dq.doctor import examine
 from dq.gate import Wanted
 from dq.ir.document import difference
@@ -78,7 +78,7 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[s
     (root / "landing" / "rides" / "dt=2026-03-01" / "part.csv").write_text("id,fare\n1,1.0\n2,-1.0\n3\n4,2.0\n")
     results += api.gate("rides", config=settings)
     results.append(api.gate_named("trips", "2026-03-09", config=settings, wanted=Wanted()))
-    run = api.gate_run("trips", settings)
+    run = running.gate_run("trips", settings)
     results += [standing.stored(run, "2026-03-01"), standing.stored(run, "2026-03-02")]
     said = {"by": "ada", "why": "known", "config": settings}
     results += [operate.release("trips", "2026-03-02", **said), operate.reject("trips", "2026-03-04", **said)]
