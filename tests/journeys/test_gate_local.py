@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from dq import api, config, running
+from dq import api, config, opening, running
 from dq.gate import Wanted, gate
 from dq.history import History
 from dq.ir.result import Acceptance
@@ -227,7 +227,7 @@ def test_a_removed_column_blocks_until_a_person_accepts_it(place: Place) -> None
     documents = place.gate()
     assert [r["id"] for r in documents[1]["reasons"]] == ["table.removed"]
     assert documents[1]["changes"] == ['column "tip" (double) is gone']
-    history = History(api.store(place.config().zones.history))
+    history = History(opening.store(place.config().zones.history))
     (stands,) = history.decisions("trips")["dt=2026-03-02"].values()
     history.accept(
         Acceptance("trips", stands.partition, stands.digest, stands.values, stands.schema, "ann", "tips moved", "now")

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from dq import api
+from dq import api, opening
 from dq.history import History
 from dq.ir.result import Acceptance
 from tests.journeys.test_gate_local import CONTRACT, NOW, Place, rows, verdicts
@@ -133,7 +133,7 @@ def test_a_blocking_anomaly_is_withheld_until_a_person_accepts_it(place: Place) 
     (found,) = place.gate()
     assert [r["id"] for r in found["reasons"]] == ["table.anomaly"]
     assert found["reasons"][0]["next"].startswith("land it again, or  dq accept trips PARTITION")
-    history = History(api.store(place.config().zones.history))
+    history = History(opening.store(place.config().zones.history))
     (stands,) = history.decisions("trips")[f"dt={day(5)}"].values()
     history.accept(
         Acceptance("trips", stands.partition, stands.digest, stands.values, stands.schema, "ann", "fewer now", "now",
