@@ -3,7 +3,6 @@ deciding is one partition after the other in key order, so that a backfill gives
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
@@ -21,6 +20,7 @@ from dq.ir.result import Cause, Decision, Judgement, Reason, Start, Verdict
 from dq.ir.scalar import compare
 from dq.judge import Asking, Background, Scanned, held, judge
 from dq.past import Past
+from dq.undone import Open
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 
 STUCK = 3  # partitions in a row that a zone does not take: then the others are not tried
 TRIES = 3  # a partition that changes while it is judged is judged again so often, then held
-_TOLD = 5
-log = logging.getLogger("dq")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +65,6 @@ class Wanted:
     dry: bool = False
     by: str = ""
     why: str = ""
-
-
-@dataclass(slots=True)
-class Open:
-    """What a run left undone: partitions held now, those passed over because they rest or are parked, and late ones."""
-
-    held: list[retry.Tried] = field(default_factory=list)
-    resting: list[tuple[str, retry.Tried]] = field(default_factory=list)
-    late: list[str] = field(default_factory=list)
-    stuck: int = 0  # partitions in a row at which a zone took nothing
-
-    def __bool__(self) -> bool:
-        return bool(self.held or self.resting or self.late)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +159,7 @@ def gate(run: Run) -> Iterator[dict[str, Any]]:
             run.history.seal(run.contract.source, run.moment)
         if run.wanted.keys is None:
             run.open.late += past.late(landed, run.asking.now, start)
-        _tell(run)
+        run.open.tell(run.contract.source)
 
 
 def _start(run: Run) -> date | None:
@@ -200,11 +185,12 @@ def _prepare(run: Run, past: Past, holds: Holds, landed: Landed) -> _Turn:
     partition = landed.partition
     suite = run.contract.suite_at(dict(partition.values))
     turn = _Turn(landed, partition, suite, run.wanted.keys is not None, landed.waiting)
-    if turn.waiting or (partition.key not in past.known and _rests(run, holds, turn)):
-        return turn
+    recorded, zones = [d.files for d in past.known.get(partition.key, {}).values()], run.zones
     try:
-        recorded = [d.files for d in past.known.get(partition.key, {}).values()]
-        zones = run.zones
+        if landed.archived and run.contract.ready.restore and not run.wanted.dry:
+            turn = replace(turn, waiting=inventory.restore(landed, zones.landing, recorded))
+        if turn.waiting or (partition.key not in past.known and _rests(run, holds, turn)):
+            return turn
         partition = inventory.identify(partition, zones.landing, recorded, zones.prefix, zones.spool)
         standing = past.standing(partition)
         if not run.wanted.again and (gone := past.gone(partition)):
@@ -376,18 +362,3 @@ def _held(run: Run, holds: Holds, turn: _Turn, judgement: Judgement) -> dict[str
         step = f"mend the cause, then  dq gate {partition.source} --partition PARTITION "
         judgement = replace(judgement, reasons=(*judgement.reasons, Reason(Cause.GATE, "table.parked", said, step)))
     return _document(run, partition, judgement)
-
-
-def _tell(run: Run) -> None:
-    """What a run passes over without a document: one line each."""
-    for key, tried in run.open.resting[:_TOLD]:
-        when = "parked" if tried.parked or tried.due is None else f"held, tried again from {tried.due:%H:%M:%S %Z} on"
-        log.warning("%s %s: %s: %s", run.contract.source, key, when, tried.why)
-    if run.open.late:
-        log.warning("%s: late: %s%s", run.contract.source, run.open.late[0], _more(run.open.late))
-    if len(run.open.resting) > _TOLD:
-        log.warning("%s: %d more are held or parked", run.contract.source, len(run.open.resting) - _TOLD)
-
-
-def _more(found: list[str]) -> str:
-    return f", and {len(found) - 1:,} more (dq status says which)" if len(found) > 1 else ""

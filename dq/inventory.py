@@ -28,11 +28,13 @@ _MISPLACED = "land it where the layout says, or extend `layout` in the contract"
 
 @dataclass(frozen=True, slots=True)
 class Landed:
-    """A partition as listed, not hashed yet. `fault`: it can only be quarantined; `waiting`: why it is not ready."""
+    """A partition as listed, not hashed yet. `fault`: it can only be quarantined; `waiting`: why it is not ready;
+    `archived`: files that nobody asked for yet, by path in the zone."""
 
     partition: Partition
     fault: Reason | None = None
     waiting: str = ""
+    archived: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ def scan(
         why = next((e.unreadable for e in entries if e.unreadable), "") or waiting(
             contract.ready, key, sizes, newest, found.marks, landing, prefix, now_seconds
         )  # fmt: skip
-        landed.append(Landed(partition, waiting=why))
+        landed.append(Landed(partition, waiting=why, archived=tuple(e.path for e in entries if e.archived)))
     return sorted(landed, key=lambda one: (bool(one.fault), order(one.partition)))
 
 
@@ -202,8 +204,8 @@ def identify(
 ) -> Partition:
     """The partition with digests. Files whose signatures are all recorded in `known` are not hashed again; what lies
     elsewhere is kept in the `spool` while it is hashed."""
-    seen = {tuple((f.path, f.bytes, f.signature) for f in files): files for files in known}
-    wanted = tuple((f.path, f.bytes, f.signature) for f in partition.files)
+    seen = {_listed(files): files for files in known}
+    wanted = _listed(partition.files)
     if wanted in seen:
         hashed = tuple(
             replace(f, digest=old.digest) for f, old in zip(partition.files, seen[wanted], strict=True)
@@ -217,6 +219,24 @@ def identify(
         )
         hashed = tuple(replace(f, digest=d) for f, d in zip(partition.files, digests, strict=True))
     return partition.with_files(hashed, identity(hashed))
+
+
+def _listed(files: Iterable[DataFile]) -> tuple[tuple[str, int, str], ...]:
+    """What a listing says of them."""
+    return tuple((f.path, f.bytes, f.signature) for f in files)
+
+
+def restore(landed: Landed, landing: Store, known: Iterable[tuple[DataFile, ...]]) -> str:
+    """Ask for its archived files, unless the partition is `known`: what was decided may rest in its archive. Why it is
+    not ready."""
+    listed = _listed(landed.partition.files)
+    if not landed.archived or any(_listed(files) == listed for files in known):
+        return landed.waiting
+    for path in landed.archived:
+        landing.restore(path)
+    said = f"{landing.location(landed.archived[0])} is archived"
+    more = f", and {len(landed.archived) - 1:,} more are" if len(landed.archived) > 1 else ""
+    return f"{said}{more}: asked for, to be read within hours"
 
 
 def is_unchanged(landing: Store, prefix: str, contract: Contract, partition: Partition) -> bool:

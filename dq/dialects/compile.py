@@ -180,7 +180,7 @@ class _Compiler:
     def ready(self) -> Ready:
         ready = self.value.get("ready", {})
         quiet = self.seconds(("ready", "quiet"), ready["quiet"]) if "quiet" in ready else None
-        return Ready(ready.get("marker"), quiet, ready.get("manifest"))
+        return Ready(ready.get("marker"), quiet, ready.get("manifest"), ready.get("restore", False))
 
     def expected(self) -> Expected | None:
         if "expected" not in self.value:

@@ -16,11 +16,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A partition is ready when its marker landed, it was quiet for long enough, or its manifest is complete."""
+    """A partition is ready when its marker landed, it was quiet for long enough, or its manifest is complete.
+    `restore`: of archived files, ask for them."""
 
     marker: str | None = None
     quiet_seconds: float | None = None
     manifest: str | None = None
+    restore: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,13 +23,14 @@ Layout = Literal["flat", "generations"]
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A regular file. `signature` changes when anybody changes it; `modified` is seconds since 1970; `unreadable` says
-    why it cannot be read yet."""
+    why it cannot be read yet; it is `archived` where `restore` would bring it back."""
 
     path: str
     bytes: int
     signature: str
     modified: float
     unreadable: str = ""
+    archived: bool = False
 
 
 class Store(Protocol):
@@ -97,6 +98,10 @@ class Store(Protocol):
     def swap(self, path: str, content: bytes, expected: bytes | None) -> bool:
         """Write a small file in one step, durably, if it still is as `expected` (None: absent); else False. Of several
         swaps from one state one wins, and no state comes back once it was swapped."""
+        ...
+
+    def restore(self, path: str) -> None:
+        """Ask that an archived file be brought back, which takes hours; nothing where that was asked before."""
         ...
 
     def settle(self, path: str) -> None:

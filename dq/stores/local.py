@@ -225,6 +225,9 @@ class LocalStore:
                     raise _failed("write", error) from error
             raise PublishUnknown(f"write {target}: {error.strerror}; read back next time") from error
 
+    def restore(self, path: str) -> None:
+        raise StoreError(f"{self.location(path)}: nothing is archived here")
+
     def settle(self, path: str) -> None:
         try:
             posix.sync_folder(self._path(path).parent)

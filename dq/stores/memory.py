@@ -237,6 +237,9 @@ class MemoryStore:
         self._sync("swap", name)
         return True
 
+    def restore(self, path: str) -> None:
+        raise StoreError(f"{self.location(path)}: nothing is archived here")
+
     def settle(self, path: str) -> None:
         with self._step("settle", path):
             pass

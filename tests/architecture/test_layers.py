@@ -33,6 +33,7 @@ USE_CASES = {
     "sweep",
     "status",
     "due",
+    "undone",
 }
 PROTOCOLS = {"dq.engines.base", "dq.stores.base"}
 

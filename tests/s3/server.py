@@ -4,11 +4,12 @@ with whoever started it.
 What moto leaves out is put in front of it. Buckets are told by their names: a `lax-` one ignores the conditions of
 writes, a `blind-` one those of copies, as some stores do; a `small-` one copies no object over 1,000 bytes in one
 piece, as S3 none over 5 GB; a `cut-` one breaks off in the middle of what it sends; a `few-` one lists ten keys at
-once; `says-403-Code` answers only that.
+once; `says-403-Code` answers only that. Listings say what is back from its archive.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 import threading
 from collections.abc import Callable, Iterable
@@ -20,6 +21,8 @@ from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 Start = Callable[..., Any]
+RESTORED = b"""<RestoreStatus><IsRestoreInProgress>false</IsRestoreInProgress>
+<RestoreExpiryDate>2099-01-01T00:00:00Z</RestoreExpiryDate></RestoreStatus></Contents>"""
 CONDITIONS = ("HTTP_IF_NONE_MATCH", "HTTP_IF_MATCH")
 
 
@@ -41,6 +44,8 @@ class Server:
             return [body[: len(body) // 2]]
         if bucket.startswith("few-") and "list-type=2" in environ["QUERY_STRING"]:
             environ["QUERY_STRING"] += "&max-keys=10"
+        if "HTTP_X_AMZ_OPTIONAL_OBJECT_ATTRIBUTES" in environ:
+            return self.listed(environ, start, bucket)
         source = environ.get("HTTP_X_AMZ_COPY_SOURCE")
         if source:
             found = self.object(source)
@@ -51,6 +56,19 @@ class Server:
             if found and bucket.startswith("small-") and whole and found.size > 1000:
                 return refuse(start, "400 Bad Request", "InvalidRequest")
         return self.moto(environ, start)  # type: ignore[no-any-return]
+
+    def listed(self, environ: dict[str, Any], start: Start, bucket: str) -> Iterable[bytes]:
+        """The listing, which says what is back from its archive."""
+        answer: list[Any] = []
+
+        def mark(one: re.Match[bytes]) -> bytes:
+            found = self.object(f"{bucket}/{unquote(one[1].decode())}")
+            return one[0].replace(b"</Contents>", RESTORED) if getattr(found, "expiry_date", None) else one[0]
+
+        listed = b"".join(self.moto(environ, lambda *told: answer.extend(told)))
+        body = re.sub(rb"(?s)<Contents>.*?<Key>(.*?)</Key>.*?</Contents>", mark, listed)
+        start(answer[0], [(n, str(len(body)) if n.lower() == "content-length" else v) for n, v in answer[1]])
+        return [body]
 
     def object(self, source: str) -> Any:
         bucket, _, key = unquote(source).lstrip("/").partition("/")

@@ -14,7 +14,7 @@ from dq.stores import posix
 from dq.stores.base import Entry, Layout, parts_of
 from dq.stores.s3 import copying, lease
 from dq.stores.s3.access import TRIES, Access
-from dq.stores.s3.faults import CutOff, Refused, restore, said
+from dq.stores.s3.faults import RESTORED_DAYS, CutOff, Refused, restore, said, status_of
 from dq.stores.s3.keys import SCHEME, key_of, parts_of_url, path_of
 from dq.stores.s3.probe import probe
 
@@ -59,7 +59,10 @@ class S3Store:
             call = getattr(self.access.clients[client], operation)
             answer: dict[str, Any] = call(**target, **asked, **self.access.asked(operation))
         except (ClientError, BotoCoreError) as error:
-            raise said(error, operation, self.bucket, key or asked.get("Prefix", "")) from error
+            if operation == "head_object" and status_of(error) in (400, 403):
+                self._ask(client, "get_object", key, Range="bytes=0-0")  # an answer to HEAD has no room for the reason
+            pinned = operation == "get_object" and "IfMatch" in asked
+            raise said(error, operation, self.bucket, key or asked.get("Prefix", ""), pinned=pinned) from error
         except UnicodeError:
             raise StoreError(f"{self.url}: no key can be called {key!r}: it is no Unicode text") from None
         return answer
@@ -76,7 +79,8 @@ class S3Store:
                 continue  # what a console makes for a folder
             inside = key.removeprefix(f"{self.prefix}/") if self.prefix else key
             at, path = int(found["LastModified"].timestamp()), path_of(inside)
-            yield Entry(path, size, f"{found['ETag']}@{at}", at, self._odd(path, inside) or self._archived(found))
+            odd, (away, archived) = self._odd(path, inside), self._archived(found)
+            yield Entry(path, size, f"{found['ETag']}@{at}", at, odd or away, archived and not odd)
 
     def _listed(self, prefix: str, **asked: Any) -> Iterator[dict[str, Any]]:
         token: dict[str, str] = {}
@@ -93,14 +97,22 @@ class S3Store:
         """Such a key names another place for whoever copies it to a disk."""
         return f"{self.location(path)}: a key with an empty part, . or .. in it is not read" if path != key else ""
 
-    def _archived(self, found: dict[str, Any]) -> str:
+    def _archived(self, found: dict[str, Any]) -> tuple[str, bool]:
+        """Why it cannot be read, and whether nobody has asked for it yet."""
         restored = found.get("RestoreStatus", {})
         if found.get("StorageClass") not in _ARCHIVES or restored.get("RestoreExpiryDate"):
-            return ""
+            return "", False
         if restored.get("IsRestoreInProgress"):
-            return f"{SCHEME}{self.bucket}/{found['Key']} is being restored from its archive"
+            return f"{SCHEME}{self.bucket}/{found['Key']} is being restored from its archive", False
         said = restore(self.bucket, found["Key"])
-        return f"{SCHEME}{self.bucket}/{found['Key']} is archived ({found['StorageClass']}): {said}"
+        return f"{SCHEME}{self.bucket}/{found['Key']} is archived ({found['StorageClass']}): {said}", True
+
+    def restore(self, path: str) -> None:
+        try:
+            self.ask("restore_object", path, RestoreRequest={"Days": RESTORED_DAYS})
+        except Refused as error:
+            if error.code != "RestoreAlreadyInProgress":
+                raise
 
     def irregular(self, prefix: str = "") -> Iterator[str]:
         yield from ()
@@ -115,7 +127,7 @@ class S3Store:
         at, restored = int(found["LastModified"].timestamp()), found.get("Restore", "")
         status = {"RestoreExpiryDate": "expiry-date" in restored, "IsRestoreInProgress": '"true"' in restored}
         away = self._archived({"Key": self._key(path), "RestoreStatus": status, **found})
-        return Entry(path, found["ContentLength"], f"{found['ETag']}@{at}", at, away)
+        return Entry(path, found["ContentLength"], f"{found['ETag']}@{at}", at, *away)
 
     def location(self, path: str) -> str:
         return f"{SCHEME}{self.bucket}/{self._key(path)}"

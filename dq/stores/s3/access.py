@@ -10,7 +10,7 @@ from dq.errors import ConfigError
 
 _ENCRYPTED = {"put_object", "copy_object", "create_multipart_upload"}
 _COPIES = {"copy_object", "upload_part_copy"}
-_CONNECT_SECONDS, _READ_SECONDS = 3, 60
+_CONNECT_SECONDS, _READ_SECONDS = 2, 60
 TRIES = 4
 
 

@@ -6,20 +6,27 @@ import re
 import shlex
 from typing import Any
 
-from dq.errors import StoreError
+from dq.errors import StoreError, ZoneFault
 
+RESTORED_DAYS = 7  # for so long a restored copy stays
 ARCHIVED = {"InvalidObjectState", "ObjectNotInActiveTierError"}
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestExpired"}
 _WRONG_KEYS = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "InvalidClientTokenId"}
 _ELSEWHERE = {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "301", "307"}
 _BUSY = {"SlowDown", "RequestTimeout", "Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequests"}
+_SKEWED = "RequestTimeTooSkewed"
 _CODE = re.compile(r"[A-Za-z0-9.]{1,64}")
+_ASKED = re.compile(r"not authorized to perform: (s3|kms):([A-Za-z]{1,40})(?= |$)")
+_KEY = re.compile(r"arn:aws[a-z-]{0,12}:kms:[a-z0-9-]{1,30}:\d{12}:key/[A-Za-z0-9-]{1,64}")
+_DENIES = re.compile(
+    r"explicit deny in an? (identity-based|resource-based|service control|session|VPC endpoint) policy"
+)
 _ACTIONS = {
     "list_objects_v2": "s3:ListBucket", "get_object": "s3:GetObject", "head_object": "s3:GetObject",
-    "put_object": "s3:PutObject", "copy_object": "s3:PutObject, and s3:GetObject on what is copied",
+    "put_object": "s3:PutObject", "copy_object": "s3:PutObject",
     "delete_objects": "s3:DeleteObject", "create_multipart_upload": "s3:PutObject", "upload_part": "s3:PutObject",
-    "upload_part_copy": "s3:PutObject, and s3:GetObject on what is copied", "complete_multipart_upload": "s3:PutObject",
-    "abort_multipart_upload": "s3:AbortMultipartUpload",
+    "upload_part_copy": "s3:PutObject", "complete_multipart_upload": "s3:PutObject",
+    "abort_multipart_upload": "s3:AbortMultipartUpload", "restore_object": "s3:RestoreObject",
 }  # fmt: skip
 
 
@@ -38,20 +45,38 @@ class Refused(StoreError):
         return self.status == 404 and self.code != "NoSuchBucket"
 
 
+class ZoneRefused(Refused, ZoneFault):
+    """Not of the object it was met at: the next one would end alike."""
+
+
 class CutOff(StoreError):
     """An answer that began well and did not arrive whole."""
 
 
-def said(error: Exception, operation: str, bucket: str, key: str) -> StoreError:
-    """The error of botocore as one of ours."""
+def status_of(error: Exception) -> int:
+    """That of HTTP; 0 where no answer came."""
+    response: dict[str, Any] = getattr(error, "response", None) or {}
+    return int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+def said(error: Exception, operation: str, bucket: str, key: str, *, pinned: bool = False) -> StoreError:
+    """The error of botocore as one of ours. `pinned`: an object that landed was to be read."""
     key = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in key)
     response: dict[str, Any] = getattr(error, "response", {}) or {}
     code = _code(response)
     where = f"s3://{bucket}/{key}" if key and code != "NoSuchBucket" else f"s3://{bucket}"
     if not response:
         return _unanswered(error, where)
-    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return Refused(f"{where}: {_why(code, status, response, operation, bucket, key)}", status, code)
+    status = status_of(error)
+    kind = ZoneRefused if _is_of_all(code, status, pinned) else Refused
+    return kind(f"{where}: {_why(code, status, response, operation, bucket, key)}", status, code)
+
+
+def _is_of_all(code: str, status: int, pinned: bool) -> bool:
+    """Who landed an object may keep it from being read; everything else a bucket denies of every object."""
+    if code in {"NoSuchBucket", _SKEWED} | _EXPIRED | _WRONG_KEYS | _ELSEWHERE | _BUSY or status >= 500:
+        return True
+    return (status == 403 or code.startswith("KMS")) and not pinned and code not in ARCHIVED
 
 
 def _code(response: dict[str, Any]) -> str:
@@ -70,13 +95,14 @@ def _why(code: str, status: int, response: dict[str, Any], operation: str, bucke
     if code in _WRONG_KEYS:
         return f"the AWS credentials are not valid here ({code}): see  aws sts get-caller-identity"
     if code in _ELSEWHERE:
-        region = headers.get("x-amz-bucket-region", "another region")
+        region = _region(headers, response) or "another region"
         return f"the bucket is in {region} ({code}): set AWS_REGION, or region in [s3] of dq.toml"
+    if code == _SKEWED:
+        return f"the clock here is minutes off ({code}): set it, then run it again"
     if code.startswith("KMS"):
         return f"the key of its encryption is refused ({code}): allow kms:Decrypt to read, kms:GenerateDataKey to write"
     if status == 403:
-        target = f"arn:aws:s3:::{bucket}" + (f"/{key}" if key and operation != "list_objects_v2" else "")
-        return f"access denied ({code}): allow {_ACTIONS.get(operation, operation)} on {target}"
+        return f"access denied ({code}): allow {_permission(response, operation, bucket, key)}"
     if status == 404:
         return f"no such object ({code})"
     if status == 412:
@@ -86,9 +112,31 @@ def _why(code: str, status: int, response: dict[str, Any], operation: str, bucke
     return f"{operation} was refused ({code or status})"
 
 
+def _region(headers: dict[str, str], response: dict[str, Any]) -> str:
+    found = headers.get("x-amz-bucket-region") or str(response.get("Error", {}).get("Region", ""))
+    return found if re.fullmatch("[a-z0-9-]{1,30}", found) else ""
+
+
+def _permission(response: dict[str, Any], operation: str, bucket: str, key: str) -> str:
+    """What is to be allowed, and on what: as S3 says it, else as the operation needs it."""
+    message = str(response.get("Error", {}).get("Message", ""))
+    asked, denied, kms = _ASKED.search(message), _DENIES.search(message), _KEY.search(message)
+    target = f"arn:aws:s3:::{bucket}" + (f"/{key}" if key and operation != "list_objects_v2" else "")
+    action = _ACTIONS.get(operation, operation)
+    if asked:
+        action = f"{asked[1]}:{asked[2]}"
+        if asked[1] == "kms":
+            target = kms[0] if kms else f"the key that encrypts {target}"
+        elif asked[2] == "ListBucket":
+            target = f"arn:aws:s3:::{bucket}"
+    elif "copy" in operation:
+        target += " and s3:GetObject on what is copied"
+    return f"{action} on {target}" + (f"; a {denied[1]} policy denies it" if denied else "")
+
+
 def restore(bucket: str, key: str) -> str:
     target = f"--bucket {shlex.quote(bucket)} --key {shlex.quote(key)}"
-    return f"aws s3api restore-object {target} --restore-request Days=7  brings it back"
+    return f"aws s3api restore-object {target} --restore-request Days={RESTORED_DAYS}  brings it back"
 
 
 def _unanswered(error: Exception, where: str) -> StoreError:
@@ -97,10 +145,10 @@ def _unanswered(error: Exception, where: str) -> StoreError:
 
     name = type(error).__name__
     if isinstance(error, (known.NoCredentialsError, known.PartialCredentialsError)):
-        return StoreError(f"{where}: no AWS credentials are found: set AWS_PROFILE, or run it where a role gives them")
+        return ZoneFault(f"{where}: no AWS credentials are found: set AWS_PROFILE, or run it where a role gives them")
     if isinstance(error, (known.CredentialRetrievalError, known.TokenRetrievalError, known.UnauthorizedSSOTokenError)):
-        return StoreError(f"{where}: AWS credentials cannot be got ({name}): sign in again")
+        return ZoneFault(f"{where}: AWS credentials cannot be got ({name}): sign in again")
     if isinstance(error, (known.HTTPClientError, known.ConnectionError)):  # refused, timed out, cut off
         url = getattr(error, "kwargs", {}).get("endpoint_url") or "S3"
-        return Refused(f"{where}: {str(url).split('?')[0]} does not answer ({name})")
+        return ZoneRefused(f"{where}: {str(url).split('?')[0]} does not answer ({name})")
     return StoreError(f"{where}: {name}")

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from dq.errors import StoreError
+from dq.errors import ZoneFault
 from dq.stores.s3.faults import Refused
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ _RACERS = 8
 
 
 def probe(store: S3Store) -> None:
-    """Raises StoreError where it does not. What was found good is remembered in the zone, for this endpoint."""
+    """Raises ZoneFault where it does not. What was found good is remembered in the zone, for this endpoint."""
     endpoint = store.endpoint
     told = f".dq/conforms-{hashlib.sha256(endpoint.encode()).hexdigest()[:16]}.json"
     if store.exists_object(told):
@@ -30,7 +30,7 @@ def probe(store: S3Store) -> None:
     finally:
         store.remove(folder)
     if fault:
-        raise StoreError(
+        raise ZoneFault(
             f"{store.url}: {endpoint} {fault}: the gate cannot keep its records and pointers there safely; use a store"
             " with conditional writes, or a local folder for this zone"
         )
