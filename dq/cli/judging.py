@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from dq.cli.output import ConfigFile, Engine, Json, Table, complain, exit_code, first_of, progress, say, say_json
+from dq.cli.output import ConfigFile, Engine, Json, Table, complain, first_of, progress, say, say_json
+from dq.cli.writing import Html, Junit, Markdown, Reports
 from dq.errors import HoldError, SuiteError, UsageError
 from dq.reports import json
 
@@ -49,6 +50,9 @@ def gate(
     reason: Annotated[str | None, typer.Option(metavar="TEXT", help="With --again: why; kept in history.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, write nothing.")] = False,
     jobs: Annotated[int | None, typer.Option(metavar="N", min=1, help="Scan N partitions at once.")] = None,
+    html: Html = None,
+    junit: Junit = None,
+    markdown: Markdown = None,
     as_json: Json = False,
     engine: Engine = None,
     config: ConfigFile = None,
@@ -63,6 +67,7 @@ def gate(
     from dq.gate import Wanted
 
     settings = load(config, engine=engine, jobs=jobs)
+    reports = Reports.asked(html, junit, markdown, stdout="--json" if as_json else None)
     if wait and partition is None:
         raise UsageError("--wait goes with --partition")
     for flag, given in (("--quarantined", quarantined), ("--since", since), ("--reason", reason is not None)):
@@ -74,18 +79,21 @@ def gate(
     )  # fmt: skip
     names = list(dict.fromkeys(sources or ())) or running.landing_sources(settings)
     if partition is None:
-        return _gate_all(names, settings, wanted, as_json, named=bool(sources))
+        return _gate_all(names, settings, wanted, as_json, reports, named=bool(sources))
     if len(names) != 1:
         raise UsageError(f"--partition needs one SOURCE; there are {', '.join(names)}")
-    table = Table(as_json)
+    table = Table(as_json, silent=reports.printed)
     seconds = _seconds(wait) if wait else 0.0
     with progress(f"{names[0]} {partition}"):
         found = api.gate_named(names[0], partition, config=settings, wanted=wanted, wait_seconds=seconds)
     table.add(found)
+    reports.write(table.documents)
     return table.end()
 
 
-def _gate_all(names: list[str], settings: Config, wanted: Wanted, as_json: bool, *, named: bool) -> int:
+def _gate_all(
+    names: list[str], settings: Config, wanted: Wanted, as_json: bool, reports: Reports, *, named: bool
+) -> int:
     """A contract that does not parse keeps its own source from being gated; all of them where somebody `named` it."""
     from dq import api, running
 
@@ -98,7 +106,7 @@ def _gate_all(names: list[str], settings: Config, wanted: Wanted, as_json: bool,
                 raise
             complain(f"{name} is passed over: {error}")
             codes.append(HoldError.exit_code)
-    table = Table(as_json, with_source=len(names) > 1)
+    table = Table(as_json, with_source=len(names) > 1, silent=reports.printed)
     for name in _in_order(runs):
         run = runs[name]
         if run.asking.referenced:  # which may have been published just now
@@ -113,6 +121,7 @@ def _gate_all(names: list[str], settings: Config, wanted: Wanted, as_json: bool,
                 complain(f"{name}: {error}")
                 codes.append(error.exit_code)
         codes.append(HoldError.exit_code if run.open else 0)
+    reports.write(table.documents)
     return first_of((*codes, table.end()))
 
 
@@ -170,6 +179,9 @@ def validate(
     compare: Annotated[
         str | None, typer.Option(metavar="FILE", help="List what differs from this validation result of GX.")
     ] = None,
+    html: Html = None,
+    junit: Junit = None,
+    markdown: Markdown = None,
     as_json: Json = False,
     engine: Engine = None,
     config: ConfigFile = None,
@@ -185,12 +197,15 @@ def validate(
     for flag, value in (("--gx", gx), ("--compare", compare)):
         if value and len(suite) != 1:
             raise UsageError(f"{flag} goes with one --suite")
+    printed = ("--compare", compare), ("--gx -", gx == "-"), ("--json", as_json and not compare)
+    stdout = " and ".join(flag for flag, value in printed if value)
     if compare and gx == "-":
-        raise UsageError("--compare and --gx - both write to stdout")
+        raise UsageError(f"{stdout} both write to stdout")
+    reports = Reports.asked(html, junit, markdown, stdout=stdout)
     theirs = None if compare is None else read_result(compare)
     given = _references(reference)
     contracts = [_contract(s, semantics, plugins) for s in suite]
-    table = Table(as_json)
+    table = Table(as_json, silent=reports.printed or gx == "-")
     for contract in contracts:
         found = api.validate(
             data, contract, engine=name, limits=settings.limits, references=given, config=settings,
@@ -198,13 +213,13 @@ def validate(
         )  # fmt: skip
         if gx == "-":
             say_json(found.to_gx())
-            continue
-        if gx:
+        elif gx:
             _write_gx(gx, found)
         if theirs is not None:
             return _compared(found, theirs, as_json)
         table.add(found.document)
-    return table.end() if gx != "-" else exit_code(found.document)
+    reports.write(table.documents)
+    return table.end()
 
 
 def _contract(suite: str, semantics: str, plugins: str | None) -> Contract:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated, Any
 
 import typer
 
 from dq.cli.output import ConfigFile, Json, complain, say, say_json
+from dq.cli.writing import Html, Junit, Markdown, Reports, write
 from dq.errors import DQError, UsageError
 
 Source = Annotated[str, typer.Argument(metavar="SOURCE")]
@@ -75,6 +75,9 @@ def show(
     data_docs: Annotated[
         str | None, typer.Option(metavar="DIR", help="Add it to a site of GX's Data Docs in DIR (extra gx).")
     ] = None,
+    html: Html = None,
+    junit: Junit = None,
+    markdown: Markdown = None,
     as_json: Json = False,
     config: ConfigFile = None,
 ) -> int:
@@ -83,10 +86,13 @@ def show(
     from dq.config import load
     from dq.reports import text
 
+    reports = Reports.asked(html, junit, markdown, stdout="--json" if as_json else None)
     found = standing.stored(running.gate_run(source, load(config), landed=False), partition)
     if data_docs is not None:
         _document(found, data_docs)
-    say_json(found) if as_json else say(text.render(found) + "\n" + text.provenance(found))
+    reports.write([found])
+    if not reports.printed:
+        say_json(found) if as_json else say(text.render(found) + "\n" + text.provenance(found))
     return 0
 
 
@@ -120,22 +126,12 @@ def ls(
     paths = [f["path"] for f in found["files"]]
     lines = [json.render(found)] if as_json else paths
     if out is not None and out.endswith(".manifest") and not as_json and any(p.startswith("s3://") for p in paths):
-        _write(out, json.manifest(paths))
+        write(out, json.manifest(paths), out)
     elif out is not None:
-        _write(out, "".join(f"{line}\n" for line in lines))
+        write(out, "".join(f"{line}\n" for line in lines), out)
     elif as_json:
         say_json(found)
     else:
         for line in lines:
             say(line)
     return 0
-
-
-def _write(path: str, content: str) -> None:
-    temporary = f"{path}.{os.getpid()}"
-    try:
-        with open(temporary, "w", encoding="utf-8", errors="surrogateescape") as file:
-            file.write(content)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from None

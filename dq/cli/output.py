@@ -72,13 +72,16 @@ def first_of(codes: Iterable[int]) -> int:
 class Table:
     """Results of partitions as they come: a single one in full, several as rows with totals below."""
 
-    def __init__(self, as_json: bool, *, with_source: bool = False) -> None:
-        self.as_json, self.with_source = as_json, with_source
+    def __init__(self, as_json: bool, *, with_source: bool = False, silent: bool = False) -> None:
+        """`silent`: stdout is for something else."""
+        self.as_json, self.with_source, self.silent = as_json, with_source, silent
         self.documents: list[dict[str, Any]] = []
         self._width = 0
 
     def add(self, document: dict[str, Any]) -> None:
         self.documents.append(document)
+        if self.silent:
+            return
         if self.as_json:
             say_json(document)
         elif len(self.documents) == 2:
@@ -96,14 +99,15 @@ class Table:
 
     def __exit__(self, kind: object, *_: object) -> None:
         """A first result that waits for a second is told even if there will be none."""
-        if kind is not None and not self.as_json and len(self.documents) == 1:
+        if kind is not None and not (self.as_json or self.silent) and len(self.documents) == 1:
             say(text.render(self.documents[0]))
 
     def end(self) -> int:
         """Exit code of all."""
-        if not self.as_json and len(self.documents) == 1:
+        told = not (self.as_json or self.silent)
+        if told and len(self.documents) == 1:
             say(text.render(self.documents[0]))
-        elif not self.as_json and self.documents:
+        elif told and self.documents:
             say(text.totals(self.documents))
             bad = next((d for d in self.documents if not d["success"]), None)
             if bad is not None:

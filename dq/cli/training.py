@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from dq.cli.output import ConfigFile, Engine, Json, progress, say, say_json
+from dq.cli.writing import Html, Junit, Markdown, Reports
 
 Columns = list[str] | None
 
@@ -24,6 +25,9 @@ def pretrain(
     suite: Annotated[str | None, typer.Option(metavar="FILE", help="<model>.pretrain.yaml, or a contract.")] = None,
     task: Annotated[str | None, typer.Option(metavar="NAME", help="auto, classification or regression.")] = None,
     out: Annotated[str | None, typer.Option(metavar="FILE", help="Record what was validated, by content.")] = None,
+    html: Html = None,
+    junit: Junit = None,
+    markdown: Markdown = None,
     as_json: Json = False,
     engine: Engine = None,
     config: ConfigFile = None,
@@ -38,13 +42,16 @@ def pretrain(
     from dq.reports.training import render
 
     settings = load(config, engine=engine)
+    reports = Reports.asked(html, junit, markdown, stdout="--json" if as_json else None)
     with progress("pretrain"):
         found = training.pretrain(
             _data(train), val=_data(val), test=_data(test), label=label, id=row_id or (), group=group or (), time=time,
             weight=weight, features=_listed(features), suite=suite, task=task, out=out, engine=settings.engine.name,
             config=settings,
         )  # fmt: skip
-    say_json(found.document) if as_json else say(render(found.document))
+    reports.write([found.document])
+    if not reports.printed:
+        say_json(found.document) if as_json else say(render(found.document))
     return 0 if found.success else 1
 
 

@@ -22,10 +22,10 @@ def render(document: Mapping[str, Any]) -> str:
     told = [(r["id"], before + r["message"] + _example(checks.get(r["id"]))) for r in document["reasons"]]
     warned = [(c["id"], "warning: " + c["message"] + _example(c)) for c in checks.values() if _warns(c)]
     more = [("", f"and {len(warned) - _WARNINGS} more warnings")] if len(warned) > _WARNINGS else []
-    lines = [_head(document), *_person(document), *_aligned([*told, *warned[:_WARNINGS], *more])]
+    lines = [head(document), *_person(document), *_aligned([*told, *warned[:_WARNINGS], *more])]
     if (split := document.get("split")) and split["quarantined"]:
         lines.append(f"  withheld rows are in {printable(split['quarantined'])}")
-    return "\n".join([*lines, *_steps(document)])
+    return "\n".join([*lines, *steps(document)])
 
 
 def row(document: Mapping[str, Any], *, width: int = 0, with_source: bool = False) -> str:
@@ -66,7 +66,8 @@ def word(document: Mapping[str, Any]) -> str:
     return str(document["verdict"]).upper()
 
 
-def _head(document: Mapping[str, Any]) -> str:
+def head(document: Mapping[str, Any]) -> str:
+    """The verdict, of what, and how many checks passed; printable."""
     revision = document.get("revision")
     text = f"{word(document)} {printable(document['source'])} {printable(document['partition'])}".rstrip()
     if revision is not None and (revision > 1 or document["published"]):
@@ -124,19 +125,19 @@ def _shown(value: object) -> str:
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
 
 
-def _steps(document: Mapping[str, Any]) -> list[str]:
+def steps(document: Mapping[str, Any]) -> list[str]:
     """What to do, each step once, ready to paste."""
     if document["act"] != "judged":
         return []
     key = shlex.quote(printable(document["partition"]))
-    steps = dict.fromkeys(r["next"].replace(" PARTITION ", f" {key} ") for r in document["reasons"] if r["next"])
+    found = dict.fromkeys(r["next"].replace(" PARTITION ", f" {key} ") for r in document["reasons"] if r["next"])
     if document["verdict"] == "quarantine" and document["digest"]:
         source = shlex.quote(printable(document["source"]))
-        if any("contract" in step for step in steps):
-            steps[f"dq gate {source} --partition {key} --again  once the contract is changed"] = None
+        if any("contract" in step for step in found):
+            found[f"dq gate {source} --partition {key} --again  once the contract is changed"] = None
         this = f"{source} {key}"
-        steps[f'dq release {this} --reason "…"  to publish it as it is (dq reject to keep it out)'] = None
-    return [("next: " if i == 0 else "      ") + printable(step) for i, step in enumerate(steps)]
+        found[f'dq release {this} --reason "…"  to publish it as it is (dq reject to keep it out)'] = None
+    return [("next: " if i == 0 else "      ") + printable(step) for i, step in enumerate(found)]
 
 
 def provenance(document: Mapping[str, Any]) -> str:

@@ -18,7 +18,7 @@ def render(document: Mapping[str, Any]) -> str:
     """Without a last line end. Everything that came from data is escaped."""
     bad = [c for c in document["checks"] if c["status"] == "fail"]
     warned = [c for c in document["checks"] if c["status"] == "warn"]
-    lines = [_head(document)]
+    lines = [head(document)]
     for check in (*bad, *warned[:_WARNINGS]):
         lines += _told(check)
     if len(warned) > _WARNINGS:
@@ -30,7 +30,8 @@ def render(document: Mapping[str, Any]) -> str:
     return "\n".join(map(printable, lines))
 
 
-def _head(document: Mapping[str, Any]) -> str:
+def head(document: Mapping[str, Any]) -> str:
+    """PASS or FAIL, and of what; not escaped."""
     counts = document["counts"]
     splits = ", ".join(f"{s['name']} {counted(s['rows'], 'row')}" for s in document["splits"])
     told = [f"{counts['fail']} failed"] if counts["fail"] else []

@@ -1,4 +1,5 @@
-"""Documents in, terminal text out: `<name>.json` beside `<name>.txt`. `table_<kind>.json` are tables."""
+"""Documents in, terminal text out: `<name>.json` beside `<name>.txt`. `table_<kind>.json` are tables, `page_*`
+are for pages only."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ from dq.reports import keeping, status, tables, text
 from dq.reports.base import UNPRINTABLE, printable, share
 
 HERE = Path(__file__).parent
-RESULTS = sorted(p.stem for p in HERE.glob("*.json") if not p.stem.startswith("table_"))
+RESULTS = sorted(p.stem for p in HERE.glob("*.json") if not p.stem.startswith(("table_", "page_")))
 TABLES: dict[str, Callable[[Any], str]] = {
     "table_status": partial(status.overview, faults={"broken": 'suites/broken.yaml:3: unknown key "cloumns"'}),
     "table_status_calm": partial(status.overview, faults={}),

@@ -1,0 +1,30 @@
+"""One self-contained file: no script, nothing loaded, every word of the data escaped."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from dq.reports.page import pages
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from jinja2 import Template
+
+
+def render(documents: Iterable[Mapping[str, Any]]) -> str:
+    """Of several documents those with something to say are told in full, the others in a line each."""
+    return _template().render(pages=pages(documents)).lstrip()
+
+
+@cache
+def _template() -> Template:
+    folder = FileSystemLoader(Path(__file__).with_name("templates"))
+    environment = Environment(
+        loader=folder, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.get_template("page.html")
