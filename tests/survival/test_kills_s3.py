@@ -103,7 +103,7 @@ def dies(tmp_path: Path, after: bool, start: int, step: int, *methods: str) -> i
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_dies_at_requests_that_change_something(tmp_path: Path, s3: str, after: bool) -> None:
-    assert dies(tmp_path, after, int(after) * 3, 6, "PUT", "POST", "DELETE") >= 3
+    assert dies(tmp_path, after, int(after) * 6, 12, "PUT", "POST", "DELETE") >= 3
 
 
 @pytest.mark.soak

@@ -13,7 +13,7 @@ from dq.stores.memory import Crash
 from tests.survival import invariants as law
 from tests.survival.rehearsal import Rehearsal
 
-EVERY = int(os.environ.get("DQ_TEST_EVERY", "3"))
+EVERY = int(os.environ.get("DQ_TEST_EVERY", "7"))
 DAYS = ("dt=2026-03-01", "dt=2026-03-02", "dt=2026-03-03")
 
 
