@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from dq.inventory import Landed
-    from dq.ir.data import Partition, Reading
+    from dq.ir.data import Partition, Reading, Type
     from dq.stores.base import Store
 
     Look = Callable[[list[str], str], tuple[Profile, Reading]]
@@ -220,7 +220,7 @@ def _format(reading: Reading) -> list[str]:
 
 
 def _column(column: ColumnProfile) -> str:
-    rules: dict[str, Any] = {} if column.type.kind is Kind.NULL else {"type": str(column.type)}
+    rules: dict[str, Any] = {} if _unknown(column.type) else {"type": str(column.type)}
     nans = column.states.get("nans", 0)
     if column.present == column.rows > 0 and not nans:
         rules["required"] = True
@@ -238,6 +238,12 @@ def _values(column: ColumnProfile) -> dict[str, Any]:
     if not counts or len(counts) > FEW_VALUES or sum(counts.values()) < ROWS_PER_VALUE * len(counts):
         return {}
     return {"allowed": {"value": sorted(counts), "severity": "warn"}}
+
+
+def _unknown(found: Type) -> bool:
+    """Whether a part of it was always NULL."""
+    parts = (found.key, found.item, *(f.type for f in found.fields))
+    return found.kind is Kind.NULL or any(_unknown(part) for part in parts if part)
 
 
 _WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}

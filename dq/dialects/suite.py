@@ -12,7 +12,6 @@ from dq.dialects.declared import Names, Typing
 from dq.errors import nearest
 from dq.ir.check import Bound, Check, Condition, Memory, Origin, Severity
 from dq.ir.data import (
-    NESTED,
     SIMPLE_TYPES,
     TIMES,
     Declared,
@@ -174,7 +173,7 @@ class SuiteBuilder:
             asked = [self._asked(name, k, spec[k], key) for k in group if k in spec]
             for same in alike([a for a in asked if a is not None]):
                 self._judged(path, key, same)
-            if key == "type" and len(path) == 1 and self.types.get(path, _TEXT).kind not in (*NESTED, Kind.STRING):
+            if key == "type" and len(path) == 1 and path in self.types:
                 self._readable(path, spec)
 
     def _optional(self) -> set[str]:
@@ -299,7 +298,6 @@ def _first(spec: Spec) -> int:
     return min((cell.line for cell in spec.values()), default=1)
 
 
-_TEXT = Type(Kind.STRING)
 _COUNTS: dict[str, Callable[[], Metric]] = {
     "row_count": volume.RowCount, "file_count": volume.FileCount, "byte_count": volume.ByteCount,
 }  # fmt: skip

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from dq.errors import nearest
-from dq.ir.data import Schema, Type, fits, parse_path
+from dq.ir.data import NUMBERS, Kind, Schema, Type, fits, format_path, parse_path
 from dq.ir.metric import Dimension, Facts, Measure, Metric, metric
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from dq.ir.aggregate import Aggregate
+    from dq.ir.expr import Path
 
 
 @dataclass(frozen=True)
@@ -115,10 +116,11 @@ class Change(Layout):
 
 
 def compare(old: Schema, new: Schema) -> dict[str, list[tuple[str, str]]]:
-    """(column, words) of what was added, removed and retyped. Inferred types are guesses and never count as retyped."""
+    """(column, words) of what was added, removed and retyped. Inferred types are guesses and never count as retyped,
+    but what is nested in them has names and kinds of its own."""
     before, after = {f.name: f.type for f in old.fields}, {f.name: f.type for f in new.fields}
     guessed = old.inferred | new.inferred
-    return {
+    found = {
         "added": [(n, f'column "{n}" ({t}) is new') for n, t in after.items() if n not in before],
         "removed": [(n, f'column "{n}" ({t}) is gone{nearest(n, after)}') for n, t in before.items() if n not in after],
         "retyped": [
@@ -127,6 +129,37 @@ def compare(old: Schema, new: Schema) -> dict[str, list[tuple[str, str]]]:
             if n in before and t != before[n] and n not in guessed and not fits(t, before[n])
         ],
     }
+    for name in (n for n in after if n in before and n in guessed):
+        for change, words in _inside((name,), before[name], after[name]):
+            found[change].append((name, words))
+    return found
+
+
+def _inside(path: Path, before: Type, after: Type) -> Iterator[tuple[str, str]]:
+    """(change, words) of the fields of guessed structs; of guesses, numbers are alike."""
+    if before.item and after.item and before.kind is after.kind:
+        yield from _inside((*path, "[]"), before.item, after.item)
+    elif before.kind is after.kind is Kind.STRUCT:
+        old, new = ({f.name: f.type for f in t.fields} for t in (before, after))
+        for name in old | new:
+            inner = (*path, name)
+            if name not in old:
+                yield "added", f"{_field(inner)} ({new[name]}) is new"
+            elif name not in new:
+                yield "removed", f"{_field(inner)} ({old[name]}) is gone{nearest(name, new)}"
+            else:
+                yield from _inside(inner, old[name], new[name])
+    elif len(path) > 1 and not _alike(before.kind, after.kind):
+        yield "retyped", f"{_field(path)} was {before} and is {after}"
+
+
+def _field(path: Path) -> str:
+    return f'field "{format_path(path)}"'.replace(".`[]`", "[]")
+
+
+def _alike(before: Kind, after: Kind) -> bool:
+    unknown = {Kind.NULL, Kind.JSON} & {before, after}
+    return bool(unknown) or before is after or {before, after} <= NUMBERS
 
 
 def changes_between(old: Schema, new: Schema) -> list[str]:

@@ -96,3 +96,23 @@ def test_formats_give_one_answer(tmp_path: Path) -> None:
     for checks in found.values():
         checks.pop("table.byte_count")
     assert found["parquet"] == found["csv"] == found["ndjson"]
+
+
+def test_json_of_another_kind_fails_on_every_engine(tmp_path: Path) -> None:
+    """Also text and what is nested, which no other format could misread."""
+    suite = tmp_path / "kinds.yaml"
+    suite.write_text(
+        "source: kinds\ncolumns:\n"
+        '  text: {type: string}\n  inner: {type: "struct(n: int64, gone: string)", readable: {fails: "<= 1"}}\n'
+    )
+    path = tmp_path / "part.ndjson"
+    path.write_text('{"text":"5","inner":{"n":1}}\n{"text":5,"inner":{"n":"1"}}\n{"text":null,"inner":null}\n')
+    for engine in ("reference", "duckdb", "polars"):
+        document = judged(path, suite, engine)
+        failed = {
+            c["id"]: (c["failed_rows"], [v for e in c["evidence"] for v in e["values"].values()])
+            for c in document["checks"]
+        }
+        assert failed["text.readable"] == (1, ["5"])
+        assert failed["inner.readable"] == (1, [])  # as many as may
+        assert [r["id"] for r in document["reasons"]] == ["inner.type", "text.readable"]

@@ -48,7 +48,7 @@ ORDERS = """source: orders
 columns:
   order_id: {type: int64, required: true, unique: true}
   amount:   {type: double, min: 0, max: 500}
-  email:    {type: string, pii: true, matches: "@"}
+  email:    {required: true, pii: true, matches: "@"}
 checks:
   - {row_count: ">= 10"}
   - {rule: "amount < 100", name: cheap, severity: warn}

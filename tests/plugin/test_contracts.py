@@ -26,7 +26,7 @@ IDS = [
     "amount.readable",
     "amount.range",
     "email.column_present",
-    "email.type",
+    "email.required",
     "email.matches",
     "table.row_count",
     "table.cheap",

@@ -18,9 +18,10 @@ from dq.engines.base import Indivisible, reserved
 from dq.engines.duckdb.connect import identifier, literal
 from dq.engines.duckdb.depth import Shape, excess
 from dq.engines.duckdb.infer import JSON
+from dq.engines.duckdb.kinds import OPAQUE, landed, misfit, pointer
 from dq.engines.duckdb.landed import Text, discard, land, marked, peek, without_empty
 from dq.engines.duckdb.sql import type_name
-from dq.engines.duckdb.table import Names, Part, Table
+from dq.engines.duckdb.table import Column, Names, Part, Table
 from dq.engines.duckdb.values import packed_column
 from dq.ir.data import DataFile, Field, Finding, Kind, Reading, Type
 from dq.ir.positions import FileSplit, TextForm
@@ -37,7 +38,8 @@ _KEYED = 20_000  # records looked at for keys that stand twice
 _LARGEST = 16_000_000  # bytes of a record
 _serial = itertools.count(1)
 _LEAVES = {
-    "BOOLEAN": Kind.BOOL, "BIGINT": Kind.INT64, "UBIGINT": Kind.INT64, "HUGEINT": Kind.INT64, "DOUBLE": Kind.DOUBLE,
+    "NULL": Kind.NULL, "VARCHAR": Kind.STRING, "BOOLEAN": Kind.BOOL, "BIGINT": Kind.INT64, "UBIGINT": Kind.INT64,
+    "HUGEINT": Kind.INT64, "DOUBLE": Kind.DOUBLE,
 }  # fmt: skip
 _WIDER = ("BIGINT", "UBIGINT", "HUGEINT", "DOUBLE")  # HUGEINT: as soon as some are negative and some are not
 
@@ -247,7 +249,7 @@ def _read(
     dialect: Reading,
     findings: list[Finding],
 ) -> Dataset:
-    names = Names(reading.declared)
+    names = Names(reading.declared, of_kinds=True)
     merged: dict[str, Shape] = {}
     layouts: list[dict[str, str]] = []
     for records in opened:
@@ -258,22 +260,42 @@ def _read(
         if twice:
             message = f"{records.file.path}: keys differ only in case or stand for one column: {', '.join(twice)}"
             findings.append(Finding("duplicate_columns", message, records.file.path))
-    table = Table(connection, tuple(names.columns.values()), reading, lined=True)
+    table = Table(connection, [_landed(c, merged[n]) for n, c in names.columns.items()], reading, lined=True)
     for records, layout in zip(opened, layouts, strict=True):
-        mixed = {n for n in layout if merged[n] == "JSON" and not table.declared(n)}
-        texts = {n: _text(n, key, layout, n in mixed, table) for n, key in layout.items()}
-        wanted = {k: "JSON" if n in mixed else "VARCHAR" for n, k in layout.items() if _plain(n, k, layout)}
+        mixed = {n for n in layout if merged[n] == OPAQUE and not table.declared(n)}
+        types = {n: found for n in layout if (found := table.declared(n))}
+        values = {n: _value(n, key, layout) for n, key in layout.items()}
+        wrong = {n: misfit(values[n], t, records.shapes[layout[n]]) for n, t in types.items()}
+        columns = {n: (f"w{i}", f"t{i}") for i, (n, found) in enumerate(wrong.items()) if found}
+        texts = {n: _text(n, key, layout, n in mixed) for n, key in layout.items()}
+        texts |= {n: text for n, (_, text) in columns.items()}
+        texts |= {n: _digits(texts[n], layout[n]) for n, t in types.items() if t.kind is Kind.DECIMAL}
+        kept = mixed | columns.keys()
+        wanted = {k: "JSON" if n in kept else "VARCHAR" for n, k in layout.items() if _plain(n, k, layout)}
         shape = literal(json.dumps(wanted, ensure_ascii=False))
         parsed = f"from_json(j, {shape})" if wanted else "NULL"
         source = f"(SELECT {parsed} AS s, j, rowid + 1 AS line FROM {records.table} WHERE kind = 'OBJECT')"
-        table.insert(Part(records.file, tuple(layout)), texts, source, "line")
+        if columns:  # once each: they are asked for many times
+            source = f"(SELECT *, {', '.join(f'{wrong[n]} AS {w}' for n, (w, _) in columns.items())} FROM {source})"
+            told = (f"{_fitting(values[n], w)} AS {t}" for n, (w, t) in columns.items())
+            source = f"(SELECT *, {', '.join(told)} FROM {source})"
+        misfits = {n: w for n, (w, _) in columns.items()}
+        table.insert(Part(records.file, tuple(layout)), texts, source, "line", misfits)
         connection.execute(f"DROP TABLE {records.table}")
-    nested = {n: s for n, s in merged.items() if (s == "JSON" or not isinstance(s, str)) and not table.declared(n)}
+    nested = {n: s for n, s in merged.items() if (s == OPAQUE or not isinstance(s, str)) and not table.declared(n)}
     fixed = {n: _nested(table, n, s) for n, s in nested.items()}
     candidates = {n: JSON.get(s, ()) for n, s in merged.items() if isinstance(s, str)}
     dataset = table.finish(findings, dialect, candidates, fixed)
     dataset.lay_out = lambda _: _lay_out(opened, findings)
     return dataset
+
+
+def _landed(column: Column, shape: Shape) -> Column:
+    """As declared, but for fields that no record has."""
+    declared = column.declared
+    if not declared or not declared.type:
+        return column
+    return replace(column, declared=replace(declared, type=landed(declared.type, shape)))
 
 
 def _lay_out(opened: Sequence[_Records], findings: Sequence[Finding]) -> tuple[FileSplit, ...]:
@@ -294,17 +316,22 @@ def _plain(name: str, key: str, layout: dict[str, str]) -> bool:
     return bool(key) and key.lower() not in {k.lower() for n, k in layout.items() if n != name}
 
 
-def _text(name: str, key: str, layout: dict[str, str], mixed: bool, table: Table) -> str:
+def _value(name: str, key: str, layout: dict[str, str]) -> str:
+    """SQL for the value, as JSON where that was wanted."""
+    return f"struct_extract(s, {literal(key)})" if _plain(name, key, layout) else f"json_extract(j, {pointer(key)})"
+
+
+def _text(name: str, key: str, layout: dict[str, str], mixed: bool) -> str:
     """SQL for the value as text: strings without quotes, unless values of several kinds have to stay apart."""
-    if _plain(name, key, layout):
-        text = f"CAST(struct_extract(s, {literal(key)}) AS VARCHAR)"
-    else:
-        pointer = literal("/" + key.replace("~", "~0").replace("/", "~1"))
-        text = f"CAST(json_extract(j, {pointer}) AS VARCHAR)" if mixed else f"json_extract_string(j, {pointer})"
-    declared = table.declared(name)
-    if declared and declared.kind is Kind.DECIMAL:
-        return _digits(text, key)
-    return text
+    if mixed or _plain(name, key, layout):
+        return f"CAST({_value(name, key, layout)} AS VARCHAR)"
+    return f"json_extract_string(j, {pointer(key)})"
+
+
+def _fitting(value: str, wrong: str) -> str:
+    """The same of JSON values of which some are of a wrong kind: those keep their quotes."""
+    whole = f"nullif(CAST({value} AS VARCHAR), 'null')"
+    return f"CASE WHEN json_type({value}) = 'VARCHAR' AND NOT {wrong} THEN {value} ->> '$' ELSE {whole} END"
 
 
 def _digits(text: str, key: str) -> str:
@@ -328,7 +355,7 @@ def _merge(left: Shape, right: Shape) -> Shape:
         return [_merge(left[0], right[0])]
     if left in _WIDER and right in _WIDER:
         return max(left, right, key=lambda s: _WIDER.index(str(s)))
-    return "JSON"
+    return OPAQUE
 
 
 def _nested(table: Table, name: str, shape: Shape) -> tuple[Type, str]:
@@ -350,8 +377,6 @@ def _type(shape: Shape) -> Type | None:
         if not fields or "" in lowered or len(lowered) < len(shape) or any(t is None for _, t in fields):
             return None
         return Type(Kind.STRUCT, fields=tuple(Field(k, t) for k, t in fields if t))
-    if shape in ("NULL", "VARCHAR"):
-        return Type(Kind.STRING)
     return Type(_LEAVES[shape]) if shape in _LEAVES else None
 
 

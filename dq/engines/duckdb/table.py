@@ -31,11 +31,13 @@ _serial = itertools.count(1)
 class Column:
     name: str
     declared: Declared | None = None
+    of_kinds: bool = False  # landed values have kinds: what is no text is no string
 
     @property
     def typed(self) -> bool:
+        """Whether a value may be none of the declared type."""
         found = self.declared.type if self.declared else None
-        return found is not None and found.kind is not Kind.STRING
+        return found is not None and (self.of_kinds or found.kind is not Kind.STRING)
 
 
 @dataclass(slots=True)
@@ -56,7 +58,8 @@ class Part:
 class Names:
     """Canonical names of landed ones, unique over all files: DuckDB knows no difference of case."""
 
-    def __init__(self, declared: Sequence[Declared]) -> None:
+    def __init__(self, declared: Sequence[Declared], *, of_kinds: bool = False) -> None:
+        self._of_kinds = of_kinds
         self._known = {alias: d for d in declared for alias in (*d.aliases, d.name)}
         self._spelled: dict[str, str] = {}
         self.columns: dict[str, Column] = {}
@@ -74,7 +77,7 @@ class Names:
                 twice.append(text)
                 name, known = self._free(name, names), None
             names.append(name)
-            self.columns.setdefault(name, Column(name, known))
+            self.columns.setdefault(name, Column(name, known, self._of_kinds))
         return tuple(names), tuple(twice)
 
     def _free(self, name: str, names: list[str]) -> str:
@@ -112,10 +115,19 @@ class Table:
         body += [f"{identifier(raw(c.name))} VARCHAR" for c, _ in typed]
         connection.execute(f"CREATE TEMP TABLE {self.name} ({', '.join([*body, *extra])})")
 
-    def insert(self, part: Part, texts: Mapping[str, str], source: str, line: str = "") -> None:
-        """Append the rows of `source`; `texts` are SQL expressions over it, by canonical name."""
+    def insert(
+        self,
+        part: Part,
+        texts: Mapping[str, str],
+        source: str,
+        line: str = "",
+        misfits: Mapping[str, str] | None = None,
+    ) -> None:
+        """Append the rows of `source`; `texts` are SQL expressions over it, by canonical name, and `misfits` tell the
+        rows whose text is not to be read."""
         typed = [c for c in self.columns if c.typed]
         values = {c.name: self._value(c, texts.get(c.name)) for c in self.columns}
+        values |= {n: f"CASE WHEN NOT {wrong} THEN {values[n]} END" for n, wrong in (misfits or {}).items()}
         inner = ", ".join(f"{values[c.name]} AS v{i}" for i, c in enumerate(typed))
         source = f"(SELECT *, {inner} FROM {source})" if typed else source
         values |= {c.name: f"v{i}" for i, c in enumerate(typed)}
@@ -134,7 +146,7 @@ class Table:
     def _value(self, column: Column, text: str | None) -> str:
         if text is None:
             return "NULL"
-        if column.typed and column.declared:
+        if column.typed and column.declared and landing_type(column.declared).kind is not Kind.STRING:
             value = cast(text, column.declared)
             return value if len(self._nulls) == 1 else f"CASE WHEN {self._present(text)} THEN {value} END"
         nulls = ", ".join(literal(n) for n in self.reading.null_values if n)
