@@ -31,7 +31,7 @@ from dq.scanning import Scanner
 from dq.suite import Semantics, load_contract
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Generator, Iterator, Mapping
 
     from dq.config import Config
     from dq.drift import Difference
@@ -236,7 +236,7 @@ def gate(
     return gated(gate_run(source, config or configuration.load(), wanted or Wanted(), now))
 
 
-def gated(one: Run) -> Iterator[dict[str, Any]]:
+def gated(one: Run) -> Generator[dict[str, Any], None, None]:
     """The documents of one run; what it leaves undone is in `one.open` afterwards."""
     from dq.gate import gate as judge_source
 

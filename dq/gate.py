@@ -271,6 +271,7 @@ def _settle(run: Run, past: Past, holds: Holds, turn: _Turn) -> dict[str, Any] |
     if turn.fault is not None:
         raise turn.fault
     if turn.waiting:
+        run.open.waiting += [turn.landed] if turn.landed.waiting else []
         return _document(run, partition, held(partition, turn.suite, turn.waiting)) if turn.named else None
     if turn.standing is None and not turn.due:
         run.open.resting.append((partition.key, _tried(run, holds, turn)))

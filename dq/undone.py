@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from dq.inventory import Landed
     from dq.retry import Tried
 
 _TOLD = 5
@@ -15,10 +16,11 @@ log = logging.getLogger("dq")
 
 @dataclass(slots=True)
 class Open:
-    """Partitions held now, those passed over because they rest or are parked, and late ones."""
+    """Partitions held now, those passed over because they rest or are parked or are not ready, and late ones."""
 
     held: list[Tried] = field(default_factory=list)
     resting: list[tuple[str, Tried]] = field(default_factory=list)
+    waiting: list[Landed] = field(default_factory=list)
     late: list[str] = field(default_factory=list)
     stuck: int = 0  # partitions in a row at which a zone took nothing
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
-from dq.cli import judging, keeping, looking, overruling, starting, training
+from dq.cli import judging, keeping, looking, overruling, starting, training, watching
 from dq.cli.output import complain, listen
 from dq.errors import DQError
 
@@ -42,7 +42,8 @@ def dq(
 
 
 for command in (
-    starting.demo, starting.init, judging.gate, judging.validate, judging.profile, judging.diff, judging.explain,
+    starting.demo, starting.init, judging.gate, watching.watch,
+    judging.validate, judging.profile, judging.diff, judging.explain,
     training.pretrain, looking.status, looking.show, looking.history, looking.ls,
     overruling.release, overruling.reject, overruling.accept,
     keeping.gc, keeping.doctor,

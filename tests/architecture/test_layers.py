@@ -25,6 +25,7 @@ USE_CASES = {
     "index",
     "pretrain",
     "init",
+    "dirty",
     "standing",
     "past",
     "holds",

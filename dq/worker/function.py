@@ -1,0 +1,41 @@
+"""The gate as a Lambda function: with messages of a queue it looks where they say, with anything else (a timer) at all
+sources."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dq.config import Config, load
+from dq.reports import json
+from dq.worker.events import Message
+from dq.worker.watch import Watch, read
+
+_MARGIN_SECONDS = 20.0  # before AWS ends the function, nothing new is begun
+
+
+def answer(event: Any, invocation: Any) -> dict[str, Any]:
+    """To a batch of SQS: the messages that are to come again (`batchItemFailures`, to be switched on as
+    ReportBatchItemFailures). Otherwise how many partitions were looked at, and how many are held."""
+    documents: list[dict[str, Any]] = []
+
+    def tell(document: dict[str, Any]) -> None:
+        documents.append(document)
+        print(json.render(document), flush=True)
+
+    def left() -> float:
+        return float(invocation.get_remaining_time_in_millis()) / 1000 - _MARGIN_SECONDS
+
+    watch = Watch(_within(load(), left()), tell, stopping=lambda: left() <= 0)
+    records = event.get("Records") if isinstance(event, dict) else None
+    if records is None:
+        watch.look_at_all()
+        return {"partitions": len(documents), "held": sum(d["verdict"] == "hold" for d in documents)}
+    messages = [Message(r["messageId"], r["body"]) for r in records]
+    done = watch.settle(read(messages))
+    return {"batchItemFailures": [{"itemIdentifier": m.id} for m in messages if m not in done]}
+
+
+def _within(config: Config, seconds: float) -> Config:
+    """A partition that takes longer than the function may run is held, and says so."""
+    deadline = min(config.limits.deadline_seconds, max(1.0, seconds))
+    return config.model_copy(update={"limits": config.limits.model_copy(update={"deadline_seconds": deadline})})
