@@ -24,7 +24,7 @@ from dq.ir.result import CheckResult, Judgement, Verdict
 from dq.isolation.pool import Pool
 from dq.judge import Asking, Background, held, judge
 from dq.opening import is_path, partition_of, said
-from dq.reach import access_of, brought, brought_too, place
+from dq.reach import access_of, brought, brought_too, place, reading_of
 from dq.references import referenced
 from dq.running import gate_run, new_run_id, published_files, zones_of
 from dq.scanning import Scanner
@@ -115,7 +115,7 @@ def validate(
     ):
         every = show is not None or result_format == "COMPLETE"
         asking = Asking(now or datetime.now(UTC), engine, None, others, every, show or ())
-        with _scanning(data, partition, limits, asking, config, live=contract.live) as (scanning, here):
+        with _scanning(data, partition, limits, asking, config, contract) as (scanning, here):
             scanned = scanning.submit(here, held_to).result()
     judgement = judge(partition, held_to, scanned, Background())
     body = document.result(judgement, landing=said(data), decided_at=asking.now.isoformat(), run_id=new_run_id())
@@ -125,15 +125,15 @@ def validate(
 @contextmanager
 def _scanning(
     data: Any, partition: Partition, limits: configuration.Limits | None, asking: Asking, config: Config | None,
-    *, live: bool = False,
+    contract: Contract | None,
 ) -> Iterator[tuple[Scanning, Partition]]:  # fmt: skip
     """What reads the data, and the partition as it is read. Files are read in a judge process, unless the suite is
     `live`: objects with code of this process."""
     limits = limits or configuration.Limits()
-    with brought(partition, limits, access_of(config)) as here:
+    with brought(partition, limits, access_of(config), reading_of(contract)) as here:
         locations, budget = [f.location for f in here.files], limits.budget()
         scanning: Scanning
-        if is_path(data) and limits.isolated and not live:
+        if is_path(data) and limits.isolated and not (contract and contract.live):
             scanning = Pool(locations, budget, asking)
         else:
             scanning = Scanner(locations, budget, asking, None if is_path(data) else data)
@@ -168,8 +168,7 @@ def _profiled(
     partition = partition_of(data, contract, access_of(config))
     held_to = contract.suite_at(dict(partition.values)) if contract else Suite(partition.source, reading=_GUESS)
     asking = Asking(now or datetime.now(UTC), engine)
-    live = contract is not None and contract.live
-    with _scanning(data, partition, limits, asking, config, live=live) as (scanning, here):
+    with _scanning(data, partition, limits, asking, config, contract) as (scanning, here):
         found, read, faults = scanning.ask("profile", here, held_to, depth, source or partition.source)
     _warn(faults)
     return found, read
@@ -209,7 +208,7 @@ def explain(
         brought_too(placed, limits or configuration.Limits(), access_of(config)) as others,
     ):
         asking = Asking(datetime.now(UTC), engine, None, others)
-        with _scanning(data, partition, limits, asking, config, live=contract.live) as (scanning, here):
+        with _scanning(data, partition, limits, asking, config, contract) as (scanning, here):
             return _planned(scanning, here, held_to)
 
 
@@ -218,7 +217,8 @@ def explain_landed(source: str, name: str, *, config: Config) -> Plan:
     with closing(gate_run(source, config, Wanted())) as one:
         partition = standing.landed(one, name)
         suite = one.contract.suite_at(dict(partition.values))
-        with _scanning(place(one.zones), partition, config.limits, one.asking, config) as (scanning, here):
+        at, limits = place(one.zones), config.limits
+        with _scanning(at, partition, limits, one.asking, config, one.contract) as (scanning, here):
             return _planned(scanning, here, suite)
 
 

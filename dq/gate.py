@@ -95,8 +95,12 @@ class Run:
         zones, now = self.zones, self.asking.now.timestamp()
         return inventory.scan(zones.landing, zones.prefix, self.contract, now, zones.others)
 
-    def local(self, partition: Partition) -> Partition:
+    def readable(self, partition: Partition) -> Partition:
         """The partition as engines open it."""
+        return self.zones.spool.readable(partition) if self.zones.spool else partition
+
+    def local(self, partition: Partition) -> Partition:
+        """The partition on this disk."""
         return self.zones.spool.local(partition) if self.zones.spool else partition
 
     def landing(self, partition: Partition) -> str:
@@ -201,7 +205,7 @@ def _prepare(run: Run, past: Past, holds: Holds, landed: Landed) -> _Turn:
         decided = standing is not None and accepted is None and not _again(run, turn, standing)
         if decided or (standing is None and _rests(run, holds, turn)):
             return turn
-        return replace(turn, due=True, scan=None if landed.fault else run.scan(run.local(partition), suite))
+        return replace(turn, due=True, scan=None if landed.fault else run.scan(run.readable(partition), suite))
     except HoldError as error:
         return replace(turn, fault=error)
     except OSError as error:

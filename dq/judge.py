@@ -169,7 +169,8 @@ def prepare(dataset: Dataset, suite: Suite, asking: Asking) -> tuple[tuple[Check
 
 
 def shape_of(dataset: Dataset, now: datetime | None = None) -> Shape:
-    storage: Storage = "parquet" if dataset.parts else "frame" if dataset.frame is not None else "text"
+    parquet: Storage = "remote" if dataset.ranged else "parquet"
+    storage: Storage = parquet if dataset.parts else "frame" if dataset.frame is not None else "text"
     return Shape(
         storage, dataset.schema, dataset.rows, dataset.bytes, dataset.footer, dataset.keys, dataset.raw_columns,
         dataset.memory_bytes, tuple((n, shape_of(d)) for n, d in sorted(dataset.others.items())), dataset.lacking, now,

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from dq.ir.check import Check
     from dq.ir.expr import Scalar
 
-Storage: TypeAlias = Literal["parquet", "text", "frame"]
+Storage: TypeAlias = Literal["parquet", "remote", "text", "frame"]
 FAMILIES = ("held", "simple", "tally", "exact", "top", "rows", "sql", "foreign", "delegated")
 _ORDERED = frozenset(Kind) - NESTED
 _TAKES: dict[type[Aggregate], tuple[str, frozenset[Kind]]] = {
@@ -207,10 +207,10 @@ def choose(aggregates: Sequence[Aggregate], shape: Shape, engine: str = "auto") 
     first = aggregates[0]
     if isinstance(first, Delegated):
         return first.tool
-    if any(isinstance(x, Native) for x in aggregates):
-        return "duckdb"
     if any(map(_is_foreign, aggregates)):
         return "polars"
+    if shape.storage == "remote" or any(isinstance(x, Native) for x in aggregates):
+        return "duckdb"
     if engine != "auto":
         return engine
     if shape.storage == "frame" or _is_small(shape):
@@ -226,7 +226,7 @@ def _is_foreign(aggregate: Aggregate) -> bool:
 
 
 def _is_small(shape: Shape) -> bool:
-    return shape.rows is not None and shape.rows <= SMALL_ROWS
+    return shape.rows is not None and shape.rows <= SMALL_ROWS and shape.storage != "remote"
 
 
 def _streams(aggregates: Sequence[Aggregate], shape: Shape) -> bool:

@@ -128,7 +128,7 @@ def _copy(files: Iterable[tuple[DataFile, str]], zone: Store) -> None:
 
     def one(pair: tuple[DataFile, str]) -> None:
         file, path = pair
-        if zone.copy_in(file.location, path, file.signature) != file.digest:
+        if zone.copy_in(file.location, path, file.signature, file.digest) != file.digest:
             raise SourceChanged(f"{file.location} changed after it was judged: judged again next time")
 
     if zone.at_once == 1:

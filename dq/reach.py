@@ -6,22 +6,28 @@ import os
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from dq.engines.ranged import answer, leave
 from dq.errors import HoldError, StoreError
+from dq.ir.data import Reading
 from dq.isolation.folder import private_folder
-from dq.opening import store
+from dq.opening import format_by_name, store
 from dq.references import signature
-from dq.spool import Spool, is_remote
+from dq.spool import Ranging, Spool, is_remote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dq.config import Config, Limits
     from dq.gate import Zones
+    from dq.ir.contract import Contract
     from dq.ir.data import DataFile, Partition
     from dq.ir.other import Referenced
     from dq.stores.s3.access import Access
+
+
+_UNRECORDED_BYTES = 64 << 20
 
 
 def place(zones: Zones) -> str:
@@ -44,21 +50,59 @@ def access_of(config: Config | None) -> Access | None:
     return config.s3.access() if config else None
 
 
-@contextmanager
-def spool(limits: Limits, access: Access | None, keep: int = 1) -> Iterator[Spool]:
-    """In a folder that goes with it."""
+def reading_of(contract: Contract | None) -> Reading | None:
+    """How the contract's files are read in ranges; None where a check looks at whole files."""
+    suites = contract.suites if contract else ()
+    whole = any(check.metric.hashes() for suite in suites for check in suite.checks)
+    return None if whole else suites[-1].reading if suites else Reading()
 
-    def fetch(file: DataFile, path: str) -> str:
-        bucket = file.location.removeprefix("s3://").partition("/")[0]
-        zone = store(f"s3://{bucket}", None, access)
+
+@contextmanager
+def spool(
+    limits: Limits, access: Access | None, keep: int = 1, ranged: Reading | None = None, *, recorded: bool = True
+) -> Iterator[Spool]:
+    """In a folder that goes with it. Large Parquet is `ranged`, if a reading for it is given: early, where nothing is
+    `recorded` that would need a digest of all bytes."""
+    most = limits.spool()
+    above = min(limits.ranged_bytes or (most if recorded else _UNRECORDED_BYTES), most // keep)
+    at, way = _Elsewhere(access), None
+    if ranged is not None:
+        way = Ranging(above, lambda f: at.is_parquet(f, ranged), at.get, at.identify)
+    with private_folder(limits.temp) as folder:
+        made = Spool(at.fetch, folder, most, keep, ranging=way)
+        answer(made.read, made.owner)
+        try:
+            yield made
+        finally:
+            leave(made.owner)
+
+
+class _Elsewhere:
+    """Requests about files on S3."""
+
+    def __init__(self, access: Access | None) -> None:
+        self._access = access
+
+    def fetch(self, file: DataFile, path: str) -> str:
         try:
             with open(path, "wb") as copy:
-                return zone.fetch_at(file.location, file.signature, copy.write)  # type: ignore[no-any-return]
+                return self._zone(file).fetch_at(file.location, file.signature, copy.write)  # type: ignore[no-any-return]
         except OSError as error:
             raise HoldError(f"{file.location}: no copy can be made here: {error.strerror}") from error
 
-    with private_folder(limits.temp) as folder:
-        yield Spool(fetch, folder, limits.spool(), keep)
+    def get(self, file: DataFile, start: int, end: int) -> bytes:
+        return self._zone(file).range_at(file.location, file.signature, start, end)  # type: ignore[no-any-return]
+
+    def identify(self, file: DataFile) -> str:
+        return self._zone(file).identify_at(file.location, file.signature)  # type: ignore[no-any-return]
+
+    def is_parquet(self, file: DataFile, reading: Reading) -> bool:
+        kind = reading.format or format_by_name(file.location)
+        return kind == "parquet" or (kind is None and file.bytes > 4 and self.get(file, 0, 4) == b"PAR1")
+
+    def _zone(self, file: DataFile) -> Any:
+        bucket = file.location.removeprefix("s3://").partition("/")[0]
+        return store(f"s3://{bucket}", None, self._access)
 
 
 @contextmanager
@@ -87,10 +131,12 @@ def _brought(one: Referenced, here: Spool) -> Referenced:
 
 
 @contextmanager
-def brought(partition: Partition, limits: Limits, access: Access | None) -> Iterator[Partition]:
-    """The partition with its files where engines open them."""
+def brought(
+    partition: Partition, limits: Limits, access: Access | None, ranged: Reading | None = None
+) -> Iterator[Partition]:
+    """The partition with its files where engines open them: on this disk, unless they may be `ranged`."""
     if not any(is_remote(f.location) for f in partition.files):
         yield partition
         return
-    with spool(limits, access) as here:
-        yield here.local(partition)
+    with spool(limits, access, ranged=ranged, recorded=False) as here:
+        yield here.readable(partition)

@@ -21,7 +21,7 @@ from dq.ir.layout import parse_layout
 from dq.isolation.pool import Pool
 from dq.judge import Asking
 from dq.opening import store
-from dq.reach import access_of, brought_too, is_there, place, spool
+from dq.reach import access_of, brought_too, is_there, place, reading_of, spool
 from dq.references import changed, located
 from dq.scanning import Scanner
 from dq.spool import is_remote
@@ -50,7 +50,8 @@ def gate_run(
         others = kept.enter_context(brought_too(others, config.limits, access_of(config)))
     asking = Asking(now or datetime.now(UTC), config.engine.name, referenced=others)
     if is_remote(locations[0]):
-        made = kept.enter_context(spool(config.limits, access_of(config), config.limits.jobs + 2))
+        way = None if zones.curated and not zones.curated.takes(locations[0]) else reading_of(contract)
+        made = kept.enter_context(spool(config.limits, access_of(config), config.limits.jobs + 2, way))
         zones, locations = replace(zones, spool=made), [made.folder]
     scanning: Scanning
     if config.limits.isolated:

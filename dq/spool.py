@@ -1,5 +1,6 @@
-"""Local copies of files that lie elsewhere, so that what is hashed, judged and split are the same bytes, and a judge
-process needs neither network nor credentials. A copy is made while the file has the signature it was listed with."""
+"""Files that lie elsewhere, as they are read here: from local copies, so that what is hashed, judged and split are the
+same bytes, or in ranges. A judge process needs neither network nor credentials for it. All that is fetched is fetched
+while the file has the signature it was listed with."""
 
 from __future__ import annotations
 
@@ -9,9 +10,13 @@ from collections import OrderedDict, deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import count
+from threading import Lock
 from typing import TYPE_CHECKING, TypeAlias
+from uuid import uuid4
 
 from dq.errors import HoldError, SourceChanged
+from dq.ir.data import PINNED
+from dq.ranges import Ranges
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -23,6 +28,17 @@ _UNLIKE_A_NAME = re.compile(r"[^A-Za-z0-9._-]")
 
 
 @dataclass(frozen=True, slots=True)
+class Ranging:
+    """Partitions of more than `above` bytes are read in ranges, if all their files `fit` that. `get` fetches a range,
+    `identify` tells a digest without reading."""
+
+    above: int
+    fits: Callable[[DataFile], bool]
+    get: Callable[[DataFile, int, int], bytes]
+    identify: Callable[[DataFile], str]
+
+
+@dataclass(frozen=True, slots=True)
 class _Copy:
     path: str
     bytes: int
@@ -30,21 +46,30 @@ class _Copy:
 
 
 class Spool:
-    """At most `most_bytes` in the folder; copies of the last `keep` partitions stay, older ones make room.
+    """At most `most_bytes` in the folder; copies of the last `keep` partitions stay, older ones make room, and so do
+    ranges of all of them.
 
     `fetch` copies one file to a path and returns its SHA-256; `at_once` of them run.
     """
 
     def __init__(
-        self, fetch: Callable[[DataFile, str], str], folder: str, most_bytes: int, keep: int = 1, at_once: int = 8
-    ) -> None:
+        self, fetch: Callable[[DataFile, str], str], folder: str, most_bytes: int, keep: int = 1, at_once: int = 8,
+        ranging: Ranging | None = None,
+    ) -> None:  # fmt: skip
         self.folder, self._fetch, self._most, self._at_once = folder, fetch, most_bytes, at_once
         self._copies: OrderedDict[Key, _Copy] = OrderedDict()
         self._kept: deque[frozenset[Key]] = deque(maxlen=keep)
         self._names = count()
+        self._taken, self._lock = 0, Lock()  # bytes, of copies and ranges
+        self.owner, self._ranging = uuid4().hex, ranging
+        self._ranges = Ranges(ranging.get, folder, self.owner, self._claim) if ranging else None
 
     def digests(self, files: Sequence[DataFile]) -> list[str]:
-        """SHA-256 of each. Raises SourceChanged, HoldError where they do not fit."""
+        """SHA-256 of each; of what is read in ranges, what tells it otherwise. Raises SourceChanged, HoldError where
+        they do not fit."""
+        if self._ranging is not None and self._in_ranges(files):
+            with ThreadPoolExecutor(self._at_once) as pool:
+                return list(pool.map(self._ranging.identify, files))
         self._bring(files)
         return [f.digest if _is_local(f) else self._copies[_key(f)].digest for f in files]
 
@@ -52,19 +77,55 @@ class Spool:
         """The partition with its files here. Raises SourceChanged, HoldError where they do not fit."""
         return replace(partition, files=self.files(partition.files))
 
+    def readable(self, partition: Partition) -> Partition:
+        """The partition with its files where engines read them: here, or in ranges."""
+        if self._ranges is None or not self._in_ranges(partition.files):
+            return self.local(partition)
+        self._keep(partition.files)
+        files = (f if _is_local(f) else replace(f, location=self._ranges.place(f)) for f in partition.files)
+        return replace(partition, files=tuple(files))
+
+    def read(self, place: str, start: int, end: int) -> bytes:
+        """A range of a file. Raises SourceChanged, StoreError."""
+        assert self._ranges is not None
+        return self._ranges.read(place, start, end)
+
+    def _in_ranges(self, files: Sequence[DataFile]) -> bool:
+        elsewhere, one = [f for f in files if not _is_local(f)], self._ranging
+        return one is not None and sum(f.bytes for f in elsewhere) > one.above and all(map(one.fits, elsewhere))
+
     def files(self, files: Sequence[DataFile]) -> tuple[DataFile, ...]:
+        self._keep(files)
+        self._bring(files)
+        return tuple(f if _is_local(f) else self._placed(f) for f in files)
+
+    def _keep(self, files: Iterable[DataFile]) -> None:
         mine = frozenset(_key(f) for f in files if not _is_local(f))
         if mine in self._kept:
             self._kept.remove(mine)
         self._kept.append(mine)
-        self._bring(files)
-        return tuple(f if _is_local(f) else self._placed(f) for f in files)
+        self._drop(but=frozenset().union(*self._kept))
+
+    def _drop(self, but: frozenset[Key] = frozenset()) -> None:
+        """Ranges are only kept for not being fetched again."""
+        if self._ranges is not None:
+            self._release(self._ranges.drop(but))
+
+    def _claim(self, wanted: int) -> bool:
+        with self._lock:
+            fits = self._taken + wanted <= self._most
+            self._taken += wanted if fits else 0
+            return fits
+
+    def _release(self, given: int) -> None:
+        with self._lock:
+            self._taken -= given
 
     def _placed(self, file: DataFile) -> DataFile:
         copy = self._copies[_key(file)]
-        if file.digest and copy.digest != file.digest:
+        if file.digest and copy.digest != file.digest and not file.digest.startswith(PINNED):
             raise SourceChanged(f"{file.location} changed after it was judged: judged again next time")
-        return replace(file, location=copy.path)
+        return replace(file, location=copy.path, digest=copy.digest if file.digest else "")
 
     def _bring(self, files: Sequence[DataFile]) -> None:
         missing = list({_key(f): f for f in files if not _is_local(f) and _key(f) not in self._copies}.values())
@@ -76,27 +137,32 @@ class Spool:
         pool = ThreadPoolExecutor(self._at_once)
         try:
             for file, path, digest in zip(missing, paths, pool.map(self._fetch, missing, paths), strict=True):
-                self._copies[_key(file)] = _Copy(path, os.path.getsize(path), digest)
+                self._copies[_key(file)] = _Copy(path, file.bytes, digest)
         except BaseException:
             pool.shutdown(cancel_futures=True)
             for path in {*paths} - {c.path for c in self._copies.values()}:
                 _remove(path)
+            self._release(sum(f.bytes for f in missing if _key(f) not in self._copies))
             raise
         finally:
             pool.shutdown(cancel_futures=True)
 
     def _make_room(self, wanted: int, mine: Iterable[Key]) -> None:
+        """For so many bytes, which count as taken from then on."""
         kept = frozenset(mine).union(*self._kept)
-        taken = sum(c.bytes for c in self._copies.values())
         for key in [k for k in self._copies if k not in kept]:
-            if taken + wanted <= self._most:
+            if self._claim(wanted):
                 return
             copy = self._copies.pop(key)
             _remove(copy.path)
-            taken -= copy.bytes
-        if taken + wanted > self._most:
+            self._release(copy.bytes)
+        if not self._claim(wanted):
+            self._drop()
+            if self._claim(wanted):
+                return
+            free = max(0, self._most - self._taken)
             raise HoldError(
-                f"{wanted:,} bytes are to be read from elsewhere, and {max(0, self._most - taken):,} fit here: set temp"
+                f"{wanted:,} bytes are to be read from elsewhere, and {free:,} fit here: set temp"
                 " or spool_bytes in [limits] of dq.toml, or land smaller partitions"
             )
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from dq.ir.data import FILE, RAW, RESERVED, ROW, DataFile, Finding, Footer, Reading, Schema, Type, raw
 from dq.ir.expr import Scalar
+from dq.ir.ranged import is_ranged
 
 __all__ = [
     "FILE", "RAW", "ROW", "Dataset", "Engine", "Indivisible", "ParquetPart", "Parted", "Reader", "Unreadable", "raw",
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 
 LayOut: TypeAlias = "Callable[[Mapping[str, bytes]], tuple[FileSplit, ...]]"
+Bring: TypeAlias = "Callable[[Collection[str], str], tuple[ParquetPart, ...]]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,8 @@ class Dataset:
     integrity: str = "none"  # what vouches for the bytes
     verify: Callable[[Collection[str]], tuple[str, tuple[Finding, ...]]] | None = None
     """Of Parquet: what vouches for the bytes of these columns, and where it says that they are not what was written."""
+    bring: Bring | None = None
+    """Of Parquet: its parts with these columns in files in a folder, for readers of local files."""
     lay_out: LayOut = lambda _: ()
     """Of text: given packed positions of rows by file, how the records of each file lie in its lines, and as `rules`
     those that could not be read (`table.<kind>`). Raises Indivisible where a record has no lines of its own."""
@@ -74,6 +78,15 @@ class Dataset:
         inside = {n for _, schema in self.file_schemas for n in schema.names}
         keys = {name for name, _ in self.keys} - inside
         return replace(self.schema, fields=tuple(f for f in self.schema.fields if f.name not in keys))
+
+    @property
+    def ranged(self) -> bool:
+        """Whether it lies elsewhere and is read in ranges."""
+        return any(is_ranged(f.location) for part in self.parts for f in part.files)
+
+    def here(self, names: Collection[str], folder: str) -> Dataset:
+        """These columns on this disk, if they lie elsewhere."""
+        return replace(self, parts=self.bring(names, folder)) if self.ranged and self.bring else self
 
     @property
     def readable(self) -> bool:

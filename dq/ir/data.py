@@ -242,12 +242,16 @@ def integer_range(kind: Kind) -> tuple[int, int]:
     return (0, 2**bits - 1) if kind.startswith("u") else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
 
 
+PINNED = "etag:"
+
+
 @dataclass(frozen=True, slots=True)
 class DataFile:
     """One landed file. `path` is relative to the partition's zone, `location` is where an engine opens it.
 
-    `signature` (inode, mtime, ctime or ETag, version) tells cheaply that nothing changed; `digest` is SHA-256;
-    `modified` is when it was written last, in seconds since 1970, where a listing said so.
+    `signature` (inode, mtime, ctime or ETag, version) tells cheaply that nothing changed; `digest` is SHA-256, or
+    PINNED and the ETag of what was read in ranges and S3 keeps no SHA-256 of; `modified` is when it was written last,
+    in seconds since 1970, where a listing said so.
     """
 
     path: str

@@ -11,9 +11,10 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dq.engines import ENGINES
+from dq.engines import ENGINES, ranged
 from dq.engines.base import Indivisible
 from dq.errors import DQError, EngineError
+from dq.isolation.channels import Requests
 from dq.isolation.pipe import Closed, dump, receive, send
 from dq.judge import Asking
 from dq.opening import attribute
@@ -50,13 +51,14 @@ class Order:
     setup: Setup | None = None
 
 
-def main(orders: int, answers: int, parent: int) -> None:
+def main(orders: int, answers: int, parent: int, *channels: int) -> None:
     end_with(parent)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # whoever started this process decides
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for name in ("duckdb", "polars"):
         attribute(ENGINES[name])
+    ranged.answer(Requests(channels).fetch)
     desk = _Desk()
     while True:
         try:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from dq import errors
 from dq.engines.base import Indivisible
+from dq.isolation.channels import Replies
 from dq.isolation.child import Order, Setup
 from dq.isolation.folder import private_folder
 from dq.isolation.importing import environment
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from dq.scanning import Call
 
 LOOK_SECONDS = 0.05
-_START = "import sys; sys.path[:] = {}; from dq.isolation.child import main; main({}, {}, {})"
+_START = "import sys; sys.path[:] = {}; from dq.isolation.child import main; main({}, {}, {}, *{})"
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -51,13 +52,18 @@ class JudgeProcess:
     def __init__(self, budget: Budget) -> None:
         with ExitStack() as stack:
             self._folder = stack.enter_context(private_folder(budget.temp))
+            self._channels = Replies()
+            stack.callback(self._channels.close)
             theirs, self._orders = wide_pipe()
             stack.callback(os.close, self._orders)
             self._answers, ours = wide_pipe()
             stack.callback(os.close, self._answers)
             try:
-                self._process = _started(theirs, ours, budget, self._folder)
+                channels = (s.fileno() for s in self._channels.theirs)
+                self._process = _started((theirs, ours, *channels), budget, self._folder)
             finally:
+                for channel in self._channels.theirs:
+                    channel.close()
                 os.close(theirs)
                 os.close(ours)
             self._kept = stack.pop_all()
@@ -86,8 +92,12 @@ class JudgeProcess:
         order = Order(call, partition, arguments, number, unsent, new)
         watch = Watch(self._process.pid, setup.budget, unwanted)
         self.served += 1
+        self._channels.permit(partition)
         send(self._orders, dump(order))
         raised, answer = load(receive(self._answers, watch.look, LOOK_SECONDS))
+        if self._channels.fault is not None:
+            raise self._channels.fault
+        self._channels.permit(None)
         if raised:
             raise _RAISED.get(raised, errors.EngineError)(answer)
         return answer
@@ -103,12 +113,13 @@ class JudgeProcess:
         return said
 
 
-def _started(orders: int, answers: int, budget: Budget, folder: str) -> subprocess.Popen[bytes]:
-    code = _START.format([p for p in sys.path if p], orders, answers, os.getpid())
-    return bare(code, (orders, answers), budget, folder)
+def _started(pipes: tuple[int, ...], budget: Budget, folder: str) -> subprocess.Popen[bytes]:
+    orders, answers, *channels = pipes
+    code = _START.format([p for p in sys.path if p], orders, answers, os.getpid(), channels)
+    return bare(code, pipes, budget, folder)
 
 
-def bare(code: str, pipes: tuple[int, int], budget: Budget, folder: str) -> subprocess.Popen[bytes]:
+def bare(code: str, pipes: tuple[int, ...], budget: Budget, folder: str) -> subprocess.Popen[bytes]:
     """An interpreter that finds what this one finds, and knows nothing else of it."""
     variables = environment(folder)
     if budget.threads is not None:

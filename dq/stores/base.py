@@ -80,9 +80,10 @@ class Store(Protocol):
         """Whether `copy_in` copies from there."""
         ...
 
-    def copy_in(self, location: str, path: str, signature: str = "") -> str:
+    def copy_in(self, location: str, path: str, signature: str = "", judged: str = "") -> str:
         """Copy a file into the zone, its content durable; SHA-256 of what was copied. Replaces an earlier attempt.
-        Raises SourceChanged where it can tell that the file no longer has the signature."""
+        Raises SourceChanged where it can tell that the file no longer has the signature. Where the digest that
+        was `judged` is no SHA-256 it is returned if the zone vouches that the copy is what it tells of."""
         ...
 
     def move(self, staged: str, target: str) -> None:

@@ -163,7 +163,7 @@ class LocalStore:
     def takes(self, location: str) -> bool:
         return "://" not in location
 
-    def copy_in(self, location: str, path: str, signature: str = "") -> str:
+    def copy_in(self, location: str, path: str, signature: str = "", judged: str = "") -> str:
         target = self._path(path)
         digest = hashlib.sha256()
         try:

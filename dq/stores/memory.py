@@ -190,7 +190,7 @@ class MemoryStore:
     def takes(self, location: str) -> bool:
         return True
 
-    def copy_in(self, location: str, path: str, signature: str = "") -> str:
+    def copy_in(self, location: str, path: str, signature: str = "", judged: str = "") -> str:
         content, name = read_location(location), self._name(path)
         with self._step("copy_in", path):
             self._write(name, content[: len(content) // 2])

@@ -318,7 +318,7 @@ def test_splits_of_a_training_run_may_lie_there(place: S3Place, tmp_path: Path) 
 
 def test_what_does_not_fit_here_is_held(place: S3Place, dq: Dq) -> None:
     place.settings.write_text(place.settings.read_text() + "spool_bytes = 100\n")
-    place.land("2026-03-01", 0)
+    place.put("landing/trips/dt=2026-03-01/a.csv", b"id,fare\n" + b"1,1\n" * 100)
     ran = dq("gate", "--config", place.settings)
     assert ran.code == 3
     assert "bytes are to be read from elsewhere, and 100 fit here" in " ".join(ran.out.split())

@@ -32,12 +32,14 @@ ZONES = ("landing", "curated", "quarantine", "history")
 
 
 @contextmanager
-def before(event: str, act: Callable[[Any], Any], client: int = 0) -> Iterator[None]:
-    """Calls `act` with every request of the kind (`GetObject`; empty: all) before it is sent."""
+def before(event: str, act: Callable[[Any], Any], client: int = 0, on: str = "") -> Iterator[None]:
+    """Calls `act` with every request of the kind (`GetObject`; empty: all) about a key with `on` in it, before it is
+    sent."""
     events, name = Access().clients[client].meta.events, f"before-send.s3.{event}".strip(".")
 
     def hook(request: Any, **_: Any) -> None:
-        act(request)
+        if on in request.url:
+            act(request)
 
     events.register(name, hook)
     try:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from dq.ir.ranged import is_ranged
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -17,8 +19,9 @@ def connect(
 ) -> duckdb.DuckDBPyConnection:  # fmt: skip
     """An in-memory database that may read `locations` (files, or directories with all below them), and nothing else.
 
-    `temp` is a private directory of the caller: it is allowed too, and tables spill below it. DuckDB follows symbolic
-    links before it compares, so a link leads nowhere that is not allowed. Nothing of this can be changed afterwards.
+    What is read in ranges is allowed by its name. `temp` is a private directory of the caller: it is allowed too, and
+    tables spill below it. DuckDB follows symbolic links before it compares, so a link leads nowhere that is not
+    allowed. Nothing of this can be changed afterwards.
     """
     config: dict[str, str | bool | int | float | list[str]] = {
         "autoload_known_extensions": False,
@@ -34,12 +37,19 @@ def connect(
         config["memory_limit"] = f"{memory_bytes}B"
     if temp_bytes is not None:
         config["max_temp_directory_size"] = f"{temp_bytes}B"
-    places = {os.path.realpath(location) for location in locations}
+    elsewhere, here = set[str](), set[str]()
+    for location in locations:
+        (elsewhere if is_ranged(location) else here).add(location)
+    places = {os.path.realpath(location) for location in here}
     folders = sorted(p for p in places if os.path.isdir(p))
     connection = duckdb.connect(":memory:", config=config)
+    if elsewhere:
+        from dq.engines.duckdb.remote import Remote
+
+        connection.register_filesystem(Remote())
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute(f"SET allowed_directories = {literals([os.path.realpath(temp), *folders])}")
-    connection.execute(f"SET allowed_paths = {literals(sorted(places.difference(folders)))}")
+    connection.execute(f"SET allowed_paths = {literals(sorted(elsewhere | places.difference(folders)))}")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return connection

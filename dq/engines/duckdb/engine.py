@@ -21,6 +21,7 @@ from dq.engines.duckdb.simple import Question, simple
 from dq.engines.duckdb.source import FRAME, Source, open_source, readable_paths
 from dq.engines.duckdb.sql import Sql, compared, stored, translate
 from dq.engines.duckdb.values import key_output, output, packed_column, plain
+from dq.engines.ranged import fault
 from dq.errors import EngineError
 from dq.ir import aggregate as a
 from dq.ir import expr as e
@@ -147,6 +148,8 @@ class DuckDB:
 def _fault(dataset: Dataset, error: duckdb.Error) -> Exception:
     """DuckDB's own text may quote data, so it stays in the cause and out of the message."""
     files = [f for part in dataset.parts for f in part.files]
+    if (why := fault(f.location for f in files)) is not None:
+        return why
     read = isinstance(error, (duckdb.InvalidInputException, duckdb.IOException))
     damaged = type(error) is duckdb.Error or (read and any(sign in str(error) for sign in _DAMAGE))
     if not damaged or not files:

@@ -54,8 +54,9 @@ class GreatExpectations:
         rows = os.path.join(self._folder.name, "rows.parquet")
         paths = sorted({p for a in asked for p in a.paths})
         names = {name_of(p): p[0] for p in paths}
-        lazy = frame(dataset, paths, positions=True).drop(FILE, ROW).rename(names)
-        lazy.sink_parquet(rows)
+        with tempfile.TemporaryDirectory(dir=self._folder.name) as folder:
+            here = dataset.here({p[0] for p in paths}, folder)
+            frame(here, paths, positions=True).drop(FILE, ROW).rename(names).sink_parquet(rows)
         answers = f"{rows}.json"
         order = {"rows": rows, "asked": [[a.rule, a.code] for a in asked], "answers": answers}
         why = self._answered(json.dumps(order))

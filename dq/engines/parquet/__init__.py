@@ -13,16 +13,19 @@ import pyarrow.parquet as pq
 
 from dq.engines.base import Dataset, ParquetPart, reserved
 from dq.engines.parquet import pages, statistics, thrift
+from dq.engines.parquet.chunks import chunks_of, copied
 from dq.engines.parquet.inspect import excess
 from dq.engines.parquet.types import Unsupported, to_type, type_of_value, unify
+from dq.engines.ranged import opened
 from dq.errors import EngineError
 from dq.ir.data import DataFile, Field, Finding, Footer, Kind, Reading, Schema, Type
+from dq.ir.ranged import is_ranged
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
 _PLAIN, _SEALED = b"PAR1", b"PARE"
-_TAIL = 64 * 1024  # one read finds most footers
+_TAIL = 256 * 1024  # one read finds most footers; as much as DuckDB reads for them
 _MESSAGES = {
     "empty_file": "the file has 0 bytes",
     "not_parquet": "the file does not begin as Parquet does",
@@ -57,34 +60,35 @@ def open_parquet(files: Sequence[DataFile], reading: Reading) -> Dataset:
     Findings: `empty_file`, `not_parquet`, `truncated`, `unreadable`, `encrypted` and `duplicate_columns` leave a file
     out, `unsupported_type` and `mixed_types` a column of it. Raises EngineError where a file cannot be reached.
     """
-    opened: list[_Opened] = []
+    sound: list[_Opened] = []
     findings: list[Finding] = []
     for file in files:
         found = _open(file, reading)
         if isinstance(found, _Opened):
-            opened.append(found)
+            sound.append(found)
             findings += found.findings
         else:
             findings.append(found)
-    types = _union(opened, findings)
+    types = _union(sound, findings)
     keys = tuple(k for k in reading.keys if k[0] not in types)
     schema = Schema(tuple(Field(n, t) for n, t in [*types.items(), *((n, type_of_value(v)) for n, v in keys)]))
-    rows = sum(o.statistics.rows for o in opened)
+    rows = sum(o.statistics.rows for o in sound)
     return Dataset(
         schema=schema,
-        file_schemas=tuple((o.file.path, o.schema) for o in opened),
+        file_schemas=tuple((o.file.path, o.schema) for o in sound),
         findings=tuple(findings),
         rows=rows,
         bytes=sum(f.bytes for f in files),
         footer=Footer(
             rows,
-            statistics.merge(schema, (o.statistics for o in opened), keys),
-            max((o.statistics.group_rows for o in opened), default=0),
+            statistics.merge(schema, (o.statistics for o in sound), keys),
+            max((o.statistics.group_rows for o in sound), default=0),
         ),
         dialect=replace(reading, format="parquet"),
         keys=reading.keys,
-        parts=_parts(opened, types),
-        verify=lambda names: _verified(opened, names),
+        parts=_parts(sound, types),
+        verify=lambda names: _verified(sound, names),
+        bring=lambda names, folder: _brought(sound, types, names, folder),
     )
 
 
@@ -117,31 +121,49 @@ def footer_of(file: DataFile) -> statistics.Struct:
     return thrift.read(tail[4:-8])[0]
 
 
-def _verified(opened: Iterable[_Opened], names: Collection[str]) -> tuple[str, tuple[Finding, ...]]:
+def _verified(opened: Sequence[_Opened], names: Collection[str]) -> tuple[str, tuple[Finding, ...]]:
     """What checksums of pages say of the columns: `Dataset.verify`."""
     seen: set[pages.Checked] = set()
     findings = []
     for one in opened:
-        landed = {one.landed[n].encode() for n in names if n in one.landed}
-        if not landed:  # nothing of the file was read
+        chunks = _chunks(footer_of(one.file), one, names)
+        if not chunks:  # nothing of the file was read
             continue
-        footer = footer_of(one.file)
-        chunks = [c[3] for group in footer[4] for c in group[1] if c[3][3][0] in landed]
         try:
             seen.add(pages.check(one.file.location or one.file.path, chunks))
         except pages.Damaged as damage:
             findings.append(Finding("unreadable", str(damage), one.file.path))
         except OSError as error:
             raise EngineError(f"{one.file.path}: cannot be read ({type(error).__name__})") from None
-    return _EVIDENCE[pages.joined(seen)], tuple(findings)
+    evidence = [*_EVIDENCE[pages.joined(seen)], *_PINNED[: any(is_ranged(o.file.location) for o in opened)]]
+    return ", ".join(evidence) or "none", tuple(findings)
 
 
-_EVIDENCE = {"all": "page checksums", "some": "page checksums in part", "none": "none"}
+def _chunks(footer: statistics.Struct, one: _Opened, names: Collection[str]) -> list[statistics.Struct]:
+    """The column chunks of these columns."""
+    landed = {one.landed[n].encode() for n in names if n in one.landed}
+    return [meta for meta in chunks_of(footer) if meta[3][0] in landed]
+
+
+def _brought(
+    sound: Iterable[_Opened], types: dict[str, Type], names: Collection[str], folder: str
+) -> tuple[ParquetPart, ...]:
+    """Files with these columns in the folder, as parts."""
+    here = []
+    for n, one in enumerate(sound):
+        footer, path = footer_of(one.file), os.path.join(folder, f"{n}.parquet")
+        copied(one.file.location, path, footer, _chunks(footer, one, names))
+        here.append(replace(one, file=replace(one.file, location=path)))
+    return _parts(here, types)
+
+
+_EVIDENCE = {"all": ["page checksums"], "some": ["page checksums in part"], "none": []}
+_PINNED = ["one object by its ETag"]
 
 
 def _tail(location: str, most: int) -> tuple[int, bytes | str]:
     """Size, and the footer as a Parquet file of its own, or the kind of a finding."""
-    with open(location, "rb") as stream:
+    with opened(location) as stream:
         size = stream.seek(0, os.SEEK_END)
         stream.seek(0)
         head = stream.read(4)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dq.engines.parquet import thrift
+from dq.engines.parquet.chunks import chunks_of
+from dq.engines.ranged import opened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from dq.engines.parquet.statistics import Struct
     from dq.ir.limits import Caps
 
@@ -49,7 +49,7 @@ def nesting(elements: list[Struct]) -> int:
 def _weight(location: str, size: int, footer: Struct, caps: Caps) -> str | None:
     """Values so large, or so many beside what landed, that reading them is no use to anybody."""
     total = 0
-    for meta in _chunks(footer):
+    for meta in chunks_of(footer):
         values, plain = max(meta[5], 1), meta[6]
         widest = plain
         if meta[1] == _TEXT and meta.get(11) and values * plain > caps.expanded_bytes:
@@ -65,13 +65,9 @@ def _weight(location: str, size: int, footer: Struct, caps: Caps) -> str | None:
     return None
 
 
-def _chunks(footer: Struct) -> Iterator[Struct]:
-    return (chunk[3] for group in footer[4] for chunk in group[1])
-
-
 def _dictionary(location: str, offset: int) -> tuple[int, int]:
     """Entries and decompressed bytes of a dictionary page, as its header says."""
-    with open(location, "rb") as stream:
+    with opened(location) as stream:
         stream.seek(offset)
         header, _ = thrift.read(stream.read(_HEADER_BYTES))
     return header[7][1], header[2]

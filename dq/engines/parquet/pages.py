@@ -6,6 +6,8 @@ import zlib
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from dq.engines.parquet import thrift
+from dq.engines.parquet.chunks import span
+from dq.engines.ranged import opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -17,6 +19,7 @@ Checked: TypeAlias = Literal["all", "some", "none"]
 _HEADER_BYTES = 1 << 12
 _LONGEST_HEADER = 1 << 24
 _CHUNK = 1 << 20
+_AHEAD = 8 << 20  # read at once where all pages are looked at
 
 
 class Damaged(Exception):
@@ -29,14 +32,16 @@ def check(location: str, chunks: Iterable[Struct]) -> Checked:
     Where the first page has none, none is looked for.
     """
     seen: set[bool] = set()
-    with open(location, "rb") as stream:
+    with opened(location) as stream:
         for meta in chunks:
-            for header, start in _pages(stream, meta):
+            ahead = _Ahead(stream, span(meta)[1])
+            for header, start in _pages(ahead, meta):
                 stored = header.get(4)
                 seen.add(stored is not None)
+                ahead.least = _AHEAD
                 if seen == {False}:
                     return "none"
-                if stored is not None and _crc(stream, start, header[3]) != stored & 0xFFFFFFFF:
+                if stored is not None and _crc(ahead, start, header[3]) != stored & 0xFFFFFFFF:
                     raise Damaged("the checksum of a page does not hold")
     return joined({"all" if s else "none" for s in seen})
 
@@ -46,11 +51,25 @@ def joined(seen: set[Checked]) -> Checked:
     return next(iter(seen)) if len(seen) == 1 else "some" if seen else "none"
 
 
-def _pages(stream: BinaryIO, meta: Struct) -> Iterator[tuple[Struct, int]]:
+class _Ahead:
+    """Reads of one chunk from front to back: few, and no byte behind it."""
+
+    def __init__(self, stream: BinaryIO, end: int) -> None:
+        self._stream, self._end, self.least = stream, end, 0
+        self._start, self._held = 0, b""
+
+    def read(self, at: int, size: int) -> bytes:
+        end = min(at + size, self._end)
+        if not self._start <= at <= end <= self._start + len(self._held):
+            self._stream.seek(at)
+            self._start, self._held = at, self._stream.read(min(max(size, self.least), self._end - at))
+        return self._held[at - self._start : end - self._start]
+
+
+def _pages(stream: _Ahead, meta: Struct) -> Iterator[tuple[Struct, int]]:
     """Headers of the chunk's pages, and where their bytes begin. No checksum holds for a header: it is compared with
     what the footer says."""
-    at = min(meta[9], meta.get(11) or meta[9])
-    end, values = at + meta[7], 0
+    (at, end), values = span(meta), 0
     while at < end:
         header, length = _header(stream, at)
         size = header.get(3)
@@ -77,11 +96,10 @@ def _plausible(header: Struct, meta: Struct) -> bool:
     return header.get(1) == 1  # an index, which nobody writes
 
 
-def _header(stream: BinaryIO, at: int) -> tuple[Struct, int]:
+def _header(stream: _Ahead, at: int) -> tuple[Struct, int]:
     wanted = _HEADER_BYTES
     while True:
-        stream.seek(at)
-        found = stream.read(wanted)
+        found = stream.read(at, wanted)
         try:
             return thrift.read(found)
         except thrift.Malformed:
@@ -90,10 +108,9 @@ def _header(stream: BinaryIO, at: int) -> tuple[Struct, int]:
             wanted *= 16
 
 
-def _crc(stream: BinaryIO, start: int, size: int) -> int:
-    stream.seek(start)
-    found = 0
-    while size > 0 and (chunk := stream.read(min(size, _CHUNK))):
+def _crc(stream: _Ahead, start: int, size: int) -> int:
+    found, end = 0, start + size
+    while start < end and (chunk := stream.read(start, min(end - start, _CHUNK))):
         found = zlib.crc32(chunk, found)
-        size -= len(chunk)
+        start += len(chunk)
     return found

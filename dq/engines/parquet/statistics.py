@@ -13,6 +13,7 @@ from decimal import Context, Decimal
 from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import UUID
 
+from dq.engines.parquet.chunks import span
 from dq.engines.parquet.thrift import Malformed
 from dq.ir.data import INTEGERS, TEXTS, ColumnFooter, Kind, Schema, Type
 from dq.ir.scalar import compare
@@ -75,8 +76,8 @@ def row_groups_fit(footer: Struct, end: int) -> bool:
     for group in footer[4]:
         for chunk in group[1]:
             meta = chunk[3]
-            start = min(meta[9], meta.get(11) or meta[9])  # data page, dictionary page
-            if meta[5] and (start < 4 or meta[7] < 0 or start + meta[7] > end):
+            start, behind = span(meta)
+            if meta[5] and (start < 4 or meta[7] < 0 or behind > end):
                 return False
     return bool(sum(group[3] for group in footer[4]) == footer[3])
 

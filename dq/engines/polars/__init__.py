@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import tempfile
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -70,6 +71,9 @@ class Polars:
     def run(self, dataset: Dataset, aggregates: Sequence[Aggregate]) -> Mapping[Aggregate, Any]:
         if not dataset.readable:
             raise EngineError("polars: there is nothing to read")
+        if dataset.ranged:
+            with tempfile.TemporaryDirectory(prefix="dq-polars-") as folder:
+                return self.run(dataset.here({p[0] for x in aggregates for p in x.columns()}, folder), aggregates)
         try:
             return _answered(lambda x: _Run(dataset, self._held_rows, self._piece_bytes).answers(x), aggregates)
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, pa.ArrowException, OSError) as error:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from dq.errors import ConfigError, PublishUnknown, SourceChanged, StoreError
 from dq.stores import posix
 from dq.stores.base import Entry, Layout, parts_of
-from dq.stores.s3 import copying, lease
+from dq.stores.s3 import copying, lease, ranges
 from dq.stores.s3.access import TRIES, Access
 from dq.stores.s3.faults import RESTORED_DAYS, CutOff, Refused, restore, said, status_of
 from dq.stores.s3.keys import SCHEME, key_of, parts_of_url, path_of
@@ -132,18 +132,18 @@ class S3Store:
     def location(self, path: str) -> str:
         return f"{SCHEME}{self.bucket}/{self._key(path)}"
 
-    def size_at(self, location: str) -> int:
-        """Bytes of an object anywhere."""
+    def head_at(self, location: str) -> dict[str, Any]:
+        """What is told of an object anywhere."""
         bucket, key = parts_of_url(location)
         other = S3Store(f"{SCHEME}{bucket}", access=self.access)
-        return int(other._ask(0, "head_object", key)["ContentLength"])
+        return other._ask(0, "head_object", key)
 
     def _get(self, path: str) -> dict[str, Any] | None:
         """The answer with its content; None when absent."""
         for n in range(TRIES):
             try:
                 answer = self.ask("get_object", path)
-                return {**answer, "content": b"".join(self._chunks(answer, path))}
+                return {**answer, "content": b"".join(self.chunks(answer, path))}
             except CutOff:
                 if n == TRIES - 1:
                     raise
@@ -153,7 +153,7 @@ class S3Store:
                 raise
         raise AssertionError
 
-    def _chunks(self, answer: dict[str, Any], path: str) -> Iterator[bytes]:
+    def chunks(self, answer: dict[str, Any], path: str) -> Iterator[bytes]:
         from botocore.exceptions import BotoCoreError
         from urllib3.exceptions import HTTPError
 
@@ -183,8 +183,18 @@ class S3Store:
 
     def fetch_at(self, location: str, signature: str, write: Callable[[bytes], object]) -> str:
         """`fetch`, of an object in this zone."""
-        inside = location.removeprefix(f"{self.url}/")
-        return self.fetch(path_of(inside), signature, write)
+        return self.fetch(self._inside(location), signature, write)
+
+    def range_at(self, location: str, signature: str, start: int, end: int) -> bytes:
+        """Of an object in this zone that has the signature. Raises SourceChanged."""
+        return ranges.read(self, self._inside(location), signature.rpartition("@")[0], start, end)
+
+    def identify_at(self, location: str, signature: str) -> str:
+        """What tells the content without reading it: `DataFile.digest`. Raises SourceChanged."""
+        return ranges.identify(self, self._inside(location), signature.rpartition("@")[0])
+
+    def _inside(self, location: str) -> str:
+        return path_of(location.removeprefix(f"{self.url}/"))
 
     def fetch(self, path: str, signature: str, write: Callable[[bytes], object]) -> str:
         """Stream the content that has the signature (whatever is there, where it is empty) to `write`; its SHA-256.
@@ -196,7 +206,7 @@ class S3Store:
             try:
                 answer = self.ask("get_object", path, **asked)
                 etag, whole = answer["ETag"], done + answer["ContentLength"]
-                for chunk in self._chunks(answer, path):
+                for chunk in self.chunks(answer, path):
                     digest.update(chunk)
                     write(chunk)
                     done += len(chunk)
@@ -275,9 +285,9 @@ class S3Store:
     def takes(self, location: str) -> bool:
         return location.startswith(SCHEME) or "://" not in location
 
-    def copy_in(self, location: str, path: str, signature: str = "") -> str:
+    def copy_in(self, location: str, path: str, signature: str = "", judged: str = "") -> str:
         if location.startswith(SCHEME):
-            return copying.copy(self, location, path, signature.rpartition("@")[0])
+            return copying.copy(self, location, path, signature.rpartition("@")[0], judged)
         self._key(path)
         try:
             with open(location, "rb", opener=posix.open_regular) as stream:

@@ -8,6 +8,7 @@ import hashlib
 from typing import IO, TYPE_CHECKING, Any
 
 from dq.errors import SourceChanged
+from dq.ir.data import PINNED
 from dq.stores.s3.faults import Refused
 from dq.stores.s3.keys import parts_of_url
 
@@ -21,8 +22,9 @@ _COPIED_PART_BYTES = 1 << 30
 _TOO_LARGE = {"InvalidRequest", "EntityTooLarge"}  # to be copied in one piece: over 5 GB
 
 
-def copy(store: S3Store, location: str, path: str, etag: str) -> str:
-    """Copy the object while it still has the ETag; SHA-256 of the copy. Raises SourceChanged."""
+def copy(store: S3Store, location: str, path: str, etag: str, judged: str) -> str:
+    """Copy the object while it still has the ETag; SHA-256 of the copy, or what was `judged` where that is the ETag.
+    Raises SourceChanged."""
     bucket, key = parts_of_url(location)
     source = {"CopySource": {"Bucket": bucket, "Key": key}, **({"CopySourceIfMatch": etag} if etag else {})}
     try:
@@ -34,18 +36,29 @@ def copy(store: S3Store, location: str, path: str, etag: str) -> str:
             if error.code not in _TOO_LARGE:
                 raise
             _in_parts(store, path, lambda upload: _copied(store, path, upload, location, source))
-            return store.digest(path)
+            return _digest(store, location, path, judged)
     except Refused as error:
         if error.status in (404, 412) and error.code != "NoSuchBucket":
             what = "changed" if error.status == 412 else "went"
             raise SourceChanged(f"{location} {what} after it was judged: judged again next time") from error
         raise
     told = str(answer.get("CopyObjectResult", {}).get("ChecksumSHA256") or "")
-    return store.digest(path) if not told or "-" in told else base64.b64decode(told).hex()
+    known = told and "-" not in told and not judged.startswith(PINNED)
+    return base64.b64decode(told).hex() if known else _digest(store, location, path, judged)
+
+
+def _digest(store: S3Store, location: str, path: str, judged: str) -> str:
+    """SHA-256 of the copy, read back. Where nobody knows that of the original: what was judged, if the original still
+    has the ETag, since some stores do not look at the condition of a copy. Raises SourceChanged."""
+    if not judged.startswith(PINNED):
+        return store.digest(path)
+    if PINNED + str(store.head_at(location)["ETag"]).strip('"') != judged:
+        raise SourceChanged(f"{location} changed after it was judged: judged again next time")
+    return judged
 
 
 def _copied(store: S3Store, path: str, upload: str, location: str, source: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    size = store.size_at(location)
+    size = int(store.head_at(location)["ContentLength"])
     for n, start in enumerate(range(0, size, _COPIED_PART_BYTES), 1):
         last = min(start + _COPIED_PART_BYTES, size) - 1
         answer = store.ask(

@@ -1,0 +1,99 @@
+"""Ranges of files that lie elsewhere. While there is room for it each byte is fetched once, and kept in a file with
+holes; a range is fetched while the whole file has the signature it was listed with."""
+
+from __future__ import annotations
+
+import os
+from bisect import insort
+from contextlib import suppress
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from dq.errors import StoreError
+from dq.ir.ranged import location
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from dq.ir.data import DataFile
+
+
+class Ranges:
+    """`get` fetches a range of a file, `claim` tells whether so many more bytes may be kept in the folder. Threads may
+    read at the same time."""
+
+    def __init__(
+        self, get: Callable[[DataFile, int, int], bytes], folder: str, owner: str, claim: Callable[[int], bool]
+    ) -> None:
+        self._get, self._folder, self._owner, self._claim = get, folder, owner, claim
+        self._places: dict[tuple[str, str], str] = {}
+        self._files: dict[str, tuple[DataFile, _Kept]] = {}
+
+    def place(self, file: DataFile) -> str:
+        """The location under which the file is read, the same as long as it is not dropped."""
+        key = file.location, file.signature
+        if key not in self._places:
+            place = self._places[key] = location(self._owner, len(self._places), file.bytes)
+            self._files[place] = file, _Kept(os.path.join(self._folder, f"ranges-{len(self._places)}"))
+        return self._places[key]
+
+    def read(self, place: str, start: int, end: int) -> bytes:
+        """Raises SourceChanged where the file is another one, StoreError."""
+        file, kept = self._files[place]
+        parts = []
+        for first, last, content in kept.stretches(start, end):
+            if content is None:
+                content = self._get(file, first, last)
+                if len(content) != last - first:
+                    raise StoreError(f"{file.location}: {len(content):,} bytes came of {last - first:,} asked for")
+                if self._claim(len(content)):
+                    kept.add(first, content)
+            parts.append(content)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def drop(self, but: Collection[tuple[str, str]] = ()) -> int:
+        """Forget what is kept, other than of these files; how many bytes that were. What is dropped can be read on."""
+        return sum(self._files[place][1].clear() for key, place in self._places.items() if key not in but)
+
+
+class _Kept:
+    """What is here of one file."""
+
+    def __init__(self, path: str) -> None:
+        self._path, self._lock, self._claimed = path, Lock(), 0
+        self._spans: list[tuple[int, int]] = []  # sorted; neighbours may touch or overlap
+
+    def stretches(self, start: int, end: int) -> list[tuple[int, int, bytes | None]]:
+        """The range in parts that are here, with their content, and parts that are not."""
+        found: list[tuple[int, int, bytes | None]] = []
+        with self._lock:
+            for first, last in self._spans:
+                first, last = max(first, start), min(last, end)
+                if first >= last:
+                    continue
+                if start < first:
+                    found.append((start, first, None))
+                found.append((first, last, self._content(first, last)))
+                start = last
+        return [*found, (start, end, None)] if start < end or not found else found
+
+    def _content(self, start: int, end: int) -> bytes:
+        with open(self._path, "rb") as stream:
+            return os.pread(stream.fileno(), end - start, start)
+
+    def add(self, start: int, content: bytes) -> None:
+        with self._lock:
+            self._claimed += len(content)
+            with suppress(OSError), open(self._path, "r+b" if self._spans else "wb") as stream:
+                stream.seek(start)
+                stream.write(content)
+                stream.flush()
+                insort(self._spans, (start, start + len(content)))
+
+    def clear(self) -> int:
+        with self._lock:
+            freed, self._claimed = self._claimed, 0
+            self._spans.clear()
+            with suppress(FileNotFoundError):
+                os.remove(self._path)
+            return freed

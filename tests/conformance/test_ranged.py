@@ -1,0 +1,177 @@
+"""Files that are read in ranges: every engine and reader sees what it would see in a copy, and nobody sees more."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dq.engines import ranged
+from dq.engines.duckdb.connect import connect, literal
+from dq.engines.duckdb.engine import DuckDB
+from dq.engines.parquet import open_parquet
+from dq.engines.polars import Polars
+from dq.errors import EngineError, HoldError, SourceChanged
+from dq.ir import aggregate as a
+from dq.ir.data import DataFile, Partition, Reading
+from dq.ir.expr import Col
+from dq.ir.ranged import location
+from dq.isolation.channels import Replies, Requests
+from dq.ranges import Ranges
+
+Elsewhere = Callable[[Path], DataFile]
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Elsewhere]:
+    """Files of this disk under locations that say nothing of it."""
+    files: list[Path] = []
+
+    def read(place: str, start: int, end: int) -> bytes:
+        content = files[int(place.rsplit("/", 1)[1].split(".")[0])].read_bytes()
+        if content == b"gone":
+            raise SourceChanged("it went")
+        return content[start:end]
+
+    def moved(path: Path) -> DataFile:
+        files.append(path)
+        size = path.stat().st_size
+        return DataFile(path.name, size, location("test", len(files) - 1, size))
+
+    ranged.answer(read, "test")
+    yield moved
+    ranged.leave("test")
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "a.parquet"
+    frame = pl.DataFrame({"x": range(5_000), "s": [f"v{i % 7}" for i in range(5_000)], "y": [0.5] * 5_000})
+    frame.write_parquet(path, compression="uncompressed", row_group_size=1_000)
+    return path
+
+
+@pytest.fixture
+def duck(tmp_path: Path) -> Iterator[DuckDB]:
+    with closing(DuckDB(temp=str(tmp_path / "temp"))) as engine:
+        yield engine
+
+
+def test_engines_see_what_they_see_in_a_copy(duck: DuckDB, file: Path, elsewhere: Elsewhere) -> None:
+    asked = (a.Count(), a.Sum(Col(("x",))), a.Min(Col(("s",))), a.Tally(Col(("s",))), a.FirstRows(None, ((("s",),)), 2))
+    here, there = (open_parquet([f], Reading()) for f in (DataFile(file.name, 0, str(file)), elsewhere(file)))
+    assert there.ranged
+    for engine in (duck, Polars()):
+        assert engine.run(there, asked) == engine.run(here, asked)
+
+
+def test_what_only_polars_computes_is_read_from_the_columns_it_needs(file: Path, elsewhere: Elsewhere) -> None:
+    dataset = open_parquet([elsewhere(file)], Reading())
+    copy = file.parent / "copy"
+    copy.mkdir()
+    (part,) = dataset.here(["s"], str(copy)).parts
+    (kept,) = (Path(f.location) for f in part.files)
+    assert kept.stat().st_size == file.stat().st_size
+    assert pl.read_parquet(kept, columns=["s"]).equals(pl.read_parquet(file, columns=["s"]))
+    assert kept.read_bytes().count(b"\0") > 20_000, "no other column came along"
+
+
+def test_a_connection_reads_no_other_file_and_writes_none(file: Path, elsewhere: Elsewhere, tmp_path: Path) -> None:
+    mine, other = elsewhere(file), elsewhere(file)
+    with connect([mine.location], temp=str(tmp_path / "temp")) as connection:
+        count = f"SELECT count(*) FROM read_parquet({literal(mine.location)})"
+        assert connection.execute(count).fetchall() == [(5000,)]
+        for sql in (
+            f"SELECT * FROM read_parquet({literal(other.location)})",
+            f"SELECT * FROM read_parquet({literal(mine.location.replace('0.parquet', '*.parquet'))})",
+            f"SELECT * FROM read_parquet({literal(str(file))})",
+            f"COPY (SELECT 1) TO {literal(mine.location)}",
+        ):
+            with pytest.raises(duckdb.Error):
+                connection.execute(sql)
+
+
+def test_a_range_that_does_not_come_is_no_fault_of_the_bytes(duck: DuckDB, file: Path, elsewhere: Elsewhere) -> None:
+    dataset = open_parquet([elsewhere(file)], Reading())
+    file.write_bytes(b"gone")
+    for engine in (duck, Polars()):
+        with pytest.raises(SourceChanged):
+            engine.run(dataset, (a.Sum(Col(("x",))),))
+    with pytest.raises(SourceChanged):
+        open_parquet([elsewhere(file)], Reading())
+
+
+def test_threads_that_seek_on_one_file_do_not_disturb_each_other(file: Path, elsewhere: Elsewhere) -> None:
+    content, stream, wrong = file.read_bytes(), ranged.opened(elsewhere(file).location), list[int]()
+
+    def read(start: int) -> None:
+        for at in range(start, len(content) - 10, 997):
+            stream.seek(at)
+            if stream.read(10) != content[at : at + 10]:
+                wrong.append(at)
+
+    threads = [threading.Thread(target=read, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_a_judge_process_can_ask_for_files_of_its_partition_only(file: Path, elsewhere: Elsewhere) -> None:
+    mine, other = elsewhere(file), elsewhere(file)
+    replies = Replies()
+    requests = Requests([s.fileno() for s in replies.theirs])
+    replies.permit(Partition("t", "p", (), (mine,)))
+    assert requests.fetch(mine.location, 4, 9) == file.read_bytes()[4:9]
+    assert replies.fault is None
+    for place, start, end in (
+        (other.location, 0, 4), (str(file), 0, 4), (mine.location, 9, 4), (mine.location, 0, mine.bytes + 1),
+        (mine.location.replace(str(mine.bytes), "9" * 9), 0, 4),
+    ):  # fmt: skip
+        replies.permit(Partition("t", "p", (), (mine,)))
+        with pytest.raises(HoldError, match="not to read"):
+            requests.fetch(place, start, end)
+        assert isinstance(replies.fault, EngineError)
+    replies.permit(None)
+    with pytest.raises(HoldError):
+        requests.fetch(mine.location, 0, 4)
+    for theirs in replies.theirs:
+        theirs.close()
+    replies.close()
+
+
+@given(st.lists(st.tuples(st.integers(0, 60), st.integers(1, 60), st.booleans()), max_size=12), st.integers(0, 100))
+def test_every_byte_is_fetched_once_while_there_is_room(
+    tmp_path_factory: pytest.TempPathFactory, reads: list[tuple[int, int, bool]], room: int
+) -> None:
+    content, fetched, left = bytes(range(100)), list[int](), [room]
+
+    def get(_: DataFile, start: int, end: int) -> bytes:
+        fetched.extend(range(start, end))
+        return content[start:end]
+
+    def claim(wanted: int) -> bool:
+        fits = wanted <= left[0]
+        left[0] -= wanted if fits else 0
+        return fits
+
+    ranges = Ranges(get, str(tmp_path_factory.mktemp("kept")), "mine", claim)
+    place = ranges.place(DataFile("a", 100, "s3://b/a", "1"))
+    dropped = 0
+    for start, length, drop in reads:
+        end = min(100, start + length)
+        assert ranges.read(place, start, end) == content[start:end]
+        if drop:
+            dropped += 1
+            left[0] += ranges.drop()
+            assert left[0] == room
+    if room == 100 and not dropped:
+        assert len(fetched) == len(set(fetched))
