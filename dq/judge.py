@@ -121,7 +121,8 @@ def judge(partition: Partition, suite: Suite, scanned: Scanned, background: Back
     results = (*evaluate.structure(facts.findings, discretion), *results)
     anomalies: tuple[Unusual, ...] = ()
     if suite.memory.anomaly is not None and scanned.profile is not None:
-        anomalies = unusual(measures(scanned.profile, discretion.personal), background.usual)
+        here = measures(scanned.profile, discretion.personal, values=discretion.samples == "full")
+        anomalies = unusual(here, background.usual)
         results = (*results, evaluate.anomaly(anomalies, suite.memory.anomaly, background.usual))
     results = softened(suite, results)
     verdict, reasons = decide(suite, results)

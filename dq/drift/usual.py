@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING, Literal
 
+from dq.drift.mix import METRIC, parts, shares, unseen, whole
 from dq.drift.observe import number, percent
 from dq.ir.aggregate import TallyState
 from dq.ir.data import INTEGERS, NUMBERS, format_path
@@ -51,6 +52,9 @@ SCALES = {
     "length": Scale("level", 0.25),
 }
 _OTHER = Scale("level", 0.1)
+_MIX = Scale("share", 0.1)
+_NEW = Scale("share", 0.01)  # of a value that never was
+_NEW_ROWS = 10  # fewer are no category
 FLOORS = {"count": 0.1, "share": 0.02, "level": 0.1}  # of numbers of which nothing else is known
 
 
@@ -64,14 +68,16 @@ class Lesson:
     accepted: bool = False
 
 
-def measures(profile: Profile, private: Iterable[str] = ()) -> dict[str, float]:
+def measures(profile: Profile, private: Iterable[str] = (), *, values: bool = True) -> dict[str, float]:
     """What is remembered of a partition: order-free numbers only, so that the same bytes always give the same. Levels
-    of `private` columns are not."""
+    and values of `private` columns are not, and of no column without `values`."""
     hidden = frozenset(private)
     found: dict[str, float] = {"table.rows": profile.rows}
     for column in profile.columns:
         name = format_path(column.path)
-        numbers = _shares(column) | ({} if column.path[0] in hidden else _levels(column))
+        numbers = _shares(column)
+        if column.path[0] not in hidden:
+            numbers |= _levels(column) | (shares(column) if values else {})
         found |= {f"{name}.{metric}": value for metric, value in numbers.items() if value is not None}
     return found
 
@@ -105,8 +111,10 @@ def levels(lessons: Iterable[Lesson], adopt_after: int) -> dict[str, tuple[float
     """The history of each number, oldest first. Flagged ones join it once `adopt_after` of them agree, in place of the
     rest where they came in a row: the level has shifted. An accepted one that departs begins it anew."""
     found: defaultdict[str, _History] = defaultdict(_History)
+    lessons = list(lessons)
+    names = {n for lesson in lessons for n in lesson.numbers}
     for lesson in lessons:
-        for name, value in lesson.numbers.items():
+        for name, value in whole(lesson.numbers, names).items():
             found[name].learn(_scale(name), value, name in lesson.flagged, lesson.accepted, adopt_after)
     return {name: tuple(history.known) for name, history in found.items() if history.known}
 
@@ -139,11 +147,9 @@ class _History:
 
 def unusual(numbers: Mapping[str, float], history: Mapping[str, Sequence[float]]) -> tuple[Unusual, ...]:
     """The numbers far from their history, gravest first. More rows have more distinct values: that is one cause."""
-    found = [
-        u
-        for name, value in numbers.items()
-        if (u := _judge(name, value, history.get(name, ()), numbers.get(f"{name.removesuffix('median')}spread", 0.0)))
-    ]
+    history = {**history, **unseen(numbers, history)}
+    numbers = whole(numbers, history)
+    found = [u for name in numbers if (u := _judge(name, numbers, history.get(name, ())))]
     rows = next((u for u in found if u.id == "table.rows"), None)
     if rows is not None:
         found = [u for u in found if u.metric != "distinct" or _direction(u) != _direction(rows)]
@@ -151,26 +157,39 @@ def unusual(numbers: Mapping[str, float], history: Mapping[str, Sequence[float]]
 
 
 def summary(found: Sequence[Unusual]) -> str:
-    """All of it in one line."""
-    more = f" (and {len(found) - _SHOWN} more)" if len(found) > _SHOWN else ""
-    return "; ".join(u.message for u in found[:_SHOWN]) + more
+    """All of it in one line: the gravest of each column, since one cause moves many of its numbers."""
+    gravest: dict[str | None, Unusual] = {}
+    for one in found:
+        gravest.setdefault(one.column, one)
+    told = list(gravest.values())[:_SHOWN]
+    more = f" (and {len(found) - len(told)} more)" if len(found) > len(told) else ""
+    return "; ".join(u.message for u in told) + more
 
 
-def _judge(name: str, value: float, history: Sequence[float], spread: float = 0.0) -> Unusual | None:
-    """A median that moves by less than half the `spread` of the values themselves hardly moves."""
-    column, _, metric = name.rpartition(".")
-    if len(history) < MINIMUM_HISTORY or metric not in _WORDS:
+def _judge(name: str, numbers: Mapping[str, float], history: Sequence[float]) -> Unusual | None:
+    """A median that moves by less than half the spread of the values themselves hardly moves."""
+    column, metric = parts(name)
+    of_value = metric.startswith(METRIC)
+    if len(history) < MINIMUM_HISTORY or not (of_value or metric in _WORDS):
         return None
-    scale = _scale(name)
+    value, new = numbers[name], of_value and not any(history)
+    if new and value * numbers.get("table.rows", math.inf) < _NEW_ROWS:
+        return None
+    scale = _NEW if new else _scale(name)
     sigmas = SIGMAS["table" if column == "table" else "column"]
-    found = _departure(scale, value, history, sigmas, spread / 2 if metric == "median" else 0.0)
+    least = numbers.get(f"{column}.spread", 0.0) / 2 if metric == "median" else 0.0
+    found = _departure(scale, value, history, sigmas, least)
     if found is None:
         return None
     low, high, effect = found
-    said = _WORDS[metric].format(column=f"`{column}`", value=_said(scale, value))
-    message = f"{said}, usually {_said(scale, low)} to {_said(scale, high)}"
+    if of_value:
+        said = f"{_said(scale, value)} of `{column}` is {metric.removeprefix(METRIC)}"
+    else:
+        said = _WORDS[metric].format(column=f"`{column}`", value=_said(scale, value))
+    usually = "never before" if new else f"usually {_said(scale, low)} to {_said(scale, high)}"
     return Unusual(
-        name, None if column == "table" else column, metric, value, low, high, len(history), effect, message
+        name, None if column == "table" else column, metric, value, low, high, len(history), effect,
+        f"{said}, {usually}",
     )  # fmt: skip
 
 
@@ -221,7 +240,8 @@ def _trend(history: Sequence[float]) -> float:
 
 
 def _scale(name: str) -> Scale:
-    return SCALES.get(name.rpartition(".")[2], _OTHER)
+    metric = parts(name)[1]
+    return _MIX if metric.startswith(METRIC) else SCALES.get(metric, _OTHER)
 
 
 def _on(scale: Scale, value: float) -> float:

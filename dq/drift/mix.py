@@ -1,0 +1,61 @@
+"""What a column of few values is made of: the share of each, of the values that are there."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from statistics import median
+from typing import TYPE_CHECKING
+
+from dq.ir.data import INTEGERS, Kind
+from dq.profile import ColumnProfile, exact_counts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+METRIC = "share of "
+_FEW = 20  # distinct values
+_ENOUGH = 200  # values from which shares mean something
+_LONG = 60  # characters: a longer text is no category
+_KINDS = INTEGERS | {Kind.STRING, Kind.ENUM, Kind.BOOL}
+_NAME = re.compile(rf'(.*)\.({METRIC}(?:"(?:[^"\\]|\\.)*"|-?\d+|true|false))', re.S)
+
+
+def shares(column: ColumnProfile) -> dict[str, float]:
+    """By metric, `share of "paid"`. Empty for columns of many values, for long texts, and for hardly any rows."""
+    if column.type.kind not in _KINDS or column.present < _ENOUGH:
+        return {}
+    counts = exact_counts(column)
+    if counts is None or len(counts) > _FEW or any(len(str(value)) > _LONG for value in counts):
+        return {}
+    return {f"{METRIC}{json.dumps(value, ensure_ascii=False)}": n / column.present for value, n in counts.items()}
+
+
+def parts(name: str) -> tuple[str, str]:
+    """Column and metric of a number's name; a value in it may hold any character."""
+    if found := _NAME.fullmatch(name):
+        return found[1], found[2]
+    column, _, metric = name.rpartition(".")
+    return column, metric
+
+
+def is_share(name: str) -> bool:
+    return METRIC in name and _NAME.fullmatch(name) is not None
+
+
+def whole(numbers: Mapping[str, float], names: Iterable[str]) -> dict[str, float]:
+    """With the other shares among `names`, which are 0 where the column has shares of other values."""
+    here = {parts(n)[0] for n in numbers if is_share(n)}
+    return {**{n: 0.0 for n in names if is_share(n) and parts(n)[0] in here}, **numbers} if here else dict(numbers)
+
+
+def unseen(numbers: Iterable[str], history: Mapping[str, Sequence[float]]) -> dict[str, tuple[float, ...]]:
+    """The history of values that never were: a zero for each time the column's other values were looked at. None where
+    values come and go, as one that is missing in half of the partitions does: there a new one is usual."""
+    known: defaultdict[str, list[Sequence[float]]] = defaultdict(list)
+    for name, past in history.items():
+        if is_share(name):
+            known[parts(name)[0]].append(past)
+    times = {column: max(map(len, all_)) for column, all_ in known.items() if all(median(past) > 0 for past in all_)}
+    return {n: (0.0,) * times.get(parts(n)[0], 0) for n in numbers if n not in history and is_share(n)}
