@@ -244,11 +244,7 @@ def _words(check: Check, measure: Measure, broken: Condition, before: Scalar, di
     note = HIDDEN if covered else discretion.told(measure.note)
     measure = replace(measure, note=note, value=discretion.told(measure.value))
     if unit == "violations":
-        return (
-            f"{phrase} {measure.note}"
-            if check.metric.name == "same_content"
-            else f"{phrase} does not hold: {measure.note}"
-        )
+        return measure.note if check.metric.name == "same_content" else f"{phrase} does not hold: {measure.note}"
     if unit == "rows":
         allowed = _allowed(check.bound if check.bound.negated else broken)
         share = f"{percent(measure.value, measure.total)}, allowed {allowed}"

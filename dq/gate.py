@@ -296,7 +296,7 @@ def _judge_steadily(run: Run, past: Past, turn: _Turn) -> tuple[Judgement, Profi
         return replace(found, verdict=Verdict.QUARANTINE, reasons=(turn.landed.fault,)), None
     assert turn.scan is not None
     scanned = turn.scan.result()
-    judgement = judge(turn.partition, turn.suite, scanned, past.background(turn.partition, turn.suite))
+    judgement = judge(turn.partition, turn.suite, scanned, past.background(turn.partition, turn.suite, scanned.profile))
     profile = scanned.profile
     if turn.suite.on_fail == "split" and judgement.verdict is Verdict.QUARANTINE:
         judgement, profile = _split(run, past, turn, judgement, profile)
@@ -314,8 +314,8 @@ def _split(
     if run.divider is None or run.zones.curated is None or run.zones.quarantine is None:
         return split.whole(judgement, "there is no curated zone to publish the good rows in"), profile
 
-    def background(part: Partition) -> Background:
-        return past.background(replace(part, digest=turn.partition.digest), turn.suite)
+    def background(part: Partition, good: Profile | None) -> Background:
+        return past.background(replace(part, digest=turn.partition.digest), turn.suite, good)
 
     most = run.contract.split_max_ratio
     judgement, good = split.divide(run.local(turn.partition), turn.suite, judgement, most, run.divider, background)

@@ -14,6 +14,7 @@ from dq.ir.data import Partition
 from dq.ir.layout import parse_layout
 from dq.ir.result import Acceptance, Decision, Publication, Verdict
 from dq.judge import Background
+from dq.profile import same_rows, trace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from dq.ir.check import Suite
     from dq.ir.contract import Contract
     from dq.ir.data import Schema
-    from dq.profile import Profile
+    from dq.profile import Profile, Trace
 
 Place: TypeAlias = tuple[Any, ...]
 
@@ -53,6 +54,7 @@ class Past:
         self._layout = parse_layout(contract.layout) if contract.layout else None
         self._fresh: dict[str, str] = {}  # digests promoted by this run
         self._taught: dict[tuple[str, str, int], _Taught] = {}
+        self._traces: dict[tuple[str, str, int], Trace | None] = {}
         self._series: dict[tuple[Any, ...], list[tuple[Place, str]]] | None = None
         self._contents: dict[str, set[str]] | None = None
 
@@ -103,11 +105,12 @@ class Past:
             self._fresh[partition.key] = partition.digest
         if profile is not None:
             self._taught[_name(decision)] = self._lessons(decision, measures(profile), flagged)
+            self._traces[_name(decision)] = trace(profile)
         if self._contents is not None:
             self._contents[decision.content].add(partition.key)
         self._place(partition)
 
-    def background(self, partition: Partition, suite: Suite) -> Background:
+    def background(self, partition: Partition, suite: Suite, profile: Profile | None = None) -> Background:
         """What the partition is compared with: the last `window` that teach before it; itself where a person accepted
         these very bytes."""
         window = suite.memory.window
@@ -116,23 +119,30 @@ class Past:
         if (own := self.accepted.get((partition.key, partition.digest))) is not None:
             taught.append(self._accepted(own))
         twin = self._twin(partition)
+        copied = None if twin or profile is None or suite.memory.repeats else self._copied(partition, profile, window)
+        twin = twin or copied
         if not taught:
-            return Background(twin=twin)
+            return Background(twin=twin, same_rows=copied is not None)
         compared = {c.id for c in suite.checks if c.bound.reach}
         known = levels((_only(t.values, compared) for t in taught), suite.memory.adopt_after)
         recent = taught[-window:]
         usual = levels((t.measures for t in recent), suite.memory.adopt_after) if suite.memory.anomaly else {}
         last = taught[-1]
         same_layout = self.contract.suite_at(dict(last.keys)).digest == suite.digest
-        return Background(known, last.schema if same_layout else None, twin, usual)
+        return Background(known, last.schema if same_layout else None, twin, copied is not None, usual)
 
     def _before(self, partition: Partition) -> list[str]:
+        return self._around(partition)[0]
+
+    def _around(self, partition: Partition) -> tuple[list[str], list[str]]:
+        """Keys that teach in its series: before it, and after it."""
         if self._series is None:
             self._series = defaultdict(list)
             for key in self.known:
                 self._place(self._partition(key))
         line = self._series[self._serial(partition)]
-        return [key for _, key in line[: bisect_left(line, (inventory.order(partition), ""))]]
+        at = bisect_left(line, (inventory.order(partition), ""))
+        return [key for _, key in line[:at]], [key for _, key in line[at:] if key != partition.key]
 
     def _place(self, partition: Partition) -> None:
         """Put it in its series where it teaches, take it out where it does not. A stray is in none."""
@@ -198,6 +208,35 @@ class Past:
 
         twins = [(inventory.order(p), p.key) for p in same if (p.values or self._layout is None) and is_twin(p)]
         return min(twins)[1] if twins else None
+
+    def _copied(self, partition: Partition, profile: Profile, window: int) -> str | None:
+        """The nearest partition of the window that holds the same rows, whatever the bytes: one before it or, unless
+        this one was promoted, one after it."""
+        mine = trace(profile)
+        if mine is None:
+            return None
+        before, after = self._around(partition)
+        stands = self.standing(partition)
+        promoted = stands is not None and stands.verdict is Verdict.PROMOTE
+        near = [*reversed(before[-window:]), *([] if promoted else after[:window])]
+        return next((k for k in near if (found := self._trace(k, mine.rows)) and same_rows(mine, found)), None)
+
+    def _trace(self, key: str, rows: int) -> Trace | None:
+        """Of the partition that teaches under the key, if it has so many rows."""
+        taught, teacher = self._recall(key), self._teacher(key)
+        if taught is None or taught.measures.numbers.get("table.rows") != rows or not isinstance(teacher, Decision):
+            return None
+        name = _name(teacher)
+        if name not in self._traces:
+            self._traces[name] = self._traced(teacher)
+        return self._traces[name]
+
+    def _traced(self, decision: Decision) -> Trace | None:
+        try:
+            found = self.history.profile(decision)
+        except ValueError:  # states of a version that is not known
+            return None
+        return trace(found) if found else None
 
     def _partition(self, key: str) -> Partition:
         return Partition(self.contract.source, key, self._values(key))

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from dq.ir.data import Partition
     from dq.ir.result import Decision
     from dq.judge import Asking, Background, Scanned
+    from dq.profile import Profile
 
 
 class Divider(Protocol):
@@ -48,18 +49,19 @@ class Divider(Protocol):
 
 def divide(
     partition: Partition, suite: Suite, judgement: Judgement, most_ratio: float, divider: Divider,
-    background: Callable[[Partition], Background],
+    background: Callable[[Partition, Profile | None], Background],
 ) -> tuple[Judgement, Scanned | None]:  # fmt: skip
     """The judgement that promotes the good rows, with their scan; or the one that quarantines all, and why.
 
-    `background` is what a partition with these files is compared with. Raises HoldError where a row went missing.
+    `background` is what a partition with these files and this profile is compared with. Raises HoldError where a row
+    went missing.
     """
     try:
         selection = divider.select(partition, suite, _failing(suite, judgement, most_ratio), most_ratio)
         parts = divider.part(partition, selection)
         good = partition.with_files(parts.good, inventory.identity(parts.good))
         scanned = divider.scan(good, suite)
-        alone = judge(good, suite, scanned, background(good))
+        alone = judge(good, suite, scanned, background(good, scanned.profile))
         _agree(judgement, alone, selection, parts)
     except Indivisible as why:
         return whole(judgement, str(why)), None

@@ -44,9 +44,10 @@ class Facts:
     """What is known of a partition without an aggregate.
 
     `schema` is what landed, under canonical names; `files` each file's own schema; `accepted` the layout of the last
-    accepted partition; `twin` the key of an earlier partition with the same content; `keys` the partition's key values;
-    `others` the schemas of the data sets it is compared with; `now` the moment that counts as such; `listed` the files
-    by data set, "" being the one that is judged, where a metric asks for them (`Metric.hashes`).
+    accepted partition; `twin` the key of an earlier partition with the same content (`same_rows`: in other bytes);
+    `keys` the partition's key values; `others` the schemas of the data sets it is compared with; `now` the moment that
+    counts as such; `listed` the files by data set, "" being the one that is judged, where a metric asks for them
+    (`Metric.hashes`).
     """
 
     schema: Schema = Schema()
@@ -56,6 +57,7 @@ class Facts:
     findings: tuple[Finding, ...] = ()
     accepted: Schema | None = None
     twin: str | None = None
+    same_rows: bool = False
     keys: tuple[tuple[str, Scalar], ...] = ()
     others: tuple[tuple[str, Schema], ...] = ()
     now: datetime | None = None

@@ -96,14 +96,15 @@ def _rows(aggregate: Aggregate) -> Count:
 @metric
 @dataclass(frozen=True)
 class SameContent(Metric):
-    """1 when another partition of the source holds the very same bytes."""
+    """1 when another partition of the source holds the very same bytes, or the same rows in others."""
 
     name: ClassVar[str] = "same_content"
     dimension: ClassVar[Dimension] = Dimension.CONSISTENCY
     unit: ClassVar[str] = "violations"
 
     def measure(self, states: Mapping[Aggregate, Any], facts: Facts) -> Measure:
-        return Measure(int(facts.twin is not None), note=facts.twin or "")
+        same = "the same rows as" if facts.same_rows else "the same content as"
+        return Measure(int(facts.twin is not None), note=f"{same} partition {facts.twin}" if facts.twin else "")
 
     def phrase(self) -> str:
         return "the same content as partition"

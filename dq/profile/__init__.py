@@ -1,6 +1,7 @@
 """What a partition is like: questions for the plan, states that add up, numbers to read."""
 
 from dq.profile.deep import deepen, further_questions
+from dq.profile.likeness import Trace, same_rows, trace
 from dq.profile.meaning import (
     HIDDEN,
     SHARE,
@@ -39,6 +40,7 @@ __all__ = [
     "Depth",
     "Meaning",
     "Profile",
+    "Trace",
     "bucket_middle",
     "completeness",
     "date_formats",
@@ -63,8 +65,10 @@ __all__ = [
     "profile",
     "quantile",
     "questions",
+    "same_rows",
     "semantic_type",
     "size_counts",
     "summary",
+    "trace",
     "zero",
 ]

@@ -115,4 +115,4 @@ def test_json_of_another_kind_fails_on_every_engine(tmp_path: Path) -> None:
         }
         assert failed["text.readable"] == (1, ["5"])
         assert failed["inner.readable"] == (1, [])  # as many as may
-        assert [r["id"] for r in document["reasons"]] == ["inner.type", "text.readable"]
+        assert [r["id"] for r in document["reasons"]] == ["text.readable", "inner.type"]
