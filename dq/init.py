@@ -38,12 +38,29 @@ ROWS_PER_VALUE = 20
 _HIVE = re.compile(r"([A-Za-z_][\w-]*)=(.+)")
 _PROSE = re.compile(r"(readme|licen[cs]e|changelog|copying|notice)\b", re.IGNORECASE)
 _YEAR = r"(?:19|20)\d\d"
+_DATES = ("%Y-%m-%d", "%m-%d-%Y", "%d-%m-%Y", "%d.%m.%Y", "%Y.%m.%d", "%Y_%m_%d", "%Y%m%d")
+_CLOCKS = (
+    *("T%H%M%S", "_%H%M%S", "-%H%M%S", "T%H-%M-%S", "_%H-%M-%S", "-%H-%M-%S"),
+    *("T%H%M", "_%H%M", "-%H%M", "T%H", "-%H"),
+)
+_MONTHS = ("%Y-%m", "%Y_%m", "%Y.%m", "%Y%m")
+_DIGITS = {
+    "%Y": _YEAR, "%m": "(?:0[1-9]|1[0-2])", "%d": "(?:0[1-9]|[12][0-9]|3[01])",
+    "%H": "(?:[01][0-9]|2[0-3])", "%M": "[0-5][0-9]", "%S": "[0-5][0-9]",
+}  # fmt: skip
+_CANDIDATES, _SAMPLE = 50, 300  # paths that layouts are taken from, and tried on
+
+
+def _spelling(name: str, format_: str) -> tuple[str, str]:
+    return re.sub("%[a-zA-Z]", lambda d: _DIGITS[d[0]], re.escape(format_)), f"{{{name}:{format_}}}"
+
+
 # Spellings of time in a file or folder name, and the key they give; of two that fit as many files the first is meant.
 _TIMES = (
-    (rf"{_YEAR}-\d\d-\d\d", "{date:%Y-%m-%d}"), (rf"\d\d-\d\d-{_YEAR}", "{date:%m-%d-%Y}"),
-    (rf"\d\d-\d\d-{_YEAR}", "{date:%d-%m-%Y}"), (rf"{_YEAR}_\d\d_\d\d", "{date:%Y_%m_%d}"),
-    (rf"{_YEAR}\d\d\d\d", "{date:%Y%m%d}"), (rf"{_YEAR}-\d\d", "{month:%Y-%m}"), (rf"{_YEAR}_\d\d", "{month:%Y_%m}"),
-)  # fmt: skip
+    *(_spelling("time", date + clock) for date in _DATES for clock in _CLOCKS),
+    *(_spelling("date", date) for date in _DATES),
+    *(_spelling("month", month) for month in _MONTHS),
+)
 _PARTS = (("{year}", _YEAR), ("{month}", r"\d\d?"), ("{day}", r"\d\d?"), ("{hour}", r"\d\d?"))
 
 
@@ -119,10 +136,10 @@ def _draft(
 
 def layout_of(paths: Iterable[str]) -> str | None:
     """The layout that fits most of the paths below a source, at least half of them; None: no key is in sight."""
-    split = [p.split("/") for p in paths]
+    split = _spread([p.split("/") for p in paths], _SAMPLE)
     found: list[str] = []
     candidates: set[str] = set()
-    for parts in split:
+    for parts in _spread(split, _CANDIDATES):
         keys = _folder_keys(parts[:-1])
         if keys:
             candidates.add("/".join(keys))
@@ -131,6 +148,11 @@ def layout_of(paths: Iterable[str]) -> str | None:
     fits = {c: sum(parse_layout(c).match(p) is not None for p in split) for c in sorted(candidates)}
     found = sorted(fits, key=lambda c: (-fits[c], _rank(c)))
     return found[0] if found and fits[found[0]] * 2 >= len(split) else None
+
+
+def _spread(all_: list[list[str]], count: int) -> list[list[str]]:
+    """At most so many of them, from everywhere."""
+    return all_[:: max(1, -(-len(all_) // count))]
 
 
 def _rank(layout: str) -> int:

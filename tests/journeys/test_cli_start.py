@@ -81,6 +81,13 @@ def test_the_demo_never_mixes_with_other_files(tmp_path: Path, dq: Dq) -> None:
         (["zones.csv", "rates.csv", "x_2020-01-01.csv"], None),
         (["123456789.csv", "2020-13-45.csv"], None),
         (["{2020-01-01}.csv"], None),
+        (["export_202601.csv", "export_202612.csv"], "export_{month:%Y%m}.csv"),
+        (["x_202613.csv", "x_201001.csv", "x_209999.csv"], None),
+        (["31.01.2026.csv", "01.02.2026.csv"], "{date:%d.%m.%Y}.csv"),
+        (["app.2026-01-01-03.log", "app.2026-01-02-23.log"], "app.{time:%Y-%m-%d-%H}.log"),
+        (["e-20260101T030000.json", "e-20260101T040509.json"], "e-{time:%Y%m%dT%H%M%S}.json"),
+        (["dump_2026-01-01_000000.csv", "dump_2026-01-02_000000.csv"], "dump_{time:%Y-%m-%d_%H%M%S}.csv"),
+        ([f"s_2026-01-01_{n:05d}.csv" for n in range(5000)], None),
     ],
 )
 def test_layouts_are_seen_in_paths(paths: list[str], layout: str | None) -> None:
