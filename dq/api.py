@@ -257,7 +257,7 @@ def gate_named(source: str, name: str, *, config: Config, wanted: Wanted, wait_s
         found = documents[0] if documents else _absent(one, key or name)
         tried = one.open.held[-1] if one.open.held else None
         if found["verdict"] != Verdict.HOLD or (tried and tried.parked):
-            return found
+            return found | {"success": found["success"] and not one.open.undelivered}
         seconds = (tried.due - datetime.now(UTC)).total_seconds() if tried and tried.due else pause
         left = until - time.monotonic()
         if left <= 0 or (tried and seconds > left):

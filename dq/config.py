@@ -12,7 +12,7 @@ import tomllib
 from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -70,6 +70,49 @@ class S3(Part):
         from dq.stores.s3.access import Access
 
         return Access(**self.model_dump())
+
+
+class Glue(Part):
+    database: str = Field(min_length=1, description="of the Glue Data Catalog; it must be there")
+    table: str = Field("{source}", min_length=1, description="made from the schema where it is not there")
+
+
+class Symlink(Part):
+    pass
+
+
+class Manifest(Part):
+    key: str = Field("{source}/_dq.manifest", min_length=1, description="path in the curated zone")
+
+
+class Flat(Part):
+    pass
+
+
+class Tags(Part):
+    on: tuple[Literal["published", "landing"], ...] = Field(
+        ("published",), min_length=1, description="objects that get dq-verdict and dq-run-id; landing keeps other tags"
+    )
+
+
+class Sns(Part):
+    topic: str = Field(pattern=r"^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:\S+$", description="ARN")
+
+
+class EventBridge(Part):
+    bus: str = Field("default", min_length=1, description="name or ARN")
+
+
+class Adapters(Part):
+    """A table that is there, even an empty one, switches its adapter on."""
+
+    glue: Glue | None = Field(None, description="partitions of a table in the Glue Data Catalog")
+    symlink: Symlink | None = Field(None, description="_symlink_format_manifest/ of each source, for Athena and Spark")
+    manifest: Manifest | None = Field(None, description="a ManifestFile of SageMaker with all that is published")
+    flat: Flat | None = Field(None, description="copies at <source>/<partition>/, file by file, _SUCCESS last")
+    tags: Tags | None = Field(None, description="tags of objects")
+    sns: Sns | None = Field(None, description="a message per decision")
+    eventbridge: EventBridge | None = Field(None, description="an event per decision")
 
 
 class Engine(Part):
@@ -144,6 +187,7 @@ class Config(Part):
     sources: dict[str, SourceConfig] = Field(default_factory=dict, description="what differs for a source")
     publish: Publish = Publish()
     s3: S3 = S3()
+    adapters: Adapters = Adapters()
     engine: Engine = Engine()
     limits: Limits = Limits()
     file: str = Field("", exclude=True)
@@ -274,10 +318,12 @@ def _explained(error: ValidationError, file: Path | None, overrides: Mapping[str
     for one in error.errors():
         keys = [str(k) for k in one["loc"]]
         variable = next((v for v, k in _VARIABLES.items() if list(k) == keys and v in overrides), None)
-        where = variable or _where(file, keys)
+        here = [k for k in keys if not k.isdecimal()]
+        where = variable or _where(file, here[:-1] if one["type"] == "missing" else here)
         wrong = one["type"] == "extra_forbidden"
         known = nearest(keys[-1], _known(keys[:-1])) if wrong else ""
-        lines.append(f"{where}: {'.'.join(keys)}: {'unknown key' + known if wrong else one['msg']}")
+        said = "is needed" if one["type"] == "missing" else one["msg"]
+        lines.append(f"{where}: {'.'.join(keys)}: {'unknown key' + known if wrong else said}")
     return ConfigError("\n".join(lines))
 
 
@@ -286,6 +332,7 @@ def _known(keys: list[str]) -> list[str]:
     for key in keys:
         model = SourceConfig if model is Config and key == "sources" else getattr(model, "model_fields", {}).get(key)
         model = getattr(model, "annotation", model)
+        model = next((one for one in get_args(model) if hasattr(one, "model_fields")), model)
     return list(getattr(model, "model_fields", {}))
 
 

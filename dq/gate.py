@@ -19,6 +19,7 @@ from dq.ir.layout import moment
 from dq.ir.result import Cause, Decision, Judgement, Reason, Start, Verdict
 from dq.ir.scalar import compare
 from dq.judge import Asking, Background, Scanned, held, judge
+from dq.outbox import Outbox
 from dq.past import Past
 from dq.undone import Open
 
@@ -86,6 +87,7 @@ class Run:
     retry_seconds: float = retry.FIRST_WAIT_SECONDS
     changed: Callable[[Referenced], bool] = lambda _: False
     open: Open = field(default_factory=Open)
+    outbox: Outbox = Outbox()
 
     @property
     def moment(self) -> str:
@@ -149,6 +151,8 @@ def gate(run: Run) -> Iterator[dict[str, Any]]:
             run.history, run.contract.source, run.version, run.run_id, run.asking.now, run.retry_seconds
         )  # fmt: skip
         start = _start(run)
+        if not run.wanted.dry:
+            run.outbox.begin(run)
         landed, turns = run.landed(), deque[_Turn]()
         ahead = run.jobs + 1  # what is decided next, and what is scanned meanwhile
         for one in landed:
@@ -159,6 +163,7 @@ def gate(run: Run) -> Iterator[dict[str, Any]]:
         while turns:
             yield from _decide(run, past, holds, turns.popleft())
         if not run.wanted.dry:
+            run.open.undelivered += run.outbox.deliver(run)
             run.history.gather()
             run.history.seal(run.contract.source, run.moment)
         if run.wanted.keys is None:

@@ -16,7 +16,7 @@ from dq.errors import StoreError
 from dq.index import Index, load
 from dq.ir.codec import encode
 from dq.ir.layout import file_name
-from dq.ir.result import Absence, Acceptance, Attempt, Decision, Publication, Start
+from dq.ir.result import Absence, Acceptance, Attempt, Decision, Delivery, Publication, Start
 from dq.profile import decode as decode_profile
 from dq.profile import encode as encode_profile
 
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from dq.stores.base import Entry, Store
 
 
-KINDS = ("decisions", "documents", "selections", "published", "accepted", "absent", "attempts", "starts")
+KINDS = (
+    "decisions", "documents", "selections", "published", "accepted", "absent", "attempts", "starts", "delivered",
+)  # fmt: skip
 
 _SEALED = ("decisions", "published", "accepted", "absent")
 log = logging.getLogger("dq")
@@ -168,6 +170,18 @@ class History:
         for _, one in self._records("attempts", source):
             found[one.partition].append(one)
         return {k: sorted(v, key=lambda a: (a.at, a.run_id)) for k, v in found.items()}
+
+    def deliver(self, delivery: Delivery) -> None:
+        self._index("delivered", delivery.source).missing += 1
+        n = 1
+        while not self.store.put_if_absent(
+            f"delivered/{_segment(delivery.source)}/{delivery.run_id}-{n}.json", _dump(delivery)
+        ):
+            n += 1
+
+    def deliveries(self, source: str) -> list[Delivery]:
+        """Oldest first."""
+        return sorted((one for _, one in self._records("delivered", source)), key=lambda d: d.at)
 
     def begin(self, start: Start) -> None:
         n = 1

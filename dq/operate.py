@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from dq.config import Config
+
+log = logging.getLogger("dq")
 
 
 def release(
@@ -42,7 +45,10 @@ def reject(source: str, name: str, *, why: str, by: str, config: Config | None =
     with closing(gate_run(source, config or configuration.load(), landed=False)) as run:
         if (absence := overrule.excuse(run, name, by=by, why=why)) is not None:
             return reviewing.event(absence)
-        return standing.stored(run, overrule.reject(run, name, by=by, why=why))
+        key = overrule.reject(run, name, by=by, why=why)
+        for fault in run.outbox.deliver(run):
+            log.warning("%s: %s", source, fault)
+        return standing.stored(run, key)
 
 
 def accept(

@@ -83,6 +83,13 @@ def visible(source: str, curated: Store, history: History) -> dict[str, Publicat
     return seen
 
 
+def located(curated: Store, publication: Publication) -> tuple[str, ...]:
+    """Where its files lie, in their order."""
+    single = not publication.path.startswith(".dq/") and curated.stat(publication.path) is not None
+    paths = [publication.path if single else f"{publication.path}/{f.path}" for f in publication.files]
+    return tuple(map(curated.location, paths))
+
+
 def _shows(curated: Store, publication: Publication) -> bool:
     """Whether nothing speaks against this being what readers see."""
     if publication.path.startswith(".dq/"):

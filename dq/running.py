@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dq import __version__, standing
+from dq.delivering import outbox_of
 from dq.dividing import Divider
 from dq.errors import HoldError, SuiteError, UsageError, nearest
 from dq.gate import Run, Wanted, Zones
@@ -67,7 +68,7 @@ def gate_run(
 
     return Run(
         contract, zones, History(zones.history), scanning.submit, asking, new_run_id(), wanted or Wanted(), close,
-        divider, __version__, config.limits.jobs, config.limits.retry_seconds, changed,
+        divider, __version__, config.limits.jobs, config.limits.retry_seconds, changed, outbox=outbox_of(config, zones),
     )  # fmt: skip
 
 

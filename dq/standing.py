@@ -235,11 +235,9 @@ def current(source: str, curated: Store | None, history: History) -> list[dict[s
         raise UsageError("no curated zone is configured: nothing is published")
     found = []
     for key, newest in sorted(publish.visible(source, curated, history).items()):
-        single = curated.stat(newest.path) is not None
-        for file in newest.files:
-            path = newest.path if single else f"{newest.path}/{file.path}"
+        for file, location in zip(newest.files, publish.located(curated, newest), strict=True):
             found.append(
-                {"path": curated.location(path), "bytes": file.bytes, "digest": file.digest, "partition": key,
+                {"path": location, "bytes": file.bytes, "digest": file.digest, "partition": key,
                  "revision": newest.revision}
             )  # fmt: skip
     return found

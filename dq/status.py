@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dq.ir.result import Absence
     from dq.standing import Standing
 
-NEEDY = ("missing", "parked", "unpublished", "quarantined", "shrunk", "late")  # gravest first
+NEEDY = ("missing", "parked", "unpublished", "undelivered", "quarantined", "shrunk", "late")  # gravest first
 
 
 def status(run: Run) -> dict[str, Any]:
@@ -37,6 +37,7 @@ def status(run: Run) -> dict[str, Any]:
         "counts": {
             **states,
             "missing": sum(n["state"] == "missing" for n in needs),
+            "undelivered": sum(n["count"] for n in needs if n["state"] == "undelivered"),
             "late": sum(n["count"] for n in needs if n["state"] == "late"),
         },
         "gone": sum(s.gone for s in standings),
@@ -75,6 +76,10 @@ def _needs(run: Run, standings: Iterable[Standing]) -> Iterator[dict[str, Any]]:
         why = f"nothing has landed{more}"
         yield _need(run, key, "late", gap.due.isoformat(), why, _ask(run, key), count=gap.count)
     busy = run.history.is_busy(run.contract.source)
+    for one in () if busy else run.outbox.pending(run):
+        why = f"{one.adapter} is still to be told of {len(one.marks):,}" + (f": {one.why}" if one.why else "")
+        step = f"dq gate {shlex.quote(run.contract.source)}  tells it again"
+        yield _need(run, one.marks[0][0], "undelivered", None, why, [step], count=len(one.marks))
     for s in reversed(standings):
         if s.state == "unpublished" and busy and not s.gone:
             continue  # the gate is at it

@@ -16,16 +16,18 @@ log = logging.getLogger("dq")
 
 @dataclass(slots=True)
 class Open:
-    """Partitions held now, those passed over because they rest or are parked or are not ready, and late ones."""
+    """Partitions held now, those passed over because they rest or are parked or are not ready, and late ones; adapters
+    that failed."""
 
     held: list[Tried] = field(default_factory=list)
     resting: list[tuple[str, Tried]] = field(default_factory=list)
     waiting: list[Landed] = field(default_factory=list)
     late: list[str] = field(default_factory=list)
+    undelivered: list[str] = field(default_factory=list)
     stuck: int = 0  # partitions in a row at which a zone took nothing
 
     def __bool__(self) -> bool:
-        return bool(self.held or self.resting or self.late)
+        return bool(self.held or self.resting or self.late or self.undelivered)
 
     def tell(self, source: str) -> None:
         """What is passed over without a document: one line each."""
@@ -36,6 +38,8 @@ class Open:
             log.warning("%s %s: %s: %s", source, key, when, tried.why)
         if self.late:
             log.warning("%s: late: %s%s", source, self.late[0], _more(self.late))
+        for fault in self.undelivered:
+            log.warning("%s: %s", source, fault)
         if len(self.resting) > _TOLD:
             log.warning("%s: %d more are held or parked", source, len(self.resting) - _TOLD)
 

@@ -120,13 +120,18 @@ def ls(
     """List the files that readers of a source see now."""
     from dq import running, standing
     from dq.config import load
+    from dq.ir.document import manifest
     from dq.reports import json
 
     found = standing.files(running.gate_run(source, load(config), landed=False))
     paths = [f["path"] for f in found["files"]]
     lines = [json.render(found)] if as_json else paths
     if out is not None and out.endswith(".manifest") and not as_json and any(p.startswith("s3://") for p in paths):
+<<<<<<< HEAD
         write(out, json.manifest(paths), out)
+=======
+        _write(out, manifest(paths))
+>>>>>>> 2248ab4 (Glue, symlink manifests, SageMaker manifests, tags, SNS and EventBridge follow what is published, after the commit and until they have it)
     elif out is not None:
         write(out, "".join(f"{line}\n" for line in lines), out)
     elif as_json:

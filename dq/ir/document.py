@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from dq.ir.check import Severity
@@ -9,7 +10,7 @@ from dq.ir.codec import plain
 from dq.ir.result import Act, CheckResult, Judgement, Split, Status, Unusual, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from dq.ir.data import DataFile
 
@@ -108,3 +109,9 @@ def difference(a: Mapping[str, Any], b: Mapping[str, Any], differences: Iterable
     found = [plain(d) for d in differences]
     success = not any(d["severity"] == "fail" for d in found)
     return {"schema": "dq.diff/1", "success": success, "a": dict(a), "b": dict(b), "differences": found}
+
+
+def manifest(locations: Sequence[str]) -> str:
+    """Objects of one bucket as a ManifestFile of SageMaker: the bucket, then the key of each."""
+    prefix = "/".join(locations[0].split("/")[:3]) + "/"
+    return json.dumps([{"prefix": prefix}, *(location.removeprefix(prefix) for location in locations)], indent=1) + "\n"

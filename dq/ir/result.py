@@ -272,3 +272,15 @@ class Publication:
     files: tuple[DataFile, ...]
     published_at: str
     run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What adapters were told, by their names: partition, digest, and revision or n of publications or decisions; and
+    why others `failed`."""
+
+    source: str
+    told: tuple[tuple[str, tuple[tuple[str, str, int], ...]], ...]
+    failed: tuple[tuple[str, str], ...]
+    at: str
+    run_id: str

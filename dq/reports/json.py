@@ -15,9 +15,3 @@ def render(document: Mapping[str, Any] | Sequence[Any]) -> str:
     """Without a line end. Characters that steer a terminal and lone surrogates are written as JSON escapes."""
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return UNPRINTABLE.sub(lambda c: f"\\u{ord(c[0]):04x}", text)
-
-
-def manifest(locations: Sequence[str]) -> str:
-    """Objects of one bucket as a ManifestFile of SageMaker: the bucket, then the key of each."""
-    prefix = "/".join(locations[0].split("/")[:3]) + "/"
-    return json.dumps([{"prefix": prefix}, *(location.removeprefix(prefix) for location in locations)], indent=1) + "\n"

@@ -13,7 +13,7 @@ from dq.reports.tables import table
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-_GRAVITY = ("missing", "parked", "unpublished", "quarantined", "shrunk", "late")
+_GRAVITY = ("missing", "parked", "unpublished", "undelivered", "quarantined", "shrunk", "late")
 _ASIDE = ("rejected", "held", "waiting", "undecided", "ignored")
 _SHOWN = 8  # needs told in full; of more, how many and why
 _RECENT = 5

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "dq").rglob("*.py"))
 
 THOUGHT = {"discretion", "retry", "metrics", "plan", "evaluate", "decide", "profile", "drift", "suggest"}
-EDGES = {"dialects", "engines", "stores", "reports"}
+EDGES = {"dialects", "engines", "stores", "reports", "adapters"}
 USE_CASES = {
     "inventory",
     "files",
@@ -36,8 +36,9 @@ USE_CASES = {
     "status",
     "due",
     "undone",
+    "outbox",
 }
-PROTOCOLS = {"dq.engines.base", "dq.stores.base"}
+PROTOCOLS = {"dq.engines.base", "dq.stores.base", "dq.adapters.base"}
 
 OWNERS = {
     "duckdb": ("dq.engines.duckdb",),
@@ -110,7 +111,7 @@ def allowed(module: str, other: str) -> bool:
     if mine == 3:
         return theirs <= 1 or theirs == 3 or other in PROTOCOLS
     if mine == 2:
-        return theirs == 0 or (room == "dialects" and other_room == "metrics")
+        return theirs == 0 or (room, other_room) in {("dialects", "metrics"), ("adapters", "stores")}
     return theirs == 0 if mine == 1 and other_room not in THOUGHT else theirs <= mine
 
 

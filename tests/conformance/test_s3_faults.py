@@ -44,7 +44,7 @@ REFUSALS = [
     ("403-InvalidAccessKeyId", "the AWS credentials are not valid here"),
     ("403-InvalidObjectState", "aws s3api restore-object --bucket {bucket} --key zone/a --restore-request Days=7"),
     ("400-KMS.DisabledException", "the key of its encryption is refused"),
-    ("503-SlowDown", "S3 does not manage it now (SlowDown): run it again later"),
+    ("503-SlowDown", "AWS does not manage it now (SlowDown): run it again later"),
     ("404-NoSuchBucket", "no such bucket"),
     ("418-Teapot", "get_object was refused (Teapot)"),
 ]

@@ -36,7 +36,9 @@ class S3Store:
         if not self.bucket:
             raise ConfigError(f"{url}: no bucket: write it like s3://bucket/prefix")
         if layout == "flat":
-            raise ConfigError(f'{url}: layout "flat" needs folders that change places: use "generations" on S3')
+            raise ConfigError(
+                f'{url}: layout "flat" needs folders that change places; [adapters.flat] copies files there'
+            )
         self.url = f"{SCHEME}{self.bucket}/{self.prefix}".rstrip("/")
         self.access = access or Access()
 
@@ -312,6 +314,13 @@ class S3Store:
 
     def settle(self, path: str) -> None:
         self._key(path)
+
+    def tags(self, path: str) -> dict[str, str]:
+        return {t["Key"]: t["Value"] for t in self.ask("get_object_tagging", path)["TagSet"]}
+
+    def tag(self, path: str, tags: dict[str, str]) -> None:
+        """These and no others."""
+        self.ask("put_object_tagging", path, Tagging={"TagSet": [{"Key": k, "Value": v} for k, v in tags.items()]})
 
     def remove(self, path: str) -> None:
         key = self._key(path)

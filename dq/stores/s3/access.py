@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -51,30 +52,39 @@ class Access:
         earlier try may have happened."""
         return _clients(self)
 
+    def client(self, service: str, region: str | None = None) -> Any:
+        """Of another service of AWS. `endpoint` is of S3 alone; AWS_ENDPOINT_URL is of all."""
+        return _client(self, service, region or self.region)
+
 
 @cache
 def _clients(access: Access) -> tuple[Any, Any]:
+    made = [_made(access, "s3", access.region, tries) for tries in (TRIES, 1)]
+    return made[0], made[1]
+
+
+@cache
+def _client(access: Access, service: str, region: str | None) -> Any:
+    return _made(access, service, region, TRIES)
+
+
+def _made(access: Access, service: str, region: str | None, tries: int) -> Any:
     import boto3
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError
 
+    config = Config(
+        connect_timeout=_CONNECT_SECONDS,
+        read_timeout=_READ_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": tries},
+        max_pool_connections=32,
+        s3={"addressing_style": "path"} if access.path_style else None,
+        user_agent_extra="dq-gate",
+    )
+    endpoint = access.endpoint if service == "s3" else None
     try:
-        session = boto3.session.Session(profile_name=access.profile, region_name=access.region)
-        made = [
-            session.client(
-                "s3",
-                endpoint_url=access.endpoint,
-                config=Config(
-                    connect_timeout=_CONNECT_SECONDS,
-                    read_timeout=_READ_SECONDS,
-                    retries={"mode": "standard", "total_max_attempts": tries},
-                    max_pool_connections=32,
-                    s3={"addressing_style": "path"} if access.path_style else None,
-                    user_agent_extra="dq-gate",
-                ),
-            )
-            for tries in (TRIES, 1)
-        ]
+        here = region or os.environ.get("AWS_REGION")  # of which boto3 takes no notice
+        session = boto3.session.Session(profile_name=access.profile, region_name=here)
+        return session.client(service, endpoint_url=endpoint, config=config)
     except (BotoCoreError, ValueError) as error:
-        raise ConfigError(f"S3: {error}") from None
-    return made[0], made[1]
+        raise ConfigError(f"{service.upper()}: {error}") from None

@@ -11,7 +11,13 @@ from dq.errors import StoreError, ZoneFault
 RESTORED_DAYS = 7  # for so long a restored copy stays
 ARCHIVED = {"InvalidObjectState", "ObjectNotInActiveTierError"}
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestExpired"}
-_WRONG_KEYS = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "InvalidClientTokenId"}
+_WRONG_KEYS = {
+    "InvalidAccessKeyId",
+    "SignatureDoesNotMatch",
+    "InvalidToken",
+    "InvalidClientTokenId",
+    "UnrecognizedClientException",
+}
 _ELSEWHERE = {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "301", "307"}
 _BUSY = {"SlowDown", "RequestTimeout", "Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequests"}
 _SKEWED = "RequestTimeTooSkewed"
@@ -27,6 +33,7 @@ _ACTIONS = {
     "delete_objects": "s3:DeleteObject", "create_multipart_upload": "s3:PutObject", "upload_part": "s3:PutObject",
     "upload_part_copy": "s3:PutObject", "complete_multipart_upload": "s3:PutObject",
     "abort_multipart_upload": "s3:AbortMultipartUpload", "restore_object": "s3:RestoreObject",
+    "put_object_tagging": "s3:PutObjectTagging", "get_object_tagging": "s3:GetObjectTagging",
 }  # fmt: skip
 
 
@@ -63,10 +70,10 @@ def said(error: Exception, operation: str, bucket: str, key: str, *, pinned: boo
     """The error of botocore as one of ours. `pinned`: an object that landed was to be read."""
     key = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in key)
     response: dict[str, Any] = getattr(error, "response", {}) or {}
-    code = _code(response)
+    code = code_of(error)
     where = f"s3://{bucket}/{key}" if key and code != "NoSuchBucket" else f"s3://{bucket}"
     if not response:
-        return _unanswered(error, where)
+        return unanswered(error, where)
     status = status_of(error)
     kind = ZoneRefused if _is_of_all(code, status, pinned) else Refused
     return kind(f"{where}: {_why(code, status, response, operation, bucket, key)}", status, code)
@@ -79,7 +86,9 @@ def _is_of_all(code: str, status: int, pinned: bool) -> bool:
     return (status == 403 or code.startswith("KMS")) and not pinned and code not in ARCHIVED
 
 
-def _code(response: dict[str, Any]) -> str:
+def code_of(error: Exception) -> str:
+    """As the server calls it, where that looks like a name."""
+    response: dict[str, Any] = getattr(error, "response", None) or {}
     code = str(response.get("Error", {}).get("Code", ""))
     return code if _CODE.fullmatch(code) else "Error"
 
@@ -90,15 +99,11 @@ def _why(code: str, status: int, response: dict[str, Any], operation: str, bucke
         return "no such bucket (NoSuchBucket): mend its name, or make it"
     if code in ARCHIVED:
         return f"archived ({code}): {restore(bucket, key)}"
-    if code in _EXPIRED:
-        return f"the AWS credentials have expired ({code}): renew them, then run it again"
-    if code in _WRONG_KEYS:
-        return f"the AWS credentials are not valid here ({code}): see  aws sts get-caller-identity"
     if code in _ELSEWHERE:
         region = _region(headers, response) or "another region"
         return f"the bucket is in {region} ({code}): set AWS_REGION, or region in [s3] of dq.toml"
-    if code == _SKEWED:
-        return f"the clock here is minutes off ({code}): set it, then run it again"
+    if common := usual(code, status):
+        return common
     if code.startswith("KMS"):
         return f"the key of its encryption is refused ({code}): allow kms:Decrypt to read, kms:GenerateDataKey to write"
     if status == 403:
@@ -107,9 +112,20 @@ def _why(code: str, status: int, response: dict[str, Any], operation: str, bucke
         return f"no such object ({code})"
     if status == 412:
         return f"is not what it was ({code})"
-    if code in _BUSY or status >= 500:
-        return f"S3 does not manage it now ({code}): run it again later"
     return f"{operation} was refused ({code or status})"
+
+
+def usual(code: str, status: int) -> str:
+    """What any service of AWS may refuse, or an empty text."""
+    if code in _EXPIRED:
+        return f"the AWS credentials have expired ({code}): renew them, then run it again"
+    if code in _WRONG_KEYS:
+        return f"the AWS credentials are not valid here ({code}): see  aws sts get-caller-identity"
+    if code == _SKEWED:
+        return f"the clock here is minutes off ({code}): set it, then run it again"
+    if code in _BUSY or status >= 500:
+        return f"AWS does not manage it now ({code}): run it again later"
+    return ""
 
 
 def _region(headers: dict[str, str], response: dict[str, Any]) -> str:
@@ -139,7 +155,7 @@ def restore(bucket: str, key: str) -> str:
     return f"aws s3api restore-object {target} --restore-request Days={RESTORED_DAYS}  brings it back"
 
 
-def _unanswered(error: Exception, where: str) -> StoreError:
+def unanswered(error: Exception, where: str) -> StoreError:
     """botocore's own errors: what never reached S3, or got no answer."""
     from botocore import exceptions as known
 
@@ -149,6 +165,6 @@ def _unanswered(error: Exception, where: str) -> StoreError:
     if isinstance(error, (known.CredentialRetrievalError, known.TokenRetrievalError, known.UnauthorizedSSOTokenError)):
         return ZoneFault(f"{where}: AWS credentials cannot be got ({name}): sign in again")
     if isinstance(error, (known.HTTPClientError, known.ConnectionError)):  # refused, timed out, cut off
-        url = getattr(error, "kwargs", {}).get("endpoint_url") or "S3"
+        url = getattr(error, "kwargs", {}).get("endpoint_url") or "AWS"
         return ZoneRefused(f"{where}: {str(url).split('?')[0]} does not answer ({name})")
     return StoreError(f"{where}: {name}")

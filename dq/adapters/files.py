@@ -1,0 +1,82 @@
+"""Files in the curated zone for readers that do not know the gate's pointers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from dq.adapters.base import write
+from dq.adapters.glue import key_text
+from dq.errors import StoreError
+from dq.ir.document import manifest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from dq.adapters.base import Shown
+    from dq.ir.contract import Contract
+    from dq.stores.base import Store
+
+_SUCCESS = "_SUCCESS"
+
+
+class Symlink:
+    """`<source>/_symlink_format_manifest/<key>=<value>/manifest` lists the files of a partition, for Athena, Presto and
+    Spark."""
+
+    name = "symlink"
+
+    def __init__(self, curated: Store) -> None:
+        self.curated = curated
+
+    def follow(self, contract: Contract, shown: Mapping[str, Shown], keys: Sequence[str]) -> None:
+        folders: dict[str, list[str]] = {}
+        for one in shown.values():
+            folders.setdefault(_folder(one), []).extend(one.locations)
+        for folder in dict.fromkeys(_folder(shown[key]) for key in keys):
+            path = "/".join(p for p in (contract.source, "_symlink_format_manifest", folder, "manifest") if p)
+            write(self.curated, path, "".join(f"{x}\n" for x in folders[folder]).encode("utf-8", "surrogateescape"))
+
+
+def _folder(one: Shown) -> str:
+    return "/".join(f"{name}={quote(key_text(value), safe=' +,@')}" for name, value in one.values)
+
+
+class Manifest:
+    """A ManifestFile of SageMaker at a key that stays: all that readers see of the source."""
+
+    name = "manifest"
+
+    def __init__(self, curated: Store, key: str) -> None:
+        self.curated, self.key = curated, key
+
+    def follow(self, contract: Contract, shown: Mapping[str, Shown], keys: Sequence[str]) -> None:
+        locations = [x for _, one in sorted(shown.items()) for x in one.locations]
+        write(self.curated, self.key.format(source=contract.source), manifest(locations).encode())
+
+
+class Flat:
+    """Copies of the files at `<source>/<partition>/`, for readers that only know folders. They come one by one, and
+    `_SUCCESS` is there when all are."""
+
+    name = "flat"
+
+    def __init__(self, curated: Store) -> None:
+        self.curated = curated
+
+    def follow(self, contract: Contract, shown: Mapping[str, Shown], keys: Sequence[str]) -> None:
+        for key in keys:
+            self._copy(f"{contract.source}/{key}", shown[key])
+
+    def _copy(self, folder: str, one: Shown) -> None:
+        wanted = {
+            f"{folder}/{f.path}": (f.digest, x) for f, x in zip(one.publication.files, one.locations, strict=True)
+        }
+        self.curated.remove(f"{folder}/{_SUCCESS}")
+        for path, (digest, location) in wanted.items():
+            if self.curated.copy_in(location, path) != digest:
+                raise StoreError(f"{location} is not what was published: restore it, or land the partition again")
+        for entry in list(self.curated.list(folder)):
+            if entry.path not in wanted and not entry.path.removeprefix(f"{folder}/").startswith("_"):
+                self.curated.remove(entry.path)
+        self.curated.put_if_absent(f"{folder}/{_SUCCESS}", b"")
