@@ -8,6 +8,7 @@ from urllib.parse import quote
 from dq.adapters.base import write
 from dq.adapters.glue import key_text
 from dq.errors import StoreError
+from dq.ir.data import PINNED
 from dq.ir.document import manifest
 
 if TYPE_CHECKING:
@@ -69,12 +70,13 @@ class Flat:
             self._copy(f"{contract.source}/{key}", shown[key])
 
     def _copy(self, folder: str, one: Shown) -> None:
-        wanted = {
-            f"{folder}/{f.path}": (f.digest, x) for f, x in zip(one.publication.files, one.locations, strict=True)
-        }
+        wanted = {f"{folder}/{f.path}": (f, x) for f, x in zip(one.publication.files, one.locations, strict=True)}
         self.curated.remove(f"{folder}/{_SUCCESS}")
-        for path, (digest, location) in wanted.items():
-            if self.curated.copy_in(location, path) != digest:
+        for path, (file, location) in wanted.items():
+            kept = self.curated.stat(f"{one.publication.path}/{file.path}")
+            etag = kept.signature.rpartition("@")[0] if kept else ""
+            known = PINNED + etag.strip('"') if file.digest.startswith(PINNED) else file.digest
+            if kept is None or self.curated.copy_in(location, path, kept.signature, known) != known:
                 raise StoreError(f"{location} is not what was published: restore it, or land the partition again")
         for entry in list(self.curated.list(folder)):
             if entry.path not in wanted and not entry.path.removeprefix(f"{folder}/").startswith("_"):

@@ -127,11 +127,7 @@ def ls(
     paths = [f["path"] for f in found["files"]]
     lines = [json.render(found)] if as_json else paths
     if out is not None and out.endswith(".manifest") and not as_json and any(p.startswith("s3://") for p in paths):
-<<<<<<< HEAD
-        write(out, json.manifest(paths), out)
-=======
-        _write(out, manifest(paths))
->>>>>>> 2248ab4 (Glue, symlink manifests, SageMaker manifests, tags, SNS and EventBridge follow what is published, after the commit and until they have it)
+        write(out, manifest(paths), out)
     elif out is not None:
         write(out, "".join(f"{line}\n" for line in lines), out)
     elif as_json:

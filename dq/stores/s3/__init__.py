@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _CHUNK = 1 << 20
+_READS = {"get_object", "head_object"}
 _ARCHIVES = {"GLACIER", "DEEP_ARCHIVE"}
 _PAUSES = (0.1, 0.4, 1.0)  # between tries of a conditional write
 
@@ -61,10 +62,10 @@ class S3Store:
             call = getattr(self.access.clients[client], operation)
             answer: dict[str, Any] = call(**target, **asked, **self.access.asked(operation))
         except (ClientError, BotoCoreError) as error:
-            if operation == "head_object" and status_of(error) in (400, 403):
-                self._ask(client, "get_object", key, Range="bytes=0-0")  # an answer to HEAD has no room for the reason
-            pinned = operation == "get_object" and "IfMatch" in asked
-            raise said(error, operation, self.bucket, key or asked.get("Prefix", ""), pinned=pinned) from error
+            pinned = {"IfMatch": asked["IfMatch"]} if operation in _READS and "IfMatch" in asked else {}
+            if operation == "head_object" and status_of(error) in (400, 403):  # an answer with no room for the reason
+                self._ask(client, "get_object", key, Range="bytes=0-0", **pinned)
+            raise said(error, operation, self.bucket, key or asked.get("Prefix", ""), pinned=bool(pinned)) from error
         except UnicodeError:
             raise StoreError(f"{self.url}: no key can be called {key!r}: it is no Unicode text") from None
         return answer
