@@ -25,7 +25,7 @@ from dq.engines.parquet import open_parquet
 from dq.engines.reference import Reference
 from dq.ir import aggregate as a
 from dq.ir.data import DataFile, Reading, Schema
-from dq.ir.expr import And, Arith, Col, Compare, Expr, IsNan, IsNull, Lit, Not, Or
+from dq.ir.expr import And, Arith, Call, Col, Compare, Expr, In, IsNan, IsNull, Lit, Not, Or
 from dq.ir.footer import MISSING, answer
 from dq.ir.typecheck import check
 
@@ -158,6 +158,29 @@ def test_rules_nobody_breaks_are_answered_and_no_others(tmp_path: Path) -> None:
             assert found == 0, rule
             kept += 1
     assert kept > 20
+
+
+def test_conditions_no_row_meets_are_answered_and_no_others(tmp_path: Path) -> None:
+    """The range of `i` is -5 to 5, of `t` two days, of which one is not there."""
+    i, t, gone = Col(("i",)), Col(("t",)), Col(("gone",))
+    days = pa.array([datetime(2020, 1, 2, 5), datetime(2020, 1, 4), None], pa.timestamp("us"))
+    dataset = opened(tmp_path, pa.table({"i": [-5, 5, None], "t": days, "gone": pa.nulls(3, pa.int64())}))
+    later, high, low = Compare(">", t, Lit(datetime(2020, 1, 4))), Compare(">", i, Lit(5)), Compare("<", i, Lit(-5))
+    some = Compare("<", i, Lit(0))
+
+    def dated(*dates: date) -> Expr:
+        return In(Call("date", (t,)), dates)
+
+    ruled_out = [
+        later, high, low, Compare("=", i, Lit(6)), In(i, (6, 7)), In(gone, (1,)), Not(Compare("<=", i, Lit(5))),
+        dated(date(2020, 1, 1), date(2020, 1, 5)), And((some, high)), Or((high, low)), Not(Not(high)),
+        Compare("<", Call("date", (t,)), Lit(date(2020, 1, 2))), Not(Or((some, Compare("<=", i, Lit(5))))),
+    ]  # fmt: skip
+    open_ = [some, In(i, (6, 0)), dated(date(2020, 1, 1), date(2020, 1, 3)), dated(date(2020, 1, 2)), Or((some, high))]
+    for condition in (*ruled_out, *open_):
+        asked = a.Count(check(condition, dataset.schema)[0])
+        assert answer(asked, dataset.footer) == (0 if condition in ruled_out else MISSING), condition  # type: ignore[arg-type]
+        assert condition in open_ or Reference().run(dataset, [asked])[asked] == 0
 
 
 def test_a_contract_that_footers_answer_reads_no_data_page(tmp_path: Path) -> None:
