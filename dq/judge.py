@@ -297,17 +297,21 @@ def _profile(
 
 
 def run(passes: Iterable[Pass], dataset: Dataset, engines: Mapping[str, Engine]) -> dict[Aggregate, Any]:
-    """States of all passes. Raises EngineError, or Unreadable where the bytes are at fault."""
-    states: dict[Aggregate, Any] = {}
+    """States of all passes. An engine is told everything it is asked of a data set at once: it may read a column for
+    several passes together. Raises EngineError, or Unreadable where the bytes are at fault."""
+    asked: dict[tuple[str, str], list[Aggregate]] = {}
     for one in passes:
-        if not one.dataset:
-            states.update(engines[one.engine].run(dataset, one.aggregates))
+        asked.setdefault((one.dataset, one.engine), []).extend(one.aggregates)
+    states: dict[Aggregate, Any] = {}
+    for (name, engine), aggregates in asked.items():
+        if not name:
+            states.update(engines[engine].run(dataset, aggregates))
             continue
         try:
-            found = engines[one.engine].run(dataset.others[one.dataset], one.aggregates)
+            found = engines[engine].run(dataset.others[name], aggregates)
         except Unreadable as error:
-            raise EngineError(f'"{one.dataset}" cannot be compared with: {error.finding.message}') from error
-        states.update({Of(one.dataset, asked): state for asked, state in found.items()})
+            raise EngineError(f'"{name}" cannot be compared with: {error.finding.message}') from error
+        states.update({Of(name, one): state for one, state in found.items()})
     return states
 
 

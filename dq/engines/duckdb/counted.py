@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dq.engines.duckdb.simple import simple
+from dq.engines.duckdb.simple import Question, both, filtered, read_all, scoped, simple
 from dq.engines.duckdb.sql import Sql, translate
 from dq.engines.duckdb.values import key_output, output, plain
 from dq.ir import aggregate as a
@@ -17,7 +17,7 @@ from dq.ir.data import FLOATS, NESTED, Kind, Type
 from dq.ir.sampling import ValueSample
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from dq.ir.aggregate import Aggregate
 
@@ -59,42 +59,39 @@ class Counted:
     type: Type
     fetch: Callable[[str], list[tuple[Any, ...]]]
 
-    def answer(self, asked: Aggregate) -> Any:
-        """The aggregate's state, for one whose `subject` the column is."""
+    def answers(self, asked: Sequence[Aggregate]) -> dict[Aggregate, Any]:
+        """States of aggregates whose `subject` the column is. What is one number each is asked in one query."""
         columns = {self.name: Sql("c0", self.type)}
+        numbers = {x: q for x in asked if (q := self.number(x, columns))}
+        select = ", ".join(s for q in numbers.values() for s in q.select)
+        row = self.fetch(f"SELECT {select} FROM {self.table}")[0] if numbers else ()
+        states = dict(zip(numbers, read_all(numbers.values(), row), strict=True))
+        return states | {x: self.others(x, columns) for x in asked if x not in numbers}
+
+    def number(self, asked: Aggregate, columns: Mapping[str, Sql]) -> Question | None:
         match asked:
             case a.Count(where):
-                rows = f"SELECT coalesce(sum(n), 0) FROM {self.table} WHERE {self.scope(where, columns)}"
-                return int(self.fetch(rows)[0][0])
+                return Question((f"coalesce(sum(n){filtered(scoped(where, columns))}, 0)",), lambda v: int(v[0]))
             case a.Sum(arg, where):
-                return self.sum(translate(arg, columns), self.scope(where, columns))
+                return _sum(translate(arg, columns), scoped(where, columns))
             case a.Min() | a.Max() | a.ApproxDistinct():
-                question = simple(asked, columns)
-                return question.read(self.fetch(f"SELECT {', '.join(question.select)} FROM {self.table}")[0])
+                return simple(asked, columns)
+        return None
+
+    def others(self, asked: Aggregate, columns: Mapping[str, Sql]) -> Any:
+        match asked:
             case a.Moments(arg, where):
-                return self.moments(translate(arg, columns).text, self.scope(where, columns))
+                return self.moments(translate(arg, columns).text, scoped(where, columns) or "TRUE")
             case a.Tally(key, where):
-                return asked.state(self.counts(key_output(translate(key, columns)), self.scope(where, columns), None))
+                return asked.state(self.counts(key_output(translate(key, columns)), scoped(where, columns), None))
             case a.TopValues(arg, limit, where):
-                found = self.counts(key_output(translate(arg, columns)), self.scope(where, columns), limit + 1)
+                found = self.counts(key_output(translate(arg, columns)), scoped(where, columns), limit + 1)
                 return asked.state(found)
             case ValueSample(arg, every, cap, where):
                 value = key_output(translate(arg, columns))
-                scope = f"{self.scope(where, columns)} AND {chosen_by_hash(value.text, every)}"
-                return asked.state(self.counts(value, scope, cap + 1))
+                chosen = both(scoped(where, columns), chosen_by_hash(value.text, every))
+                return asked.state(self.counts(value, chosen, cap + 1))
         raise TypeError(f"counts do not answer {type(asked).__name__}")
-
-    @staticmethod
-    def scope(where: e.Expr | None, columns: Mapping[str, Sql]) -> str:
-        return "TRUE" if where is None else translate(where, columns).text
-
-    def sum(self, value: Sql, scope: str) -> Any:
-        if value.kind in FLOATS:
-            number = f"CAST({value.text} AS DOUBLE)"
-            scope = f"{scope} AND NOT isnan({number})"
-            return self.fetch(f"SELECT sum({number} * n) FROM {self.table} WHERE {scope}")[0][0]
-        total = self.fetch(f"SELECT sum(CAST({value.text} AS HUGEINT) * n) FROM {self.table} WHERE {scope}")[0][0]
-        return None if total is None else int(total)
 
     def moments(self, value: str, scope: str) -> a.MomentsState:
         """In two steps over the few values, so that nothing cancels out."""
@@ -107,8 +104,16 @@ class Counted:
         return a.MomentsState(int(n), mean, *self.fetch(f"SELECT {powers} {rows}")[0])
 
     def counts(self, key: Sql, scope: str, limit: int | None) -> dict[Any, int]:
-        rows = f"FROM {self.table} WHERE {scope} AND {key.text} IS NOT NULL"
+        rows = f"FROM {self.table} WHERE {both(scope, f'{key.text} IS NOT NULL')}"
         most = "" if limit is None else f" ORDER BY m DESC, k LIMIT {limit}"
         grouped = f"SELECT {key.text} AS k, CAST(sum(n) AS BIGINT) AS m {rows} GROUP BY k{most}"
         found = self.fetch(f"SELECT {output(Sql('k', key.type))}, m FROM ({grouped})")
         return {plain(k, key.type): m for k, m in found}
+
+
+def _sum(value: Sql, scope: str) -> Question:
+    if value.kind in FLOATS:
+        number = f"CAST({value.text} AS DOUBLE)"
+        return Question((f"sum({number} * n){filtered(f'NOT isnan({number})', scope)}",), lambda v: v[0])
+    total = f"sum(CAST({value.text} AS HUGEINT) * n){filtered(scope)}"
+    return Question((total,), lambda v: None if v[0] is None else int(v[0]))

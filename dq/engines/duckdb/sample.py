@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from dq.engines.base import FILE, ROW
 from dq.engines.duckdb.source import Source, open_source
+from dq.engines.duckdb.sql import translate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from dq.engines.base import Dataset, ParquetPart
+    from dq.ir.expr import Col
 
 _STRETCHES = 4
 _MOST_ROWS = 400_000
@@ -46,6 +48,15 @@ def distinct_ratios(source: Source, names: Sequence[str]) -> dict[str, float]:
     return {n: count / rows for n, count in zip(sorted(names), found, strict=True)} if rows >= _FEWEST_ROWS else {}
 
 
+def means(source: Source, wanted: Sequence[Col]) -> dict[Col, float]:
+    """Of the finite values of numbers; nothing where there are none."""
+    relation, columns = source.relation({c.path[0] for c in wanted})
+    values = [f"CAST({translate(c, columns).text} AS DOUBLE)" for c in wanted]
+    asked = ", ".join(f"avg({v}) FILTER (WHERE isfinite({v}))" for v in values)
+    found = source.connection.execute(f"SELECT {asked} FROM {relation}").fetchone()
+    return {c: mean for c, mean in zip(wanted, found, strict=True) if mean is not None and math.isfinite(mean)}
+
+
 def distinct_values(source: Source, name: str) -> float:
     """Estimated distinct values of a column in all rows, to choose a way by: from how often values of one block of rows
     come again in another, and inf where that does not explain how many the sample has (sorted rows, long tails).
@@ -54,11 +65,14 @@ def distinct_values(source: Source, name: str) -> float:
     """
     relation, columns = source.relation({name, FILE, ROW})
     block = f"hash({columns[FILE].text}, {columns[ROW].text} // {_BLOCK_ROWS})"
-    drawn = f"SELECT {columns[name].text} AS v, {block} AS b, count(*) AS n FROM {relation} GROUP BY ALL"
+    value = columns[name].text
+    drawn = (
+        f"SELECT hash({value}) AS v, {block} AS b, count(*) AS n FROM {relation} WHERE {value} IS NOT NULL GROUP BY ALL"
+    )
     query = f"""
         WITH drawn AS MATERIALIZED ({drawn}),
-             blocks AS (SELECT count(*) AS d FROM drawn WHERE v IS NOT NULL GROUP BY b),
-             seen AS (SELECT count(*) AS k, sum(n) AS n FROM drawn WHERE v IS NOT NULL GROUP BY v)
+             blocks AS (SELECT count(*) AS d FROM drawn GROUP BY b),
+             seen AS (SELECT count(*) AS k, sum(n) AS n FROM drawn GROUP BY v)
         SELECT (SELECT (sum(d) ** 2 - sum(d ** 2)) / 2 FROM blocks), sum(k * (k - 1)) / 2, sum(n), count(*) FROM seen
     """
     pairs, met, rows, seen = source.connection.execute(query).fetchone()

@@ -13,7 +13,7 @@ from dq.ir import expr as e
 from dq.ir.data import FLOATS, INTEGERS, Kind, Type
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from dq.ir.aggregate import Aggregate
 
@@ -39,41 +39,54 @@ def simple(asked: Aggregate, columns: Mapping[str, Sql]) -> Question:
             text = "count(*)" if where is None else f"count_if({translate(where, columns).text})"
             return Question((text,), lambda v: v[0] or 0)
         case a.Sum(arg, where):
-            return _sum(translate(arg, columns), _scope(where, columns))
+            return _sum(translate(arg, columns), scoped(where, columns))
         case a.Min(arg, where) | a.Max(arg, where):
-            return _extreme(type(asked).__name__.lower(), translate(arg, columns), _scope(where, columns))
+            return _extreme(type(asked).__name__.lower(), translate(arg, columns), scoped(where, columns))
         case a.Moments(arg, where):
             value = f"CAST({translate(arg, columns).text} AS DOUBLE)"
-            text = f"kurtosis_pop({value}){_filter(f'isfinite({value})', _scope(where, columns))} EXPORT_STATE"
+            text = f"kurtosis_pop({value}){filtered(f'isfinite({value})', scoped(where, columns))} EXPORT_STATE"
             return Question((text,), lambda v: a.MomentsState(**v[0]) if v[0] and v[0]["n"] else a.MomentsState())
         case a.Comoments(x, y, where):
-            return _comoments(translate(x, columns).text, translate(y, columns).text, _scope(where, columns))
+            return _comoments(translate(x, columns).text, translate(y, columns).text, scoped(where, columns))
         case a.ApproxDistinct(arg, where):
             value = stored(arg.path, columns)[0] if isinstance(arg, e.Col) else translate(arg, columns).text
-            text = f"approx_count_distinct({value}){_filter(_scope(where, columns))} EXPORT_STATE"
+            text = f"approx_count_distinct({value}){filtered(scoped(where, columns))} EXPORT_STATE"
             return Question((text,), lambda v: _registers(v[0]))
     raise TypeError(f"{type(asked).__name__} is not simple")
 
 
-def _scope(where: e.Expr | None, columns: Mapping[str, Sql]) -> str:
+def scoped(where: e.Expr | None, columns: Mapping[str, Sql]) -> str:
     return "" if where is None else translate(where, columns).text
 
 
-def _filter(*conditions: str) -> str:
-    kept = " AND ".join(c for c in conditions if c)
+def both(*conditions: str) -> str:
+    """Those that there are, at least one."""
+    return " AND ".join(c for c in conditions if c)
+
+
+def filtered(*conditions: str) -> str:
+    kept = both(*conditions)
     return f" FILTER (WHERE {kept})" if kept else ""
+
+
+def read_all(questions: Iterable[Question], row: Sequence[Any]) -> Iterator[Any]:
+    """States from one row of all that the questions select."""
+    start = 0
+    for question in questions:
+        yield question.read(row[start : start + len(question.select)])
+        start += len(question.select)
 
 
 def _sum(value: Sql, scope: str) -> Question:
     scale = value.type.scale or 0
     if value.kind in FLOATS or value.kind is Kind.NULL:
         value = Sql(f"CAST({value.text} AS DOUBLE)", Type(Kind.DOUBLE))
-        return Question((f"sum({value.text}){_filter(f'NOT isnan({value.text})', scope)}",), lambda v: v[0])
+        return Question((f"sum({value.text}){filtered(f'NOT isnan({value.text})', scope)}",), lambda v: v[0])
     if sum(digits_of(value)) <= _SAFE_DIGITS:
-        return Question((f"sum({value.text}){_filter(scope)}",), lambda v: v[0])
+        return Question((f"sum({value.text}){filtered(scope)}",), lambda v: v[0])
     digits = value.text if value.kind in INTEGERS else f"replace(CAST({value.text} AS VARCHAR), '.', '')"
     whole = f"CAST({digits} AS HUGEINT)"
-    halves = tuple(f"sum({whole} {op} {_HALF}){_filter(scope)}" for op in ("//", "%"))
+    halves = tuple(f"sum({whole} {op} {_HALF}){filtered(scope)}" for op in ("//", "%"))
 
     def read(values: Sequence[Any]) -> Any:
         if values[0] is None:
@@ -86,13 +99,13 @@ def _sum(value: Sql, scope: str) -> Question:
 
 def _extreme(name: str, value: Sql, scope: str) -> Question:
     number = f"NOT isnan({value.text})" if value.kind in FLOATS else ""
-    found = Sql(f"{name}({value.text}){_filter(number, scope)}", value.type)
+    found = Sql(f"{name}({value.text}){filtered(number, scope)}", value.type)
     return Question((output(found),), lambda v: plain(v[0], value.type))
 
 
 def _comoments(x: str, y: str, scope: str) -> Question:
     x, y = f"CAST({x} AS DOUBLE)", f"CAST({y} AS DOUBLE)"
-    text = f"corr({y}, {x}){_filter(f'isfinite({x})', f'isfinite({y})', scope)} EXPORT_STATE"
+    text = f"corr({y}, {x}){filtered(f'isfinite({x})', f'isfinite({y})', scope)} EXPORT_STATE"
 
     def read(values: Sequence[Any]) -> a.ComomentsState:
         state = values[0]
