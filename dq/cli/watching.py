@@ -104,6 +104,8 @@ class _Stop:
         """Nothing was begun yet."""
         self._at_once = True
         try:
+            if self.asked:
+                raise _Ended
             yield
         finally:
             self._at_once = False
