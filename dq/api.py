@@ -105,7 +105,7 @@ def validate(
     Raises UsageError for a path that is not there, SuiteError for a suite, StoreError for a file that does not open.
     """
     samples = 200 if result_format == "COMPLETE" else 20
-    contract: Contract = load_contract(suite, semantics=semantics, samples=samples)
+    contract: Contract = load_contract(suite, semantics=semantics, samples=samples, access=access_of(config))
     partition = partition_of(data, contract, access_of(config))
     held_to = contract.suite_at(dict(partition.values))
     published = partial(published_files, config=config) if config else None
@@ -152,7 +152,7 @@ def profile(
     readable are logged as warnings. Raises UsageError where no file can be read, HoldError where reading takes more
     than the limits.
     """
-    contract = None if suite is None else load_contract(suite)
+    contract = None if suite is None else load_contract(suite, access=access_of(config))
     found, read = _profiled(data, depth, contract, now, engine, limits, config=config)
     if contract is None and read.format not in (None, "parquet"):
         log.info("read as %s, delimiter %r, quote %r, %s", read.format, read.delimiter, read.quote, read.encoding)
@@ -199,7 +199,7 @@ def explain(
     config: Config | None = None,
 ) -> Plan:  # fmt: skip
     """The plan that `validate` would run: opens the data, computes nothing."""
-    contract = load_contract(suite)
+    contract = load_contract(suite, access=access_of(config))
     partition = partition_of(data, contract, access_of(config))
     held_to = contract.suite_at(dict(partition.values))
     published = partial(published_files, config=config) if config else None

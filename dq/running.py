@@ -8,10 +8,9 @@ from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dq import __version__, standing
+from dq import __version__, shelf, standing
 from dq.delivering import outbox_of
 from dq.dividing import Divider
 from dq.errors import HoldError, SuiteError, UsageError, nearest
@@ -96,10 +95,7 @@ def _others(source: str, zones: Zones, config: Config) -> tuple[Other, ...]:
 
 def sources(config: Config) -> list[str]:
     """Sources that have a contract, by name."""
-    folder = Path(config.suites)
-    if not folder.is_dir():
-        raise UsageError(f"{folder}: no folder of contracts (dq init PATH writes a first one)")
-    return sorted(f.stem for f in folder.glob("*.yaml") if not f.stem.endswith(".pretrain"))
+    return shelf.named(config.suites, access_of(config))
 
 
 def landing_sources(config: Config) -> list[str]:
@@ -114,15 +110,18 @@ def landing_sources(config: Config) -> list[str]:
 
 
 def contract_of(source: str, config: Config) -> Contract:
-    file = Path(config.suites) / f"{source}.yaml"
-    if not file.is_file():
-        known = sources(config)
+    file = f"{config.suites.rstrip('/')}/{source}.yaml"
+    try:
+        contract = load_contract(file, access=access_of(config))
+    except UsageError:
+        if source in (known := sources(config)):
+            raise
+        others = ", ".join(known) or "none"
         raise UsageError(
-            f"{file}: no contract for source {source}{nearest(source, known)}; there are {', '.join(known) or 'none'}"
-        )
-    contract = load_contract(file)
+            f"{file}: no contract for source {source}{nearest(source, known)}; there are {others}"
+        ) from None
     if contract.source != source:
-        raise SuiteError(f'source: is "{contract.source}", the file is named after "{source}"', file=str(file))
+        raise SuiteError(f'source: is "{contract.source}", the file is named after "{source}"', file=file)
     return contract
 
 

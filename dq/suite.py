@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -10,10 +11,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from dq.errors import SuiteError, UsageError
 from dq.ir.contract import Contract
+from dq.shelf import beside, read_text
+from dq.spool import is_remote
 
 if TYPE_CHECKING:
     from dq.ir.check import Suite
     from dq.ir.contract import Include
+    from dq.stores.s3.access import Access
 
 Semantics = Literal["pandas", "sql"]
 _CODE = re.compile(r"(.+\.py)(?::(.*))?", re.DOTALL)
@@ -24,13 +28,14 @@ _PANDERA = re.compile(r"^schema_type\s*:", re.MULTILINE)
 
 
 def load_contract(
-    suite: Any, *, semantics: Semantics = "pandas", samples: int = 20, plugins: str | None = None
-) -> Contract:
+    suite: Any, *, semantics: Semantics = "pandas", samples: int = 20, plugins: str | None = None,
+    access: Access | None = None,
+) -> Contract:  # fmt: skip
     """The contract with its included suites, or a suite of Great Expectations (`.json`), pandera (`file.py:NAME`, YAML
     or JSON), ODCS (`file.odcs.yaml`, `:OBJECT` where it has several) or DQDL (`.dqdl`) as a contract of its own.
 
-    `semantics`, `samples` and `plugins` (a folder of custom expectations) matter to GX only. Raises UsageError when the
-    file is not there, SuiteError when it cannot be read.
+    `semantics`, `samples` and `plugins` (a folder of custom expectations) matter to GX only; `access` is to suites on
+    S3. Raises UsageError when the file is not there, SuiteError when it cannot be read.
     """
     from dq.dialects import contract, gx
 
@@ -38,11 +43,10 @@ def load_contract(
         return suite
     if not isinstance(suite, (str, Path)):
         return _object(suite)
-    path = suite
-    if code := _code(str(path)):
+    if code := _code(str(suite)):
         return _alone(_imported(*code), code[0])
-    path, name = _named(path)
-    text = _read(path)
+    path, name = _named(str(suite))
+    text = read_text(path, access)
     if _is_odcs(text):
         return _alone(_standard(text, path, name), str(path))
     if name:
@@ -55,16 +59,16 @@ def load_contract(
         return _alone(gx.load(text, str(path), semantics=semantics, samples=samples, plugins=plugins), str(path))
     found = contract.load(text, str(path))
     for include in found.includes:
-        found = _with(found, _included(include, Path(path), found.source))
-        found = _placed(found, include, Path(path))
+        found = _with(found, _included(include, path, found.source, access))
+        found = _placed(found, include, path)
     return found
 
 
-def _placed(contract: Contract, include: Include, path: Path) -> Contract:
+def _placed(contract: Contract, include: Include, path: str) -> Contract:
     """With where the included suite's data sets are: paths are from the contract's folder."""
     places = dict(contract.references)
     for name, place in include.references:
-        whole = place if "://" in place else str(path.parent / place)
+        whole = place if "://" in place else os.path.join(os.path.dirname(path), place)
         if places.setdefault(name, whole) != whole:
             message = f'include: "{name}" is {places[name]} already; one name is one data set'
             raise SuiteError(message, file=str(path), line=include.line)
@@ -95,56 +99,57 @@ def _with(contract: Contract, other: Suite) -> Contract:
     return replace(contract, suite=joined(contract.suite, other), versions=versions)
 
 
-def _included(include: Include, contract: Path, source: str) -> Suite:
+def _included(include: Include, contract: str, source: str, access: Access | None) -> Suite:
     from dq.dialects import gx
 
     code = _code(include.suite)
-    path = contract.parent / (code[0] if code else include.suite)
     try:
-        _below(path, contract.parent)
+        path = beside(contract, code[0] if code else include.suite)
         if code:
-            return _imported(str(path), code[1])
+            return _imported(path, code[1])
         path, name = _named(path)
-        text = _read(path)
+        text = read_text(path, access)
+        plugins = None if include.plugins is None else _folder(contract, include.plugins)
     except UsageError as error:
-        raise SuiteError(f"include: {error}", file=str(contract), line=include.line) from None
+        raise SuiteError(f"include: {error}", file=contract, line=include.line) from None
     if _is_odcs(text):
         return _standard(text, path, name, source)
     if name:
         message = f"include: {include.suite}: only contracts of ODCS have objects to name"
-        raise SuiteError(message, file=str(contract), line=include.line)
+        raise SuiteError(message, file=contract, line=include.line)
     if _is_dqdl(path, text):
         return _ruleset(text, path, glue_compat=include.glue_compat, composite=include.composite)
     if _is_pandera(path, text):
         return _written(text, path)
     if not _is_gx(path, text):
         message = f"include: {include.suite} is no suite of Great Expectations, pandera, ODCS or DQDL"
-        raise SuiteError(message, file=str(contract), line=include.line)
-    plugins = None if include.plugins is None else _folder(contract.parent / include.plugins, include, contract)
+        raise SuiteError(message, file=contract, line=include.line)
     given = dict(include.parameters)
-    return gx.load(text, str(path), semantics=include.semantics, parameters=given, plugins=plugins)
+    return gx.load(text, path, semantics=include.semantics, parameters=given, plugins=plugins)
 
 
-def _folder(path: Path, include: Include, contract: Path) -> str:
+def _folder(contract: str, name: str) -> str:
+    """Of custom expectations."""
     try:
-        _below(path, contract.parent)
-        if not path.is_dir():
-            raise UsageError(f"{path}: no such folder")
+        place = beside(contract, name)
+        _on_disk(place)
     except UsageError as error:
-        raise SuiteError(f"include: plugins: {error}", file=str(contract), line=include.line) from None
-    return str(path.resolve())
+        raise UsageError(f"plugins: {error}") from None
+    if not Path(place).is_dir():
+        raise UsageError(f"plugins: {place}: no such folder")
+    return str(Path(place).resolve())
 
 
-def _below(path: Path, folder: Path) -> None:
-    """Suites say what is let through, and some are code: none is taken from where data lands. Raises UsageError."""
-    if not path.resolve().is_relative_to(folder.resolve()):
-        raise UsageError(f"{path} lies outside the folder of suites {folder}")
+def _on_disk(place: str) -> None:
+    """Who may write an object is to decide about data, not to run code here. Raises UsageError."""
+    if is_remote(place):
+        raise UsageError(f"{place}: is code, which is not run from S3: copy it to a folder of suites on a disk")
 
 
-def _named(path: str | Path) -> tuple[Path, str]:
+def _named(path: str) -> tuple[str, str]:
     """A file, and the object in it that is named behind a colon."""
-    match = _ODCS.fullmatch(str(path))
-    return (Path(match[1]), match[2]) if match and not Path(path).exists() else (Path(path), "")
+    match = _ODCS.fullmatch(path)
+    return (match[1], match[2]) if match and (is_remote(path) or not Path(path).exists()) else (path, "")
 
 
 def _is_odcs(text: str) -> bool:
@@ -172,7 +177,8 @@ def _code(name: str) -> tuple[str, str] | None:
 def _imported(file: str, name: str) -> Suite:
     from dq.isolation.importing import import_suite
 
-    _read(file)
+    _on_disk(file)
+    read_text(file)
     return import_suite(file, name)
 
 
@@ -207,12 +213,3 @@ def _keys(text: str) -> frozenset[str]:
     except (ValueError, RecursionError):
         return frozenset()
     return frozenset(found) if isinstance(found, dict) else frozenset()
-
-
-def _read(path: str | Path) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise SuiteError(f"not UTF-8 at byte {error.start}", file=str(path)) from None
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from None

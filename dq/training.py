@@ -23,12 +23,14 @@ from dq.pretrain import record as records
 from dq.pretrain.splits import TRAIN
 from dq.reach import access_of, brought
 from dq.running import new_run_id, published_files
+from dq.shelf import read_text
 from dq.spool import is_remote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from dq.ir.contract import Contract
+    from dq.stores.s3.access import Access
 
 PUBLISHED = "dq://"
 _NAMES = {
@@ -85,7 +87,7 @@ def pretrain(
     """
     limits = limits or (config.limits if config else configuration.Limits())
     budget = limits.budget()
-    training, contract = _suite(suite)
+    training, contract = _suite(suite, access_of(config))
     training = _overruled(training, label, id, group, time, weight, features, task)
     data = {n: d for n, d in ((TRAIN, train), ("val", val), ("test", test)) if d is not None}
     if len(data) == 1:
@@ -120,22 +122,17 @@ def require_validated(data: Any, *, record: str | Path = records.FILE, split: st
     return records.held_against(found, digests, given.said, str(record), split)
 
 
-def _suite(suite: Any) -> tuple[Training, Contract | None]:
+def _suite(suite: Any, access: Access | None) -> tuple[Training, Contract | None]:
     from dq.dialects import training as dialect
     from dq.suite import load_contract
 
     if suite is None or isinstance(suite, Training):
         found = suite or Training()
     elif isinstance(suite, (str, Path)) and Path(suite).stem.endswith(dialect.SUFFIX):
-        try:
-            found = dialect.load(Path(suite).read_text(encoding="utf-8"), str(suite))
-        except UnicodeDecodeError as error:
-            raise UsageError(f"{suite}: not UTF-8 at byte {error.start}") from None
-        except OSError as error:
-            raise UsageError(f"{suite}: {error.strerror}") from None
+        found = dialect.load(read_text(suite, access), str(suite))
     else:
-        return Training(), load_contract(suite)
-    return found, load_contract(found.contract) if found.contract else None
+        return Training(), load_contract(suite, access=access)
+    return found, load_contract(found.contract, access=access) if found.contract else None
 
 
 def _overruled(

@@ -204,7 +204,7 @@ def validate(
     reports = Reports.asked(html, junit, markdown, stdout=stdout)
     theirs = None if compare is None else read_result(compare)
     given = _references(reference)
-    contracts = [_contract(s, semantics, plugins) for s in suite]
+    contracts = [_contract(s, semantics, plugins, settings) for s in suite]
     table = Table(as_json, silent=reports.printed or gx == "-")
     for contract in contracts:
         found = api.validate(
@@ -222,14 +222,15 @@ def validate(
     return table.end()
 
 
-def _contract(suite: str, semantics: str, plugins: str | None) -> Contract:
+def _contract(suite: str, semantics: str, plugins: str | None, settings: Config) -> Contract:
     from dq.suite import load_contract
 
     if semantics not in ("pandas", "sql"):
         raise UsageError(f'--semantics "{semantics}": pandas or sql')
     if plugins is not None and not Path(plugins).is_dir():
         raise UsageError(f"--plugins {plugins}: no such folder")
-    return load_contract(suite, semantics=cast("Semantics", semantics), plugins=plugins)
+    meant = cast("Semantics", semantics)
+    return load_contract(suite, semantics=meant, plugins=plugins, access=settings.s3.access())
 
 
 def _compared(found: Result, theirs: Mapping[str, Any], as_json: bool) -> int:
@@ -321,7 +322,7 @@ def explain(
 
     settings, name = _settings(config, engine)
     if suite is not None:
-        given, contract = _references(reference), _contract(suite, semantics, plugins)
+        given, contract = _references(reference), _contract(suite, semantics, plugins, settings)
         plan = api.explain(data, contract, engine=name, limits=settings.limits, references=given, config=settings)
         say(_plan(plan))
     elif reference:

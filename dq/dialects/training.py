@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -46,7 +47,7 @@ def load(text: str, file: str) -> Training:
         horizon_seconds=horizon,
         digits=value.get("digits"),
         limits=limits,
-        contract=str(Path(file).parent / contract) if contract else None,
+        contract=os.path.join(os.path.dirname(file), contract) if contract else None,
         file=file,
     )
 

@@ -116,22 +116,14 @@ class Watch:
     def settle(self, spoken: Mapping[Message, tuple[str, ...]]) -> list[Message]:
         """Of messages that speak of objects those of which nothing is left to do: decided, of no source, or marked for
         later."""
-        found = {message: list(self._named(places)) for message, places in spoken.items()}
+        sources = running.sources(self.config) if any(spoken.values()) else ()
+        folders = {source: f"{place(running.zones_of(source, self.config))}/" for source in sources}
+        found = {message: list(_named(places, folders)) for message, places in spoken.items()}
         left = {source: self._look(source) for source in sorted({s for named in found.values() for s, _ in named})}
         done = [m for m, named in found.items() if not any(left[s].keeps(path) for s, path in named)]
         for source, partition in sorted({(s, p) for m in done for s, path in found[m] for p in left[s].later(path)}):
             self.dirty.add(source, partition)
         return done
-
-    def _named(self, places: Iterable[str]) -> Iterator[tuple[str, str]]:
-        """Sources in which the objects lie, and their paths there; of names only."""
-        folders = {
-            source: f"{place(running.zones_of(source, self.config))}/" for source in running.sources(self.config)
-        }
-        for url in places:
-            for source, folder in folders.items():
-                if url.startswith(folder):
-                    yield source, path_of(url.removeprefix(folder))
 
     def _look(self, source: str) -> Left:
         """Gate it, unless somebody is at it, and remember when to look again."""
@@ -176,6 +168,14 @@ def read(messages: Iterable[Message]) -> dict[Message, tuple[str, ...]]:
         except Unreadable as error:
             log.warning("message %s is left to the dead-letter queue: %s", message.id, error)
     return found
+
+
+def _named(urls: Iterable[str], folders: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Sources in whose folders the objects lie, and their paths there; of names only."""
+    for url in urls:
+        for source, folder in folders.items():
+            if url.startswith(folder):
+                yield source, path_of(url.removeprefix(folder))
 
 
 def _within(path: str, partition: str) -> bool:
