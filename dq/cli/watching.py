@@ -6,7 +6,7 @@ import logging
 import re
 import signal
 import time
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -46,7 +46,7 @@ def watch(
     every = _every(poll) if poll else _QUEUED_SECONDS if queue else _POLLED_SECONDS
     listened = Queue(queue, settings.s3.access()) if queue else None
     tell = say_json if as_json else _say
-    with _News(), _Stop() as stop, listened or nullcontext():
+    with _News(), _Stop() as stop:
         watching = Watch(settings, tell, every, listened, lambda: stop.asked)
         while not stop.asked:
             with stop.at_once():

@@ -25,7 +25,6 @@ HIDDEN_SECONDS = 120
 _BATCH = 10  # messages of one request, as SQS has it
 _GATHER, _GATHER_SECONDS = 500, 5.0  # messages, and for how long they are waited for once there is one
 _REGION = re.compile(r"sqs[.-]([a-z0-9-]+)\.amazonaws\.")
-_ANY_REGION = "us-east-1"  # of a queue elsewhere than at AWS
 _GONE = {"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist", "InvalidAddress"}
 log = logging.getLogger("dq")
 
@@ -34,30 +33,12 @@ class Queue:
     """Credentials as for S3. Raises UsageError where there is no such queue, StoreError where it does not answer."""
 
     def __init__(self, url: str, access: Access, hidden_seconds: int = HIDDEN_SECONDS) -> None:
-        import boto3
-        from botocore.config import Config
-        from botocore.exceptions import BotoCoreError
-
         parts = urlsplit(url)
         if parts.scheme not in ("https", "http") or not parts.path.strip("/"):
             raise UsageError(f"--queue {url}: write the URL of an SQS queue, like https://sqs.REGION.amazonaws.com/…")
-        region = match[1] if (match := _REGION.search(parts.netloc)) else access.region
+        region = match[1] if (match := _REGION.search(parts.netloc)) else None
         self.url, self.hidden_seconds = url, hidden_seconds
-        try:
-            session = boto3.session.Session(profile_name=access.profile, region_name=region)
-            self.client = session.client(
-                "sqs",
-                region_name=session.region_name or _ANY_REGION,
-                endpoint_url=f"{parts.scheme}://{parts.netloc}",
-                config=Config(
-                    connect_timeout=3,
-                    read_timeout=LONGEST_WAIT_SECONDS + 10,
-                    retries={"mode": "standard", "total_max_attempts": 4},
-                    user_agent_extra="dq-gate",
-                ),
-            )
-        except (BotoCoreError, ValueError) as error:
-            raise UsageError(f"--queue {url}: {error}") from None
+        self.client = access.client("sqs", region)
 
     def receive(self, wait_seconds: float) -> list[Message]:
         """What is there, or comes while we wait; with the first message those that come soon after it: an upload of
@@ -105,12 +86,6 @@ class Queue:
         finally:
             over.set()
             thread.join()
-
-    def __enter__(self) -> Queue:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.client.close()
 
     def _each(self, operation: str, messages: Iterable[Message], **asked: Any) -> None:
         """What SQS does not do for single messages comes again: they are seen once more."""
