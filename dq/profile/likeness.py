@@ -4,12 +4,10 @@ whatever order its rows stand."""
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dq.ir import codec
 from dq.ir.aggregate import MomentsState, RegistersState, TopState
 from dq.ir.data import FLOATS, INTEGERS, TEXTS
 from dq.profile.summary import distinct_count, is_unique
@@ -24,7 +22,7 @@ FEWEST_ROWS = 20
 MANY_VALUES = 20
 _LONG_TEXT = 16  # characters on average: no name, no code
 _CLOSE = 1e-9  # sums of floats depend on the order of rows
-_PASSING = ("future", "key", "sample")  # of the moment of the run, or of depth full
+_PASSING = ("future", "key", "sample", "sizes")  # of the moment of the run, of depth full, told by moments
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +70,8 @@ def _tells(column: ColumnProfile) -> bool:
 
 def _column(column: ColumnProfile) -> _Column:
     loose = ("moments", "distinct", *_PASSING, *(["sum"] if column.type.kind in FLOATS else []))
-    exact = {n: codec.encode(s) for n, s in column.states.items() if n not in loose and not _estimated(s)}
-    written = json.dumps([str(column.type), exact], sort_keys=True).encode()
+    exact = sorted((n, s) for n, s in column.states.items() if n not in loose and not _estimated(s))
+    written = repr((str(column.type), exact)).encode()
     registers = column.states.get("distinct", RegistersState())
     short = RegistersState(registers.stamp, hashlib.sha256(registers.registers).digest())
     return _Column(hashlib.sha256(written).hexdigest(), column.states.get("moments"), short)
