@@ -10,6 +10,7 @@ import json
 import re
 from collections import defaultdict
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +76,7 @@ class Draft:
     newest: tuple[Partition, ...]
     strays: int = 0
     marker: str | None = None
+    otherwise: str | None = None  # a layout that reads as many paths, and other dates in them
 
     @property
     def bytes(self) -> int:
@@ -128,14 +130,15 @@ def _named(folder: str, taken: set[str]) -> str:
 def _draft(
     zone: Store, folder: str, source: str, paths: list[str], recognised: Callable[[str], bool], others: list[Other]
 ) -> Draft:
-    layout = layout_of(paths)
+    layout, otherwise = layouts_of(paths)
     landed: list[Landed] = inventory.scan(zone, folder, Contract(source, Suite(source), layout), 0.0, others)
     sound = [o.partition for o in landed if not o.fault and all(recognised(f.location) for f in o.partition.files)]
-    return Draft(source, folder, layout, len(sound), tuple(sound[-NEWEST:]), len(landed) - len(sound))
+    return Draft(source, folder, layout, len(sound), tuple(sound[-NEWEST:]), len(landed) - len(sound), None, otherwise)
 
 
-def layout_of(paths: Iterable[str]) -> str | None:
-    """The layout that fits most of the paths below a source, at least half of them; None: no key is in sight."""
+def layouts_of(paths: Iterable[str]) -> tuple[str | None, str | None]:
+    """The layout that fits most of the paths below a source, at least half of them (None: no key is in sight), and one
+    that reads the same paths with day and month the other way round. The one whose dates lie closer is meant."""
     split = _spread([p.split("/") for p in paths], _SAMPLE)
     found: list[str] = []
     candidates: set[str] = set()
@@ -145,9 +148,27 @@ def layout_of(paths: Iterable[str]) -> str | None:
             candidates.add("/".join(keys))
         else:
             candidates.update(_file_keys(parts[-1]))
+    candidates |= {_swapped(c) for c in candidates}
     fits = {c: sum(parse_layout(c).match(p) is not None for p in split) for c in sorted(candidates)}
     found = sorted(fits, key=lambda c: (-fits[c], _rank(c)))
-    return found[0] if found and fits[found[0]] * 2 >= len(split) else None
+    if not found or fits[found[0]] * 2 < len(split):
+        return None, None
+    best, swapped = found[0], _swapped(found[0])
+    if swapped == best or fits.get(swapped) != fits[best]:
+        return best, None
+    return (swapped, best) if _days(swapped, split) < _days(best, split) else (best, swapped)
+
+
+def _swapped(layout: str) -> str:
+    """With the day where the month is, if both stand before the year."""
+    return re.sub(r"%(m|d)-%(m|d)-%Y", r"%\2-%\1-%Y", layout)
+
+
+def _days(layout: str, paths: Iterable[list[str]]) -> int:
+    """From the first date to the last."""
+    matched = (parse_layout(layout).match(path) for path in paths)
+    days = [value for values in matched for value in (values or {}).values() if isinstance(value, date)]
+    return (max(days) - min(days)).days
 
 
 def _spread(all_: list[list[str]], count: int) -> list[list[str]]:
@@ -212,6 +233,7 @@ def contract(draft: Draft, look: Look) -> str:
         "# Correct it by what you know; `dq validate DATA --suite THIS_FILE` tries it.",
         *(f"# {json.dumps(u, ensure_ascii=True)[1:-1]}" for u in unread),
         f"source: {draft.source}",
+        *_ambiguous(draft),
         *([f"layout: {json.dumps(draft.layout, ensure_ascii=False)}"] if draft.layout else []),
         *([f"ready: {{marker: {draft.marker}}}"] if draft.marker else []),
         *_format(reading),
@@ -221,6 +243,12 @@ def contract(draft: Draft, look: Look) -> str:
         '  - {row_count: ">= 50% of previous"}',
     ]
     return "\n".join(lines) + "\n"
+
+
+def _ambiguous(draft: Draft) -> list[str]:
+    if draft.otherwise is None:
+        return []
+    return [f"# Day before month or month before day? Every path also reads as {draft.otherwise}"]
 
 
 def _layout(profile: Profile) -> list[Any]:
@@ -238,6 +266,8 @@ def _format(reading: Reading) -> list[str]:
     said: dict[str, Any] = {"delimiter": reading.delimiter, "quote": reading.quote, "encoding": reading.encoding}
     said |= {"escape": reading.escape} if reading.escape not in (None, reading.quote) else {}
     said |= {"header": reading.header} if reading.header else {"header": False, "names": list(reading.names)}
+    said |= {"decimal": reading.decimal} if reading.decimal != "." else {}
+    said |= {"thousands": reading.thousands} if reading.thousands else {}
     return ["csv: " + flow({k: v for k, v in said.items() if v is not None})]
 
 

@@ -157,6 +157,8 @@ class _Compiler:
             self.fault(("csv",), f"csv: the format is {kind}")
         if "names" in csv and csv.get("header", False):
             self.fault(("csv", "names"), "csv.names: the header names the columns; remove names, or say header: false")
+        if csv.get("decimal", ".") == csv.get("thousands"):
+            self.fault(("csv", "thousands"), f'csv.thousands: "{csv["thousands"]}" is the decimal mark already')
         try:
             "".encode(csv.get("encoding", "utf-8"))
         except LookupError:

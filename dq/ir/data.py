@@ -297,6 +297,8 @@ class Reading:
     header: bool = True
     names: tuple[str, ...] = ()
     null_values: tuple[str, ...] = ("",)
+    decimal: str = "."
+    thousands: str = ""
     declared: tuple[Declared, ...] = ()
     keys: tuple[tuple[str, Scalar], ...] = ()
     caps: Caps = Caps()

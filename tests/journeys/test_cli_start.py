@@ -13,7 +13,7 @@ import pytest
 
 from dq import opening
 from dq.dialects.contract import load
-from dq.init import layout_of
+from dq.init import layouts_of
 from tests.journeys.conftest import Ran
 from tests.journeys.real import ROOT
 from tests.journeys.test_cli_gate import command
@@ -91,7 +91,7 @@ def test_the_demo_never_mixes_with_other_files(tmp_path: Path, dq: Dq) -> None:
     ],
 )
 def test_layouts_are_seen_in_paths(paths: list[str], layout: str | None) -> None:
-    assert layout_of(paths) == layout
+    assert layouts_of(paths)[0] == layout
 
 
 @pytest.fixture
@@ -150,6 +150,31 @@ TRIPS = """\
 checks:
   - {row_count: ">= 50% of previous"}
 """
+
+
+def test_drafts_hold_for_what_people_export(land: Path, dq: Dq) -> None:
+    """Doubled and empty names, Excel's first line, decimal commas, long numbers, days that could be months."""
+    exports = {
+        "twins": "a,a,,\n" + "".join(f"{n},{n},{n},x\n" for n in range(30)),
+        "excel": "sep=;\r\nid;fare\r\n9007199254740993;1.234,50\r\n2;-0,5\r\n",
+        "long": "id,code,huge\n-9223372036854775808,0123,123456789012345678901234\n1,0124,1\n",
+    }
+    for name, content in exports.items():
+        (land / name).mkdir()
+        for day in ("01", "02", "03"):
+            (land / name / f"{day}-03-2026.csv").write_text(content.replace("2", day.removeprefix("0")), newline="")
+    assert dq("init", "land").code == 0
+    written = {name: Path(f"suites/{name}.yaml").read_text() for name in exports}
+    assert "  a_2: {type: int64, required: true, min: 0}\n  column2: {type: int64" in written["twins"]
+    assert (
+        'delimiter: ";", quote: "\\"", encoding: "utf-8", header: true, decimal: ",", thousands: "."}'
+        in written["excel"]
+    )
+    assert "  id: {type: int64, required: true, min: 0}\n  fare: {type: double, required: true}\n" in written["excel"]
+    assert '  code: {type: string, required: true}\n  huge: {type: "decimal(38,0)"' in written["long"]
+    asked = "# Day before month or month before day? Every path also reads as {date:%m-%d-%Y}.csv\n"
+    assert all(asked + 'layout: "{date:%d-%m-%Y}.csv"\n' in text for text in written.values())
+    assert {d["verdict"] for d in dq("gate", "--json").documents} == {"promote"}
 
 
 def test_a_change_of_layout_is_the_newest_ones(land: Path, dq: Dq) -> None:

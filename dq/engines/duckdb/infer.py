@@ -1,16 +1,18 @@
 """Types of text columns that nobody declared: the narrowest that every value has, or text.
 
-Narrow means safe: codes with leading zeros, telephone numbers and numbers of more than 15 digits stay text.
+Narrow means safe: codes with leading zeros, telephone numbers and fractions of more than 15 digits stay text.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from dq.engines.duckdb.casts import BLANKS, CLOCK, DAY, OFFSET
 from dq.engines.duckdb.connect import identifier, literal
+from dq.engines.duckdb.numerals import USUAL, Marks
 from dq.engines.duckdb.sql import type_name
 from dq.ir.data import Kind, Type
 
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
 
 _SAMPLE = 1000  # rows looked at before every row is asked
 _CLOCK = CLOCK.format(fraction=r"(?:\.\d{1,6}0*)?")
-_WHOLE = r"(?:0|[1-9]\d{0,14})"
 _NOT_FINITE = r"NaN|nan|-?(?:Infinity|inf)"
 
 
@@ -29,9 +30,10 @@ _NOT_FINITE = r"NaN|nan|-?(?:Infinity|inf)"
 class Candidate:
     type: Type
     shape: str
+    marks: Marks = USUAL
 
     def value(self, text: str) -> str:
-        cast = f"TRY_CAST({text} AS {type_name(self.type)})"
+        cast = f"TRY_CAST({self.marks.bare(text)} AS {type_name(self.type)})"
         if self.type.kind is Kind.DOUBLE:  # 1e400 is no infinity
             cast = f"CASE WHEN isfinite({cast}) OR regexp_full_match({text}, {literal(_NOT_FINITE)}) THEN {cast} END"
         return f"CASE WHEN regexp_full_match({text}, {literal(self.shape)}) THEN {cast} END"
@@ -42,15 +44,22 @@ _TIMES = (
     Candidate(Type(Kind.TIMESTAMP, unit="us"), f"{DAY}(?:[T ]{_CLOCK})?"),
     Candidate(Type(Kind.TIMESTAMP, unit="us", zone="UTC"), f"{DAY}[T ]{_CLOCK}{OFFSET}"),
 )
-TEXT: tuple[Candidate, ...] = (
-    Candidate(Type(Kind.BOOL), "(?i:true|false)"),
-    Candidate(Type(Kind.INT64), f"{BLANKS}-?{_WHOLE}{BLANKS}"),
-    Candidate(
-        Type(Kind.DOUBLE),
-        rf"{BLANKS}-?(?:{_WHOLE}(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{{1,3}})?{BLANKS}|{_NOT_FINITE}",
-    ),
-    *_TIMES,
-)
+_EXACT = ((Type(Kind.INT64), 19), (Type(Kind.UINT64), 20), (Type(Kind.DECIMAL, precision=38, scale=0), 38))
+
+
+@cache
+def text_candidates(marks: Marks) -> tuple[Candidate, ...]:
+    """What text may be, the narrowest first. Whole numbers stay exact: a double holds 15 digits."""
+    point, whole = re.escape(marks.decimal), marks.whole(15)
+    fraction = rf"-?(?:{whole}(?:{point}\d*)?|{point}\d+)(?:[eE][+-]?\d{{1,3}})?"
+    return (
+        Candidate(Type(Kind.BOOL), "(?i:true|false)"),
+        *(Candidate(t, f"{BLANKS}-?{marks.whole(digits)}{BLANKS}", marks) for t, digits in _EXACT),
+        Candidate(Type(Kind.DOUBLE), f"{BLANKS}{fraction}{BLANKS}|{_NOT_FINITE}", marks),
+        *_TIMES,
+    )
+
+
 # Of JSON the kind of a value is known: a number may be long, and text is never a number.
 _INTEGERS = (Candidate(Type(Kind.INT64), r"-?\d+"), Candidate(Type(Kind.UINT64), r"\d+"))
 _DOUBLE = Candidate(Type(Kind.DOUBLE), rf"-?\d{{1,15}}(?:\.\d+)?(?:[eE][+-]?\d+)?|{_NOT_FINITE}")

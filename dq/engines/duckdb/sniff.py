@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import codecs
+import json
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dq.engines.duckdb.landed import marked
+from dq.engines.duckdb.numerals import proposed
 
 if TYPE_CHECKING:
     from dq.ir.data import Reading
 
 DELIMITERS = (",", "\t", ";", "|")
+EXCEL = re.compile(r'\s*"?sep=([^\r\n"])"?(?:\r\n|\n|\r)', re.IGNORECASE)  # a first line for Excel only
 _RECORDS = 50  # looked at
 _DATA = re.compile(
     r"\s*([+-]?[\d.,]*\d[\d.,]*%?|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}.*|nan|null|true|false|\?)\s*", re.IGNORECASE
@@ -20,14 +23,20 @@ _DATA = re.compile(
 
 
 def propose(head: bytes, reading: Reading) -> Reading:
-    """`reading` with encoding, delimiter, quote and header as the beginning of a file suggests them."""
+    """`reading` with encoding, delimiter, quote, header and marks of numbers as a file's beginning suggests them."""
     encoding = marked(head) or _encoding(head, reading.encoding)
     text = codecs.getincrementaldecoder(encoding)("replace").decode(head).removeprefix("\ufeff")
+    said = EXCEL.match(text)
+    text = text[said.end() :] if said else text
     quote = "'" if '"' not in text and re.search(r"(^|[,;\t|])'[^'\n]*'([,;\t|\r\n]|$)", text) else reading.quote
-    delimiter = _delimiter(text, quote, reading.escape)
+    delimiter = said[1] if said else _delimiter(text, quote, reading.escape)
     rows = records(text, delimiter, quote, reading.escape)
     header = not (rows and looks_like_data(rows[0], rows[1:]))
-    return replace(reading, encoding=encoding, delimiter=delimiter, quote=quote, header=header)
+    marks = proposed(rows[header:])
+    return replace(
+        reading, encoding=encoding, delimiter=delimiter, quote=quote, header=header, decimal=marks.decimal,
+        thousands=marks.thousands,
+    )  # fmt: skip
 
 
 def record(text: str, start: int, delimiter: str, quote: str, escape: str | None) -> tuple[list[str], int]:
@@ -110,3 +119,17 @@ def _delimiter(text: str, quote: str, escape: str | None) -> str:
     rows = records(text, best, "", None) if score[1] else []
     followed = [f.startswith(" ") for fields in rows for f in fields[1:]]
     return best + " " if followed and all(followed) else best
+
+
+def foreign(head: str) -> str | None:
+    """What the text is, where it is no CSV."""
+    start = head.lstrip()[:4096]
+    if (start[:1] == "<" and start[1:2].isalpha()) or start.lower().startswith(("<!doctype", "<?xml", "<!--")):
+        return "XML" if start.startswith("<?xml") else "HTML"
+    if start[:1] in ("{", "["):
+        try:
+            json.JSONDecoder().raw_decode(head.lstrip())
+        except ValueError:
+            return "JSON" if start.startswith(('{"', '[{"')) else None
+        return "JSON"
+    return None

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from dq.engines.base import FILE, ROW, Dataset, raw
 from dq.engines.duckdb.casts import cast, landing_type
 from dq.engines.duckdb.connect import identifier, literal
-from dq.engines.duckdb.infer import TEXT, infer
+from dq.engines.duckdb.infer import infer, text_candidates
+from dq.engines.duckdb.numerals import marks_of
 from dq.engines.duckdb.sql import constant, type_name
-from dq.ir.data import Field, Finding, Kind, Schema, Type
+from dq.ir.data import NUMBERS, Field, Finding, Kind, Schema, Type
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -65,23 +66,26 @@ class Names:
         self.columns: dict[str, Column] = {}
 
     def of(self, landed: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Names for a file's columns, and the landed ones that are there twice. An empty name becomes `column<n>`."""
+        """Names for a file's columns, and the landed ones that are there twice: those are numbered, `a_2`, and expected
+        where that is declared. An empty name becomes `column<n>`."""
         names: list[str] = []
         twice: list[str] = []
         for declared in filter(None, map(self._known.get, landed)):  # before what differs from it in case
             self._spelled.setdefault(_lower(declared.name), declared.name)
         for i, text in enumerate(landed):
+            text = text or f"column{i}"
             known = self._known.get(text)
-            name = known.name if known else text or f"column{i}"
+            name = known.name if known else text
             if name in names or self._spelled.setdefault(_lower(name), name) != name:
-                twice.append(text)
-                name, known = self._free(name, names), None
+                name = self._free(name, {*map(_lower, (*names, *landed))})
+                known = self._known.get(name)
+                twice += [] if known else [text]
             names.append(name)
             self.columns.setdefault(name, Column(name, known, self._of_kinds))
         return tuple(names), tuple(twice)
 
-    def _free(self, name: str, names: list[str]) -> str:
-        found = next(c for n in itertools.count(2) if (c := f"{name}_{n}") not in names and self._fits(c))
+    def _free(self, name: str, taken: set[str]) -> str:
+        found = next(c for n in itertools.count(2) if _lower(c := f"{name}_{n}") not in taken and self._fits(c))
         self._spelled[_lower(found)] = found
         return found
 
@@ -102,6 +106,7 @@ class Table:
         self.connection = connection
         self.columns = tuple(columns)
         self.reading = reading
+        self.marks = marks_of(reading)
         self.parts: list[Part] = []
         self.lined = lined
         self.stored = lined  # whether every row's line is in the table
@@ -147,7 +152,8 @@ class Table:
         if text is None:
             return "NULL"
         if column.typed and column.declared and landing_type(column.declared).kind is not Kind.STRING:
-            value = cast(text, column.declared)
+            plain = self.marks.usual or landing_type(column.declared).kind not in NUMBERS
+            value = cast(text if plain else self.marks.number(text), column.declared)
             return value if len(self._nulls) == 1 else f"CASE WHEN {self._present(text)} THEN {value} END"
         nulls = ", ".join(literal(n) for n in self.reading.null_values if n)
         return f"CASE WHEN {text} NOT IN ({nulls}) THEN {text} END" if nulls else text
@@ -207,9 +213,9 @@ class Table:
         if not self.parts:
             self.connection.execute(f"DROP TABLE {self.name}")
             return Dataset(Schema(), findings=tuple(findings), rows=0, dialect=dialect, keys=self.reading.keys)
-        fixed, candidates = fixed or {}, candidates or {}
+        fixed, candidates, texts = fixed or {}, candidates or {}, text_candidates(self.marks)
         names = [c.name for c in self.columns if not (c.declared and c.declared.type) and c.name not in fixed]
-        asked = {n: candidates.get(n, TEXT) for n in names}
+        asked = {n: candidates.get(n, texts) for n in names}
         guessed = {**infer(self.connection, self.name, asked, self._nulls), **fixed}
         spare = self._spare()
         if any(p.jumps or p.breaks for p in self.parts) and not self.stored:

@@ -6,7 +6,6 @@ or there is a finding.
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 import weakref
@@ -22,7 +21,7 @@ from dq.engines.duckdb.connect import connect, literal, literals
 from dq.engines.duckdb.depth import too_deep
 from dq.engines.duckdb.landed import Text, compression, discard, land, peek, without_empty
 from dq.engines.duckdb.places import Event, Laid, lay_out
-from dq.engines.duckdb.sniff import DELIMITERS, looks_like_data, propose, record, records
+from dq.engines.duckdb.sniff import DELIMITERS, EXCEL, foreign, looks_like_data, propose, record, records
 from dq.engines.duckdb.table import Names, Part, Table
 from dq.errors import EngineError, SuiteError
 from dq.ir.data import DataFile, Finding, Reading, Schema
@@ -167,15 +166,21 @@ def _open_csv(connection: duckdb.DuckDBPyConnection, files: Sequence[DataFile], 
 def _sheet(text: Text, reading: Reading, names: Names, findings: list[Finding]) -> _Sheet | None:
     """Names of the columns, and what is wrong with the header. None where the file is no CSV at all."""
     path, head = text.file.path, text.head
-    if foreign := _foreign(head):
-        findings.append(Finding("not_csv", f"{path} is {foreign}, not CSV", path))
+    if other := foreign(head):
+        findings.append(Finding("not_csv", f"{path} is {other}, not CSV", path))
         return None
-    blank = len(head) - len(head.lstrip("\r\n"))
+    delimiter = reading.delimiter or ","
+    said = EXCEL.match(head)
+    if said and said[1] != delimiter[0]:
+        message = f"{path}: its first line says that fields are separated by {_named(said[1])}"
+        findings.append(Finding("delimiter", message, path))
+        return None
+    blank = said.end() if said else 0
+    blank += len(head) - blank - len(head[blank:].lstrip("\r\n"))
     leading = max(head[:blank].count("\n"), head[:blank].count("\r"))
     if not head[blank:]:
         findings.append(Finding("empty_file", f"{path} holds only blank lines", path))
         return None
-    delimiter = reading.delimiter or ","
     first, end = record(head, blank, delimiter, reading.quote, reading.escape)
     if reading.header:
         rest = records(head[end:], delimiter, reading.quote, reading.escape)
@@ -200,19 +205,6 @@ def _sheet(text: Text, reading: Reading, names: Names, findings: list[Finding]) 
     inside = head[blank:end]
     ends = max(inside.count("\n"), inside.count("\r"), 1) if reading.header else 0
     return _Sheet(text, canonical, leading + ends, leading + (1 if reading.header else 0))
-
-
-def _foreign(head: str) -> str | None:
-    start = head.lstrip()[:4096]
-    if (start[:1] == "<" and start[1:2].isalpha()) or start.lower().startswith(("<!doctype", "<?xml", "<!--")):
-        return "XML" if start.startswith("<?xml") else "HTML"
-    if start[:1] in ("{", "["):
-        try:
-            json.JSONDecoder().raw_decode(head.lstrip())
-        except ValueError:
-            return "JSON" if start.startswith(('{"', '[{"')) else None
-        return "JSON"
-    return None
 
 
 def _header_faults(path: str, first: list[str], rest: list[list[str]], line: str, reading: Reading) -> list[Finding]:
