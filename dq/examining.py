@@ -10,36 +10,43 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from dq.discretion import Discretion, marked
-from dq.errors import SourceChanged, UsageError
+from dq.errors import HoldError, SourceChanged, SuiteError, UsageError
 from dq.ir.codec import digest
-from dq.ir.data import DataFile, Reading, format_path
-from dq.judge import peak_memory, run, shape_of
+from dq.ir.data import DataFile, Partition, Reading, format_path
+from dq.ir.result import Cause, Status
+from dq.judge import Asking, Background, judge, peak_memory, run, scan, shape_of
 from dq.opening import Engines, TextParser, open_files
+from dq.others import Others
 from dq.pretrain import record as records
-from dq.pretrain.found import Found, graded
+from dq.pretrain.found import Found, graded, skipped
 from dq.pretrain.splits import Splits, resolved
 from dq.profile import Profile, questions
 from dq.profile import profile as collect
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from dq.engines.base import Dataset
     from dq.engines.duckdb.desk import Desk
-    from dq.ir.check import Suite
+    from dq.ir.check import Check, Suite
+    from dq.ir.expr import Scalar
     from dq.ir.limits import Budget
+    from dq.ir.other import Referenced
     from dq.ir.training import Training
+    from dq.pretrain.issues import Suspects
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """One split as it was named: `suite` says how it is read and what in it is personal."""
+    """One split as it was named: `suite` says how it is read, what in it is personal, and what it must be; `keys` are
+    what its path says."""
 
     name: str
     said: str
     files: tuple[DataFile, ...]
     suite: Suite
+    keys: tuple[tuple[str, Scalar], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +56,18 @@ class Request:
     known: frozenset[str] | None
     engine: str
     now: datetime
+    referenced: tuple[Referenced, ...] = ()
 
 
 @dataclass(slots=True)
 class Opened:
     """Splits as Parquet. `landed` says by split where rows lay in text; `unread` counts values that could not be read
-    as their declared type."""
+    as their declared type; `found` is what was wrong with files, and what the contract says."""
 
     datasets: dict[str, Dataset] = field(default_factory=dict)
     landed: dict[str, str] = field(default_factory=dict)
     unread: dict[str, dict[str, int]] = field(default_factory=dict)
-    faults: list[Found] = field(default_factory=list)
+    found: list[Found] = field(default_factory=list)
 
 
 def examine(request: Request, budget: Budget) -> dict[str, Any]:
@@ -79,8 +87,7 @@ def examine(request: Request, budget: Budget) -> dict[str, Any]:
         profiles = _profiles(request, opened.datasets, budget)
         splits, desk = _splits(request, opened, features, profiles, budget, folder)
         stack.callback(desk.close)
-        task, found = examination.checked(splits, profiles, identical)
-        found = [*opened.faults, *found]
+        task, found = examination.checked(splits, profiles, identical, _suspects(request.training), opened.found)
         shown = examination.evidence(splits, found, desk.places)
         checks = examination.documents(found, request.training, shown)
     changed = next((path for g in request.given for f in g.files if _signature(f) != seen[path := f.location]), None)
@@ -114,20 +121,68 @@ def examine(request: Request, budget: Budget) -> dict[str, Any]:
 
 def _opened(request: Request, budget: Budget, folder: str, stack: ExitStack) -> Opened:
     """Raises UsageError where a split cannot be read at all."""
-    opened = Opened()
+    opened, others = Opened(), Others(request.referenced, budget)
+    stack.callback(others.close)
     for one in request.given:
-        with closing(TextParser([*(f.location for f in one.files), folder], budget)) as parser:
+        places = [*(f.location for f in one.files), folder, *others.locations]
+        with closing(TextParser(places, budget)) as parser:
             dataset = open_files(one.files, one.suite.reading, budget, parser)
             told = [f.message if f.file in f.message else f"{f.file}: {f.message}" for f in dataset.findings]
             if not dataset.readable or dataset.rows is None:
                 raise UsageError(f"--{one.name} {one.said}: {'; '.join(told[:3]) or 'no data'}")
             for message in told:
-                opened.faults.append(graded(request.training, "readable", 1, f"{one.name}: {message}", split=one.name))
+                opened.found.append(graded(request.training, "readable", 1, f"{one.name}: {message}", split=one.name))
+            opened.found += _held_against_contract(request, one, dataset, others, budget)
             if dataset.table:
                 dataset = _kept(one.name, dataset, opened, budget, folder)
         stack.callback(dataset.close)
         opened.datasets[one.name] = dataset
     return opened
+
+
+def _held_against_contract(
+    request: Request, one: Given, dataset: Dataset, others: Others, budget: Budget
+) -> Iterator[Found]:
+    """What the contract says of the split, whose data stays open. How much there must be of a partition says nothing of
+    a part, and what cannot be read has checks of its own. Raises HoldError, SuiteError."""
+    checks = tuple(c for c in one.suite.checks if _is_of_parts(c))
+    if not checks:
+        yield skipped("contract", "no contract is named that it is to keep", one.name)
+        return
+    suite = replace(one.suite, checks=checks)
+    partition = Partition(one.suite.source, one.said, one.keys, one.files)
+    asking = Asking(request.now, request.engine, None, request.referenced)
+    with closing(Engines(request.engine, budget)) as engines:
+        mine = others.join(replace(dataset, close=lambda: None), suite)
+        scanned = scan(partition, suite, lambda: mine, asking, engines)
+    if scanned.fault:
+        kind = SuiteError if scanned.fault.cause is Cause.SUITE else HoldError
+        raise kind(f"--{one.name} {one.said}: {scanned.fault.message}")
+    results = judge(partition, suite, scanned, Background()).checks
+    broken = [r for r in results if r.status in (Status.FAIL, Status.ERROR) and r.metric != "readable"]
+    for result in broken:
+        said = f"{one.name} breaks `{result.id}` of the contract: {result.message}"
+        found = graded(
+            request.training, "contract", 1, said, column=result.column, split=one.name, rows=result.failed_rows,
+            softly=not result.blocks,
+        )  # fmt: skip
+        yield replace(found, shown=result.evidence)
+    if not broken:
+        said = f"{one.name} keeps the contract: {len(results)} checks"
+        yield graded(request.training, "contract", 0, said, split=one.name)
+
+
+def _is_of_parts(check: Check) -> bool:
+    kind = check.metric
+    return kind.dimension != "volume" and kind.name not in ("readable", "same_content", "change")
+
+
+def _suspects(training: Training) -> Suspects | None:
+    if "label_issues" not in training.also:
+        return None
+    from dq.engines.cleanlab import suspects
+
+    return suspects
 
 
 def _kept(name: str, dataset: Dataset, opened: Opened, budget: Budget, folder: str) -> Dataset:

@@ -7,6 +7,8 @@ import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
@@ -17,11 +19,12 @@ from dq.examining import Given, Request, examine
 from dq.ir.check import Suite
 from dq.ir.data import DataFile, Partition, Reading
 from dq.ir.layout import moment, parse_layout
-from dq.ir.training import Training
+from dq.ir.training import OPTIONAL, Training
 from dq.opening import is_path, partition_of, said
 from dq.pretrain import record as records
 from dq.pretrain.splits import TRAIN
-from dq.reach import access_of, brought
+from dq.reach import access_of, brought, brought_too
+from dq.references import referenced
 from dq.running import new_run_id, published_files
 from dq.shelf import read_text
 from dq.spool import is_remote
@@ -74,21 +77,22 @@ class Checked:
 def pretrain(
     train: Any, *, val: Any = None, test: Any = None, label: str = "", id: str | Sequence[str] = (),  # noqa: A002
     group: str | Sequence[str] = (), time: str | None = None, weight: str | None = None,
-    features: str | Sequence[str] = (), task: str | None = None, suite: str | Path | Contract | Training | None = None,
-    out: str | Path | None = None, engine: str = "auto", limits: configuration.Limits | None = None,
-    config: configuration.Config | None = None, now: datetime | None = None,
+    features: str | Sequence[str] = (), task: str | None = None, also: str | Sequence[str] = (),
+    suite: str | Path | Contract | Training | None = None, out: str | Path | None = None, engine: str = "auto",
+    limits: configuration.Limits | None = None, config: configuration.Config | None = None, now: datetime | None = None,
 ) -> Checked:  # fmt: skip
     """Check splits against each other before a training run; moves nothing, and records only at `out`.
 
-    `suite` is `<model>.pretrain.yaml`, whose roles the other arguments overrule, or a contract that says how text is
-    read. A split is a path, a glob, a folder, a list of them, a frame, or published data:
+    `suite` is `<model>.pretrain.yaml`, whose roles the other arguments overrule, or a contract: it says how text is
+    read, and what each split must be. `also` are checks that are made only if asked for: near_duplicates, label_issues
+    (extra cleanlab). A split is a path, a glob, a folder, a list of them, a frame, or published data:
     `dq://SOURCE?since=2026-01-01&until=2026-02-28`. Raises UsageError where a split or a column is not there,
     SuiteError, StoreError.
     """
     limits = limits or (config.limits if config else configuration.Limits())
     budget = limits.budget()
     training, contract = _suite(suite, access_of(config))
-    training = _overruled(training, label, id, group, time, weight, features, task)
+    training = _overruled(training, label, id, group, time, weight, features, task, also)
     data = {n: d for n, d in ((TRAIN, train), ("val", val), ("test", test)) if d is not None}
     if len(data) == 1:
         raise UsageError("train is compared with nothing: name --test, --val, or both")
@@ -97,8 +101,12 @@ def pretrain(
         _apart(given)
         given = tuple(_here(one, limits, config, stack) for one in given)
         known = frozenset(c.name for c in contract.suite_at({}).columns) if contract else None
-        request = Request(given, training, known, engine, now or datetime.now(UTC))
-        if limits.isolated and any(is_path(d) for d in data.values()):
+        published = partial(published_files, config=config) if config else None
+        placed = stack.enter_context(referenced(contract, {}, published)) if contract else ()
+        others = stack.enter_context(brought_too(placed, limits, access_of(config)))
+        request = Request(given, training, known, engine, now or datetime.now(UTC), others)
+        live = contract is not None and contract.live
+        if limits.isolated and not live and any(is_path(d) for d in data.values()):
             from dq.isolation.apart import work
 
             document = work("dq.examining:examine", request, budget)
@@ -137,15 +145,21 @@ def _suite(suite: Any, access: Access | None) -> tuple[Training, Contract | None
 
 def _overruled(
     training: Training, label: str, id_: Any, group: Any, time: str | None, weight: str | None, features: Any,
-    task: str | None,
+    task: str | None, also: Any,
 ) -> Training:  # fmt: skip
     if task not in (None, "auto", "classification", "regression"):
         raise UsageError(f'--task "{task}": auto, classification or regression')
     said: dict[str, Any] = {
         "label": label, "id": _names(id_), "group": _names(group), "time": time, "weight": weight,
-        "features": _names(features), "task": task,
+        "features": _names(features), "task": task, "also": _names(also),
     }  # fmt: skip
-    return replace(training, **{k: v for k, v in said.items() if v})
+    found = replace(training, **{k: v for k, v in said.items() if v})
+    for name in found.also:
+        if name not in OPTIONAL:
+            raise UsageError(f'--also "{name}"{nearest(name, OPTIONAL)}: {", ".join(OPTIONAL)}')
+    if "label_issues" in found.also and find_spec("cleanlab") is None:
+        raise UsageError("--also label_issues: cleanlab finds them; install the extra: pip install 'dq-gate[cleanlab]'")
+    return found
 
 
 def _names(given: str | Sequence[str]) -> tuple[str, ...]:
@@ -169,7 +183,7 @@ def _given(name: str, data: Any, contract: Contract | None, config: Any, stack: 
     partition = partition_of(data, contract, access_of(config))
     if isinstance(data, (str, Path)) and (os.path.isdir(data) or is_remote(str(data))):
         _one_split(name, str(data), partition.files)
-    return Given(name, said(data), partition.files, _held(contract, dict(partition.values)))
+    return Given(name, said(data), partition.files, _held(contract, dict(partition.values)), partition.values)
 
 
 def _here(given: Given, limits: configuration.Limits, config: Any, stack: ExitStack) -> Given:
@@ -233,7 +247,8 @@ def _of_source(name: str, text: str, config: configuration.Config | None) -> Giv
             files.append(DataFile(f"{file['partition']}/{os.path.basename(file['path'])}", file["bytes"], file["path"]))
     if not files:
         raise UsageError(f"--{name} {text}: {source} has published nothing of that time")
-    return Given(name, text, tuple(files), contract.suites[-1])
+    judged = replace(contract.suites[-1], checks=())  # by the gate, partition by partition
+    return Given(name, text, tuple(files), judged)
 
 
 def _date(where: str, text: str) -> date:

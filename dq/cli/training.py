@@ -24,6 +24,9 @@ def pretrain(
     features: Annotated[Columns, typer.Option(metavar="COLUMN", help="What the model sees; all others.")] = None,
     suite: Annotated[str | None, typer.Option(metavar="FILE", help="<model>.pretrain.yaml, or a contract.")] = None,
     task: Annotated[str | None, typer.Option(metavar="NAME", help="auto, classification or regression.")] = None,
+    also: Annotated[
+        Columns, typer.Option(metavar="NAME", help="near_duplicates, label_issues (extra cleanlab).")
+    ] = None,
     out: Annotated[str | None, typer.Option(metavar="FILE", help="Record what was validated, by content.")] = None,
     html: Html = None,
     junit: Junit = None,
@@ -46,8 +49,8 @@ def pretrain(
     with progress("pretrain"):
         found = training.pretrain(
             _data(train), val=_data(val), test=_data(test), label=label, id=row_id or (), group=group or (), time=time,
-            weight=weight, features=_listed(features), suite=suite, task=task, out=out, engine=settings.engine.name,
-            config=settings,
+            weight=weight, features=_listed(features), suite=suite, task=task, also=_listed(also), out=out,
+            engine=settings.engine.name, config=settings,
         )  # fmt: skip
     reports.write([found.document])
     if not reports.printed:

@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 from dq.dialects.base import Problems, parse_seconds
 from dq.dialects.contract import sound
-from dq.ir.training import LIMITS, Limit, Training
+from dq.ir.training import LIMITS, OPTIONAL, SIMILARITY, Limit, Training
 
 if TYPE_CHECKING:
     from dq.dialects.base import Document
@@ -34,6 +34,9 @@ def load(text: str, file: str) -> Training:
             horizon = parse_seconds(value["horizon"])
         except ValueError as error:
             problems.add(document.line(("horizon",)), f"horizon: {error}")
+    for name in _names(value.get("also")):
+        if name not in OPTIONAL:
+            problems.add(document.line(("also",)), f'also: "{name}" is none of {", ".join(OPTIONAL)}')
     problems.settle()
     contract = value.get("contract")
     return Training(
@@ -46,6 +49,8 @@ def load(text: str, file: str) -> Training:
         task=value.get("task", "auto"),
         horizon_seconds=horizon,
         digits=value.get("digits"),
+        also=_names(value.get("also")),
+        similarity=value.get("similarity", SIMILARITY),
         limits=limits,
         contract=os.path.join(os.path.dirname(file), contract) if contract else None,
         file=file,

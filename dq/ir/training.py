@@ -35,10 +35,12 @@ LIMITS: Mapping[str, Limit] = {
     "duplicate_ids": Limit(warn=0),
     "conflicting_labels": Limit(warn=0),
     "duplicate_rows": Limit(warn=0),
+    "near_duplicates": Limit(warn=0),  # fails for what near twins inside train do not explain; only if asked for
     "label_missing": Limit(fail=0),
     "label_classes": Limit(fail=2, lower=True),  # classes in train
     "label_unseen": Limit(fail=0),
     "label_shift": Limit(warn=0.10, fail=0.25),  # total variation, or distance of distributions
+    "label_issues": Limit(warn=0.01),  # of the labels that were looked at; only if asked for
     "rarest_class": Limit(warn=10, lower=True),  # rows
     "unseen_categories": Limit(warn=0, fail=0.05),  # beyond what values that are rare in train explain
     "missing_words": Limit(warn=0),
@@ -56,14 +58,19 @@ LIMITS: Mapping[str, Limit] = {
     "list_length": Limit(fail=0),
     "weights": Limit(fail=0),
     "readable": Limit(fail=0),  # faults of files
+    "contract": Limit(warn=0, fail=0),  # checks of the contract that do not hold; one of severity warn warns
     "contract_coverage": Limit(warn=0),  # features
 }
+
+SIMILARITY = 0.8
+OPTIONAL = ("near_duplicates", "label_issues")
 
 
 @dataclass(frozen=True, slots=True)
 class Training:
     """Roles by column name. `features`: all that play no other part. `horizon_seconds` lie between the last moment of
-    train and the first of another split. Numbers are compared after rounding to `digits` behind the point."""
+    train and the first of another split. Numbers are compared after rounding to `digits` behind the point. `also` are
+    checks of OPTIONAL that are asked for; rows of at least this `similarity` are near duplicates."""
 
     label: str = ""
     id: tuple[str, ...] = ()
@@ -74,6 +81,8 @@ class Training:
     task: Task = "auto"
     horizon_seconds: float = 0.0
     digits: int | None = None
+    also: tuple[str, ...] = ()
+    similarity: float = SIMILARITY
     limits: tuple[tuple[str, Limit], ...] = ()
     contract: str | None = None
     file: str = ""

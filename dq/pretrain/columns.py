@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dq.ir.data import INTEGERS, TEXTS
@@ -243,10 +243,11 @@ def _unseen(splits: Splits, name: str, split: str) -> Iterator[Found]:
             f"{rows:,} rows of {split} ({rows / here:.2%}) have one of {values:,} values of `{name}` that train has not"
         )
         if rows:
-            found = splits.desk.ask("SELECT x FROM seen WHERE a = 0 ORDER BY b DESC, x LIMIT 3")
-            said += f": {', '.join(splits.shown(name, x) for (x,) in found)}{', ...' if values > _SHOWN else ''}"
+            first = splits.desk.ask("SELECT x FROM seen WHERE a = 0 ORDER BY b DESC, x LIMIT 3")
+            said += f": {', '.join(splits.shown(name, x) for (x,) in first)}{', ...' if values > _SHOWN else ''}"
             said += f"; rare values explain about {max(0.0, rows - excess):,.0f}"
-        yield graded(splits.training, "unseen_categories", measured, said, column=name, split=split, rows=rows)
+        found = graded(splits.training, "unseen_categories", measured, said, column=name, split=split, rows=rows)
+        yield replace(found, explained=max(0.0, rows - excess))
     yield from _words(splits, name, split)
 
 

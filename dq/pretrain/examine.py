@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dq.ir.codec import digest, encode, plain
 from dq.ir.data import format_path
-from dq.pretrain import columns, drifted, entities, labels, rows, values
+from dq.pretrain import columns, drifted, entities, issues, labels, near, rows, values
 from dq.pretrain.found import EFFECTS, MOST_EVIDENCE, Found, graded
 from dq.pretrain.splits import TRAIN
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from dq.ir.training import Training
     from dq.pretrain.found import Place
+    from dq.pretrain.issues import Suspects
     from dq.pretrain.splits import Splits
     from dq.profile import Profile
 
@@ -25,10 +26,13 @@ _SHOWN_COLUMNS = 4
 
 
 def checked(
-    splits: Splits, profiles: Mapping[str, Profile], identical: Iterable[tuple[str, str]]
-) -> tuple[str, list[Found]]:
-    """The task, and what was found, gravest first; of a check that passes everywhere one line."""
+    splits: Splits, profiles: Mapping[str, Profile], identical: Iterable[tuple[str, str]], suspects: Suspects | None,
+    before: Iterable[Found],
+) -> tuple[str, list[Found]]:  # fmt: skip
+    """The task, and what was found, gravest first, what is known from `before` included; of a check that passes
+    everywhere one line."""
     found = [
+        *before,
         *_identical(splits, list(identical)),
         *values.sizes(splits),
         *values.layout(splits),
@@ -42,6 +46,10 @@ def checked(
         ):  # fmt: skip
             found += part(splits)
         found += drifted.check(splits, profiles)
+        if "near_duplicates" in splits.training.also:
+            found += near.check(splits)
+        if suspects is not None:
+            found += issues.check(splits, suspects)
     return splits.task, sorted(_short(found), key=lambda f: _RANK[f.status])
 
 
@@ -81,12 +89,19 @@ def documents(
                 "measured": plain(one.measured),
                 "limit": {"warn": limit.warn, "fail": limit.fail, "lower": limit.lower},
                 "rows": one.rows,
+                "explained": None if one.explained is None else round(one.explained, 1),
                 "message": one.message,
                 "effect": EFFECTS[one.kind],
-                "evidence": [evidence[p] for p in one.places if p in evidence],
+                "evidence": [*(evidence[p] for p in one.places if p in evidence), *_shown(one)],
             }
         )
     return told
+
+
+def _shown(one: Found) -> Iterator[dict[str, Any]]:
+    for row in one.shown:
+        cells = {n: None if v is None else str(plain(v)) for n, v in row.values}
+        yield {"split": one.split, "file": row.file, "row": row.row, "values": cells}
 
 
 def evidence(splits: Splits, found: Iterable[Found], landed: Any) -> dict[Place, dict[str, Any]]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
+    from dq.ir.result import Evidence
     from dq.ir.training import Training
 
 Status: TypeAlias = Literal["pass", "warn", "fail", "skip"]
@@ -23,7 +24,8 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """`kind` names the check. `measured` is in the unit of its limit; `rows` how many rows are concerned."""
+    """`kind` names the check. `measured` is in the unit of its limit; `rows` how many rows are concerned, of
+    which train alone leads one to expect `explained`. `shown` are rows as they may be shown, where places do not do."""
 
     kind: str
     status: Status
@@ -33,6 +35,8 @@ class Found:
     measured: float | None = None
     rows: int | None = None
     places: tuple[Place, ...] = ()
+    explained: float | None = None
+    shown: tuple[Evidence, ...] = ()
 
 
 def graded(
@@ -64,6 +68,8 @@ EFFECTS = {
     "duplicate_ids": "a row that is there twice counts twice, and may land in two splits next time",
     "conflicting_labels": "alike rows with different labels set a ceiling to every score",
     "duplicate_rows": "rows that repeat weigh more than others, in training and in the score",
+    "near_duplicates": "the model has seen all but the same rows: the score is too good",
+    "label_issues": "the model learns what is wrong, and is scored by it",
     "label_missing": "rows without a label are dropped or learnt as a class of their own",
     "label_classes": "with one class there is nothing to learn",
     "label_unseen": "labels that train has not are always predicted wrong",
@@ -85,5 +91,6 @@ EFFECTS = {
     "layout": "features are taken for each other, or training stops",
     "list_length": "tensors of unequal length do not stack, or are cut and padded in silence",
     "weights": "a negative or missing weight turns or voids the loss",
+    "contract": "the model is trained on data that is not what the team agreed on",
     "contract_coverage": "nobody watches a feature that the contract does not know",
 }  # fmt: skip

@@ -78,7 +78,7 @@ def _overlap(splits: Splits, first: tuple[int, str], second: tuple[int, str]) ->
         status = "warn" if splits.is_soft(a, b) else "fail"
     elif limit.exceeds(limit.warn, measured):
         status = "warn"
-    return Found("row_overlap", status, said, None, b, measured, rows, places)
+    return Found("row_overlap", status, said, None, b, measured, rows, places, natural)
 
 
 def _duplicates(splits: Splits, i: int, name: str) -> Found:

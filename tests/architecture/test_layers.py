@@ -47,6 +47,8 @@ OWNERS = {
     "boto3": ("dq.stores.s3", "dq.worker"),
     "pandera": ("dq.dialects.pandera",),
     "great_expectations": ("dq.engines.gx.child", "dq.docs"),
+    "cleanlab": ("dq.engines.cleanlab",),
+    "sklearn": ("dq.engines.cleanlab",),
     "pytest": ("dq.pytest_plugin",),
     "sqlglot": ("dq.dialects",),
     "fsspec": ("dq.engines.duckdb",),

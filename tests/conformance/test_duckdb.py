@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -48,6 +50,16 @@ def test_file_names_are_read_literally(engine: DuckDB, tmp_path: Path) -> None:
     dataset = as_parquet(pa.table({"x": list(range(len(NAMES)))}), folder, NAMES)
     rows = one(engine, dataset, a.FirstRows(None, (("x",),), 100))
     assert sorted(((r.file, r.values[0]) for r in rows), key=lambda r: r[1]) == [(n, i) for i, n in enumerate(NAMES)]
+
+
+def test_nothing_is_drawn_where_no_main_file_is(tmp_path: Path) -> None:
+    """In a notebook, or here: DuckDB would draw how far it is."""
+    code = (
+        'import duckdb; from dq.engines.duckdb.connect import connect; print([c.execute("SELECT current_setting('
+        f"'enable_progress_bar')\").fetchone()[0] for c in (duckdb.connect(), connect(temp={str(tmp_path)!r}))])"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == "[True, False]\n"
 
 
 def test_only_the_files_of_the_dataset_can_be_opened(engine: DuckDB, tmp_path: Path) -> None:

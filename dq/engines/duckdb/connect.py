@@ -48,6 +48,7 @@ def connect(
 
         connection.register_filesystem(Remote())
     connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET enable_progress_bar = false")  # which is on where no main file is: in notebooks, in workers
     connection.execute(f"SET allowed_directories = {literals([os.path.realpath(temp), *folders])}")
     connection.execute(f"SET allowed_paths = {literals(sorted(elsewhere | places.difference(folders)))}")
     connection.execute("SET enable_external_access = false")

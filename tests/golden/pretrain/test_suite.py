@@ -33,6 +33,8 @@ features: [x, z]
 task: regression
 horizon: 2d
 digits: 6
+also: near_duplicates
+similarity: 0.9
 contract: c.yaml
 thresholds:
   row_overlap: {fail: 0.01}
@@ -40,8 +42,8 @@ thresholds:
 """
     limits = (("row_overlap", Limit(0, 0.01)), ("split_rows", Limit(50, None, lower=True)))
     assert load(text, "in/m.pretrain.yaml") == Training(
-        "y", ("a", "b"), ("g",), "t", "w", ("x", "z"), "regression", 172_800.0, 6, limits, "in/c.yaml",
-        "in/m.pretrain.yaml",
+        "y", ("a", "b"), ("g",), "t", "w", ("x", "z"), "regression", 172_800.0, 6, ("near_duplicates",), 0.9,
+        limits, "in/c.yaml", "in/m.pretrain.yaml",
     )  # fmt: skip
 
 
