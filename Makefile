@@ -26,6 +26,7 @@ lint: $(VENV)/.test       ## style, imports, types
 
 bench: $(VENV)/.test      ## speed as ratios in one run; writes tests/bench/README.md
 	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench.on_s3
 
 soak: $(VENV)/.test       ## the long-running tests
 	$(BIN)/pytest -q -m soak

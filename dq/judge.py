@@ -215,6 +215,7 @@ def _scan(
         return Scanned(facts, dataset.rows, unread, scan=_summary((), dataset))
     checks, shape, folded = prepare(dataset, suite, asking)
     states, passes = dict(folded.known), folded.passes
+    dataset.expect(read_by(passes))
     integrity, damaged = _verified(passes, dataset)
     facts = replace(facts, findings=(*facts.findings, *damaged))
     try:
@@ -268,7 +269,12 @@ def _verified(passes: Iterable[Pass], dataset: Dataset) -> tuple[str, tuple[Find
     """What vouches for the bytes that the passes read, and where it says that they are not what was written."""
     if dataset.verify is None:
         return dataset.integrity, ()
-    return dataset.verify({path[0] for one in passes if not one.dataset for path in one.columns})
+    return dataset.verify(read_by(passes))
+
+
+def read_by(passes: Iterable[Pass]) -> frozenset[str]:
+    """Columns of the data itself."""
+    return frozenset(path[0] for one in passes if not one.dataset for path in one.columns)
 
 
 def _looks(

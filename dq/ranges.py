@@ -3,8 +3,9 @@ holes; a range is fetched while the whole file has the signature it was listed w
 
 from __future__ import annotations
 
+import math
 import os
-from bisect import insort
+from bisect import bisect_left, bisect_right
 from contextlib import suppress
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -43,13 +44,24 @@ class Ranges:
         parts = []
         for first, last, content in kept.stretches(start, end):
             if content is None:
-                content = self._get(file, first, last)
-                if len(content) != last - first:
-                    raise StoreError(f"{file.location}: {len(content):,} bytes came of {last - first:,} asked for")
-                if self._claim(len(content)):
+                content = self._fetched(file, first, last)
+                if self._claim(last - first):
                     kept.add(first, content)
             parts.append(content)
         return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def expect(self, place: str, start: int, end: int) -> None:
+        """Fetch what will be read, as long as there is room to keep it. Raises as `read`."""
+        file, kept = self._files[place]
+        for first, last, content in kept.stretches(start, end):
+            if content is None and self._claim(last - first):
+                kept.add(first, self._fetched(file, first, last))
+
+    def _fetched(self, file: DataFile, start: int, end: int) -> bytes:
+        found = self._get(file, start, end)
+        if len(found) != end - start:
+            raise StoreError(f"{file.location}: {len(found):,} bytes came of {end - start:,} asked for")
+        return found
 
     def drop(self, but: Collection[tuple[str, str]] = ()) -> int:
         """Forget what is kept, other than of these files; how many bytes that were. What is dropped can be read on."""
@@ -61,13 +73,14 @@ class _Kept:
 
     def __init__(self, path: str) -> None:
         self._path, self._lock, self._claimed = path, Lock(), 0
-        self._spans: list[tuple[int, int]] = []  # sorted; neighbours may touch or overlap
+        self._spans: list[tuple[int, int]] = []  # sorted, and apart from each other
 
     def stretches(self, start: int, end: int) -> list[tuple[int, int, bytes | None]]:
         """The range in parts that are here, with their content, and parts that are not."""
         found: list[tuple[int, int, bytes | None]] = []
         with self._lock:
-            for first, last in self._spans:
+            begin = max(0, bisect_right(self._spans, (start, math.inf)) - 1)
+            for first, last in self._spans[begin : bisect_left(self._spans, (end, 0))]:
                 first, last = max(first, start), min(last, end)
                 if first >= last:
                     continue
@@ -88,7 +101,14 @@ class _Kept:
                 stream.seek(start)
                 stream.write(content)
                 stream.flush()
-                insort(self._spans, (start, start + len(content)))
+                self._join(start, start + len(content))
+
+    def _join(self, start: int, end: int) -> None:
+        begin = bisect_left(self._spans, (start, 0))
+        begin -= begin > 0 and self._spans[begin - 1][1] >= start
+        behind = bisect_right(self._spans, (end, math.inf))
+        near = self._spans[begin:behind]
+        self._spans[begin:behind] = [(min([start, *(s for s, _ in near)]), max([end, *(e for _, e in near)]))]
 
     def clear(self) -> int:
         with self._lock:

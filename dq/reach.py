@@ -70,7 +70,7 @@ def spool(
         way = Ranging(above, lambda f: at.is_parquet(f, ranged), at.get, at.identify)
     with private_folder(limits.temp) as folder:
         made = Spool(at.fetch, folder, most, keep, ranging=way)
-        answer(made.read, made.owner)
+        answer(made, made.owner)
         try:
             yield made
         finally:

@@ -13,7 +13,7 @@ from dq import engines, split
 from dq.discretion import marked
 from dq.engines.base import Unreadable
 from dq.errors import EngineError, UsageError
-from dq.judge import Asking, Scanned, prepare, run, scan, shape_of, sharing
+from dq.judge import Asking, Scanned, prepare, read_by, run, scan, shape_of, sharing
 from dq.opening import Engines, TextParser, open_files
 from dq.others import Others
 from dq.plan import plan
@@ -99,6 +99,7 @@ class Scanner:
     def _answers(self, asked: tuple[Any, ...], dataset: Dataset) -> dict[Any, Any]:
         folded = plan((), asked, shape_of(dataset), self._asking.engine)
         try:
+            dataset.expect(read_by(folded.passes))
             states = dict(folded.known) | run(folded.passes, dataset, self._engines)
         except Unreadable as error:
             raise UsageError(f"{error.finding.file}: {error.finding.kind}: {error.finding.message}") from None

@@ -90,6 +90,11 @@ class Spool:
         assert self._ranges is not None
         return self._ranges.read(place, start, end)
 
+    def expect(self, place: str, start: int, end: int) -> None:
+        """Fetch what will be read, as long as there is room to keep it."""
+        assert self._ranges is not None
+        self._ranges.expect(place, start, end)
+
     def _in_ranges(self, files: Sequence[DataFile]) -> bool:
         elsewhere, one = [f for f in files if not _is_local(f)], self._ranging
         return one is not None and sum(f.bytes for f in elsewhere) > one.above and all(map(one.fits, elsewhere))

@@ -66,6 +66,8 @@ class Dataset:
     integrity: str = "none"  # what vouches for the bytes
     verify: Callable[[Collection[str]], tuple[str, tuple[Finding, ...]]] | None = None
     """Of Parquet: what vouches for the bytes of these columns, and where it says that they are not what was written."""
+    expect: Callable[[Collection[str]], None] = lambda _: None
+    """These columns will be read."""
     bring: Bring | None = None
     """Of Parquet: its parts with these columns in files in a folder, for readers of local files."""
     lay_out: LayOut = lambda _: ()

@@ -6,41 +6,80 @@ from __future__ import annotations
 import io
 import os
 import threading
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, cast
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeAlias, cast
 
 from dq.errors import EngineError, HoldError
 from dq.ir.ranged import is_ranged, owner_of, size_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
 PIECE_BYTES = 16 << 20  # at most asked for at once
+GAP_BYTES = 1 << 14  # between ranges, read rather than asked around
+_AT_ONCE = 8
 Fetch: TypeAlias = "Callable[[str, int, int], bytes]"  # location, start, end
 
-_fetches: dict[str, Fetch] = {}
+
+class Source(Protocol):
+    """Reads files by location, start and end. Raises HoldError."""
+
+    def read(self, place: str, start: int, end: int, /) -> bytes: ...
+
+    def expect(self, place: str, start: int, end: int, /) -> None:
+        """The range will be read: it may be fetched now."""
+        ...
+
+
+_sources: dict[str, Source] = {}
 _faults: dict[str, HoldError] = {}
 
 
-def answer(read: Fetch, owner: str = "") -> None:
-    """From now on `read` reads the owner's files; without a name those of everybody else. It raises HoldError."""
-    _fetches[owner] = read
+def answer(source: Source, owner: str = "") -> None:
+    """From now on it reads the owner's files; without a name those of everybody else."""
+    _sources[owner] = source
 
 
 def leave(owner: str) -> None:
-    _fetches.pop(owner, None)
+    _sources.pop(owner, None)
     for place in [p for p in _faults if owner_of(p) == owner]:
         del _faults[place]
 
 
-def fetch(place: str, start: int, end: int) -> bytes:
-    """Raises HoldError."""
-    found = _fetches.get(owner_of(place)) or _fetches.get("")
+def source_of(place: str) -> Source:
+    """Raises EngineError."""
+    found = _sources.get(owner_of(place)) or _sources.get("")
     if found is None:
         raise EngineError("a file that lies elsewhere is not within reach any more")
-    return found(place, start, end)
+    return found
 
 
-def _read(place: str, start: int, end: int) -> bytes:
+def fetch(place: str, start: int, end: int) -> bytes:
+    """Raises HoldError."""
+    return source_of(place).read(place, start, end)
+
+
+def expect(wanted: Iterable[tuple[str, int, int]]) -> None:
+    """These ranges (location, start, end) will be read: what lies side by side is asked for at once, and many at the
+    same time. Raises HoldError."""
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        for _ in pool.map(lambda one: source_of(one[0]).expect(*one), _pieces(wanted)):
+            pass
+
+
+def _pieces(wanted: Iterable[tuple[str, int, int]]) -> Iterator[tuple[str, int, int]]:
+    joined: list[tuple[str, int, int]] = []
+    for place, start, end in sorted(wanted):
+        if joined and joined[-1][0] == place and start <= joined[-1][2] + GAP_BYTES:
+            joined[-1] = place, joined[-1][1], max(end, joined[-1][2])
+        else:
+            joined.append((place, start, end))
+    for place, start, end in joined:
+        yield from ((place, at, min(at + PIECE_BYTES, end)) for at in range(start, end, PIECE_BYTES))
+
+
+def noted(place: str, start: int, end: int) -> bytes:
+    """`fetch` for an engine that tells of its failing in words of its own: `fault` tells it again, once."""
     try:
         return fetch(place, start, end)
     except HoldError as error:
@@ -49,7 +88,7 @@ def _read(place: str, start: int, end: int) -> bytes:
 
 
 def fault(places: Iterable[str]) -> HoldError | None:
-    """Why one of the files could not be read, once: an engine tells of that in words of its own."""
+    """Why one of the files could not be read."""
     return next((_faults.pop(p) for p in places if p in _faults), None)
 
 
@@ -61,9 +100,9 @@ def opened(place: str) -> BinaryIO:
 class RangedFile(io.RawIOBase):
     """Every thread has a position of its own: DuckDB's threads seek and read on one file at the same time."""
 
-    def __init__(self, place: str) -> None:
+    def __init__(self, place: str, read: Fetch = fetch) -> None:
         super().__init__()
-        self.name, self.size = place, size_of(place)
+        self.name, self.size, self._fetch = place, size_of(place), read
         self._own = threading.local()
 
     def tell(self) -> int:
@@ -78,7 +117,7 @@ class RangedFile(io.RawIOBase):
         start = self.tell()
         end = self.size if size is None or size < 0 else min(start + size, self.size)
         pieces = range(start, end, PIECE_BYTES)
-        found = b"".join(_read(self.name, at, min(at + PIECE_BYTES, end)) for at in pieces)
+        found = b"".join(self._fetch(self.name, at, min(at + PIECE_BYTES, end)) for at in pieces)
         self._own.at = start + len(found)
         return found
 

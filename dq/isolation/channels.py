@@ -10,7 +10,7 @@ from contextlib import suppress
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
-from dq.engines.ranged import PIECE_BYTES, fetch
+from dq.engines.ranged import PIECE_BYTES, source_of
 from dq.errors import EngineError, HoldError
 from dq.ir.ranged import is_ranged, size_of
 from dq.isolation.pipe import Closed, receive, send
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dq.ir.data import Partition
 
 _CHANNELS = 8  # ranges that are best on their way at the same time
-_RANGE = struct.Struct("<QQ")
+_RANGE = struct.Struct("<?QQ")  # whether it is only expected, start, end
 _GOOD, _BAD = b"+", b"-"
 
 
@@ -33,10 +33,16 @@ class Requests:
         for channel in channels:
             self._free.put(channel)
 
-    def fetch(self, place: str, start: int, end: int) -> bytes:
+    def read(self, place: str, start: int, end: int) -> bytes:
+        return self._ask(place, start, end, expected=False)
+
+    def expect(self, place: str, start: int, end: int) -> None:
+        self._ask(place, start, end, expected=True)
+
+    def _ask(self, place: str, start: int, end: int, *, expected: bool) -> bytes:
         channel = self._free.get()
         try:
-            send(channel, _RANGE.pack(start, end) + place.encode())
+            send(channel, _RANGE.pack(expected, start, end) + place.encode())
             found = receive(channel)
         finally:
             self._free.put(channel)
@@ -91,8 +97,12 @@ class Replies:
             return _BAD + str(why).encode("utf-8", "replace")
 
     def _fetched(self, asked: bytes) -> bytes:
-        start, end = _RANGE.unpack_from(asked)
+        expected, start, end = _RANGE.unpack_from(asked)
         place = asked[_RANGE.size :].decode()
         if place not in self._permitted or not start <= end <= min(size_of(place), start + PIECE_BYTES):
             raise EngineError("the judge process asked for what it is not to read")
-        return fetch(place, start, end)
+        source = source_of(place)
+        if not expected:
+            return source.read(place, start, end)
+        source.expect(place, start, end)
+        return b""

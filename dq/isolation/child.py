@@ -58,7 +58,7 @@ def main(orders: int, answers: int, parent: int, *channels: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for name in ("duckdb", "polars"):
         attribute(ENGINES[name])
-    ranged.answer(Requests(channels).fetch)
+    ranged.answer(Requests(channels))
     desk = _Desk()
     while True:
         try:

@@ -43,6 +43,13 @@ def trips(rows: int | None = None, offset: int = 0) -> Path:
     return path
 
 
+def weight(path: Path, columns: tuple[str, ...]) -> int:
+    """Bytes of the columns in the file, as its footer says."""
+    named = ", ".join(f"'{c}'" for c in columns)
+    asked = f"select sum(total_compressed_size) from parquet_metadata('{path}') where path_in_schema in ({named})"
+    return int(duckdb.execute(asked).fetchall()[0][0])
+
+
 def tenfold() -> list[Path]:
     """The same file under ten names: 100 million rows without 5 GB of disk."""
     first = trips()

@@ -34,18 +34,22 @@ def elsewhere() -> Iterator[Elsewhere]:
     """Files of this disk under locations that say nothing of it."""
     files: list[Path] = []
 
-    def read(place: str, start: int, end: int) -> bytes:
-        content = files[int(place.rsplit("/", 1)[1].split(".")[0])].read_bytes()
-        if content == b"gone":
-            raise SourceChanged("it went")
-        return content[start:end]
+    class Source:
+        def read(self, place: str, start: int, end: int) -> bytes:
+            content = files[int(place.rsplit("/", 1)[1].split(".")[0])].read_bytes()
+            if content == b"gone":
+                raise SourceChanged("it went")
+            return content[start:end]
+
+        def expect(self, place: str, start: int, end: int) -> None:
+            pass
 
     def moved(path: Path) -> DataFile:
         files.append(path)
         size = path.stat().st_size
         return DataFile(path.name, size, location("test", len(files) - 1, size))
 
-    ranged.answer(read, "test")
+    ranged.answer(Source(), "test")
     yield moved
     ranged.leave("test")
 
@@ -130,7 +134,7 @@ def test_a_judge_process_can_ask_for_files_of_its_partition_only(file: Path, els
     replies = Replies()
     requests = Requests([s.fileno() for s in replies.theirs])
     replies.permit(Partition("t", "p", (), (mine,)))
-    assert requests.fetch(mine.location, 4, 9) == file.read_bytes()[4:9]
+    assert requests.read(mine.location, 4, 9) == file.read_bytes()[4:9]
     assert replies.fault is None
     for place, start, end in (
         (other.location, 0, 4), (str(file), 0, 4), (mine.location, 9, 4), (mine.location, 0, mine.bytes + 1),
@@ -138,19 +142,22 @@ def test_a_judge_process_can_ask_for_files_of_its_partition_only(file: Path, els
     ):  # fmt: skip
         replies.permit(Partition("t", "p", (), (mine,)))
         with pytest.raises(HoldError, match="not to read"):
-            requests.fetch(place, start, end)
+            requests.read(place, start, end)
         assert isinstance(replies.fault, EngineError)
     replies.permit(None)
     with pytest.raises(HoldError):
-        requests.fetch(mine.location, 0, 4)
+        requests.read(mine.location, 0, 4)
     for theirs in replies.theirs:
         theirs.close()
     replies.close()
 
 
-@given(st.lists(st.tuples(st.integers(0, 60), st.integers(1, 60), st.booleans()), max_size=12), st.integers(0, 100))
+@given(
+    st.lists(st.tuples(st.integers(0, 60), st.integers(1, 60), st.booleans(), st.booleans()), max_size=12),
+    st.integers(0, 100),
+)
 def test_every_byte_is_fetched_once_while_there_is_room(
-    tmp_path_factory: pytest.TempPathFactory, reads: list[tuple[int, int, bool]], room: int
+    tmp_path_factory: pytest.TempPathFactory, reads: list[tuple[int, int, bool, bool]], room: int
 ) -> None:
     content, fetched, left = bytes(range(100)), list[int](), [room]
 
@@ -166,8 +173,10 @@ def test_every_byte_is_fetched_once_while_there_is_room(
     ranges = Ranges(get, str(tmp_path_factory.mktemp("kept")), "mine", claim)
     place = ranges.place(DataFile("a", 100, "s3://b/a", "1"))
     dropped = 0
-    for start, length, drop in reads:
+    for start, length, ahead, drop in reads:
         end = min(100, start + length)
+        if ahead:
+            ranges.expect(place, start, end)
         assert ranges.read(place, start, end) == content[start:end]
         if drop:
             dropped += 1

@@ -7,7 +7,7 @@ from typing import Any
 
 from fsspec import AbstractFileSystem
 
-from dq.engines.ranged import RangedFile
+from dq.engines.ranged import RangedFile, noted
 from dq.ir.ranged import SCHEME, size_of
 
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)  # what a location names does not change
@@ -31,4 +31,4 @@ class Remote(AbstractFileSystem):  # type: ignore[misc]
     def open(self, path: str, mode: str = "rb", **_: Any) -> RangedFile:
         if mode != "rb":
             raise PermissionError("read only")
-        return RangedFile(path)
+        return RangedFile(path, noted)

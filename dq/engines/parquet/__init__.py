@@ -13,10 +13,10 @@ import pyarrow.parquet as pq
 
 from dq.engines.base import Dataset, ParquetPart, reserved
 from dq.engines.parquet import pages, statistics, thrift
-from dq.engines.parquet.chunks import chunks_of, copied
+from dq.engines.parquet.chunks import chunks_of, copied, span
 from dq.engines.parquet.inspect import excess
 from dq.engines.parquet.types import Unsupported, to_type, type_of_value, unify
-from dq.engines.ranged import opened
+from dq.engines.ranged import expect, opened
 from dq.errors import EngineError
 from dq.ir.data import DataFile, Field, Finding, Footer, Kind, Reading, Schema, Type
 from dq.ir.ranged import is_ranged
@@ -88,6 +88,7 @@ def open_parquet(files: Sequence[DataFile], reading: Reading) -> Dataset:
         keys=reading.keys,
         parts=_parts(sound, types),
         verify=lambda names: _verified(sound, names),
+        expect=lambda names: _expect(sound, names),
         bring=lambda names, folder: _brought(sound, types, names, folder),
     )
 
@@ -143,6 +144,11 @@ def _chunks(footer: statistics.Struct, one: _Opened, names: Collection[str]) -> 
     """The column chunks of these columns."""
     landed = {one.landed[n].encode() for n in names if n in one.landed}
     return [meta for meta in chunks_of(footer) if meta[3][0] in landed]
+
+
+def _expect(sound: Iterable[_Opened], names: Collection[str]) -> None:
+    elsewhere = [(o.file.location, _chunks(footer_of(o.file), o, names)) for o in sound if is_ranged(o.file.location)]
+    expect((location, *span(meta)) for location, chunks in elsewhere for meta in chunks)
 
 
 def _brought(
