@@ -303,7 +303,12 @@ _WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
 
 def key(name: str) -> str:
     plain = re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) and name.lower() not in _WORDS
-    return name if plain else json.dumps(name, ensure_ascii=True)
+    return name if plain else _quoted(name)
+
+
+def _quoted(text: str) -> str:
+    """In quotes, for any encoding. Beyond the basic plane JSON has pairs of surrogates, which are none to YAML."""
+    return '"' + "".join(f"\\U{ord(c):08X}" if c > "\uffff" else json.dumps(c)[1:-1] for c in text) + '"'
 
 
 def flow(value: Any) -> str:
@@ -314,7 +319,7 @@ def flow(value: Any) -> str:
         return "[" + ", ".join(map(flow, value)) + "]"
     if isinstance(value, str) and re.fullmatch(r"[a-z]\w*", value, re.ASCII) and value not in _WORDS:
         return value
-    return json.dumps(value, ensure_ascii=True)
+    return _quoted(value) if isinstance(value, str) else json.dumps(value)
 
 
 def settings(landing: str, places: Mapping[str, str]) -> str:

@@ -7,7 +7,7 @@ import shutil
 from functools import partial
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -17,6 +17,8 @@ from dq.reports.base import counted, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from dq.converting import Target
 
 SETTINGS = 'suites = "suites"\n\n[zones]\nlanding = "landing"\ncurated = "curated"\n'
 SETTINGS += 'quarantine = "quarantine"\nhistory = "_dq"\n'
@@ -135,6 +137,29 @@ def init(
 def _absent(targets: Iterable[Path]) -> None:
     if existing := [str(t) for t in targets if os.path.lexists(t)]:
         raise UsageError(f"{', '.join(existing)}: already there and not overwritten; nothing is written")
+
+
+def convert(
+    suite: Annotated[str, typer.Argument(metavar="SUITE", help="Of any dialect; named as for validate.")],
+    to: Annotated[str, typer.Option("--to", metavar="contract|gx", help="What to write.")],
+    out: Annotated[str | None, typer.Option(metavar="PATH", help="Instead of stdout; is not overwritten.")] = None,
+) -> int:
+    """Write a suite as a contract, or as a suite of GX; exit 1 where not all of it means the same."""
+    from dq.converting import convert as converted
+    from dq.suite import load_contract
+
+    if to not in ("contract", "gx"):
+        raise UsageError(f'--to "{to}": contract or gx')
+    if out is not None:
+        _absent([Path(out)])
+    found = converted(load_contract(suite), cast("Target", to))
+    for lost in found.lost:
+        complain(str(lost))
+    _write(Path(out), found.text) if out is not None else say(found.text.removesuffix("\n"))
+    changed = sum(one.written for one in found.lost)
+    left = len(found.lost) - changed
+    complain(f"{counted(len(found.kept), 'check')} as they were, {changed:,} changed, {left:,} left out")
+    return 1 if found.lost else 0
 
 
 def _moved(folder: str) -> int:

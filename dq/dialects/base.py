@@ -220,7 +220,7 @@ def _portable(token: str) -> str:
             raise ValueError(f"{token} repeats more than {_MOST_REPEATS:,} times")
     if token.startswith((r"\p", r"\P")):
         return "a"
-    return re.sub(r"\[:\^?\w+:\]", "a", token) if token.startswith("[") else token
+    return re.sub(r"\[:\^?\w+:\]|\\[pP](?:\{\w+\}|\w)", "a", token) if token.startswith("[") else token
 
 
 def _group_fault(token: str) -> str:

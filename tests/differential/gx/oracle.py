@@ -34,6 +34,15 @@ def accepts(kind: str, arguments: dict[str, Any]) -> bool:
     return True
 
 
+def judged(frame: pd.DataFrame, suite: dict[str, Any]) -> dict[str, bool]:
+    """Of a suite as it is stored: success by type and number of the expectation."""
+    kept = [dict(one, meta={"n": n}) for n, one in enumerate(suite["expectations"], 1)]
+    loaded = gx.ExpectationSuite(**{**suite, "expectations": kept})
+    results = _definition().get_batch({"dataframe": frame}).validate(loaded).to_json_dict()["results"]
+    told = [(r["expectation_config"], bool(r["success"])) for r in results]
+    return {f"{config['type']} {config['meta']['n']}": success for config, success in told}
+
+
 def verdicts(frame: pd.DataFrame, asked: list[tuple[str, dict[str, Any]]]) -> list[dict[str, Any]]:
     """One result an expectation, in the order they were asked."""
     suite = gx.ExpectationSuite("drawn")

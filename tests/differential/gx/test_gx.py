@@ -7,16 +7,19 @@ import math
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import pytest
 
 from dq import api
+from dq.converting import convert
 from dq.dialects.gx import load
 from dq.dialects.gx.vocabulary import KINDS
 from dq.ir.contract import Contract
+from dq.suite import load_contract
 from tests.differential.gx import draws, oracle
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from pathlib import Path
 
 EACH = 45
 SLICE, ALL = range(8), range(1_000, 1_060)
@@ -109,6 +112,27 @@ def compare(seed: int, engine: str) -> None:
     frame, asked = draws.frame(random), drawn(random)
     found = zip(asked, ours(frame, asked, engine), oracle.verdicts(frame, asked), strict=True)
     assert [d for one in found for d in differences(*one)] == []
+
+
+def test_gx_loads_and_judges_what_a_contract_became(tmp_path: Path) -> None:
+    """The verdict of GX itself on two frames, of which the second breaks each check once."""
+    columns = {
+        "id": "{type: int64, required: true, unique: true, min: 1}",
+        "state": "{allowed: [new, paid], matches: '^[a-z]+$', max_length: 4}",
+    }
+    text = "source: orders\ncolumns:\n" + "".join(f"  {n}: {spec}\n" for n, spec in columns.items())
+    text += "checks:\n  - {row_count: '>= 2', where: \"state = 'new'\"}\n"
+    file = tmp_path / "orders.yaml"
+    file.write_text(text)
+    made = convert(load_contract(file), "gx")
+    assert [str(lost) for lost in made.lost] == []
+    good = pd.DataFrame({"id": [1, 2, 3], "state": ["new", "new", "paid"]})
+    bad = pd.DataFrame({"id": [0.0, 0.0, None], "state": ["NEW", "new", "lostlost"]})
+    found = [oracle.judged(frame, json.loads(made.text)) for frame in (good, bad)]
+    assert set(found[0].values()) == {True}
+    assert {k for k, success in found[1].items() if success} == {
+        "expect_table_row_count_to_be_between 1", "expect_column_to_exist 2", "expect_column_to_exist 7"
+    }  # fmt: skip
 
 
 def test_the_draws_cover_every_type() -> None:

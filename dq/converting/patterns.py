@@ -1,0 +1,61 @@
+"""A regular expression of one library in the words of another: the same texts match."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from dq.dialects.saying import Unsayable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dq.ir.expr import Flavour
+
+_SIGN = re.compile(r"\\x\{[0-9A-Fa-f]+\}|\\[pP]\{[^}]*\}|\\.|\[:\^?\w+:\]|\[\^?\]?|.", re.DOTALL)
+# What a class holds: its members as they stand between brackets.
+_MEMBERS: dict[Flavour, Mapping[str, str]] = {
+    "re2": {"d": "0-9", "w": "0-9A-Za-z_", "s": r"\t\n\f\r "},
+    "python": {"d": r"\p{Nd}", "w": r"\p{L}\p{N}_", "s": r"\t-\r\x1C- \x85\p{Z}"},
+    "rust": {
+        "d": r"\p{Nd}",
+        "w": r"\p{L}\p{Nl}\p{M}\p{Nd}\p{Pc}" "\u200c\u200d",
+        "s": r"\t-\r \x85\p{Z}",
+    },
+}
+
+
+def translated(pattern: str, source: Flavour, target: Flavour) -> str:
+    """Raises Unsayable where the other library has no words for a part."""
+    if source == target:
+        return pattern
+    lines = re.match(r"\(\?[a-zA-Z]*m", pattern) is not None
+    result, inside = [], False
+    for sign in _SIGN.findall(pattern):
+        if sign[0] == "\\" and sign[1:].lower() in ("d", "w", "s"):
+            result.append(_class(sign, source, target, inside))
+        elif sign[:2] in (r"\p", r"\P", "[:") and target == "python":
+            raise Unsayable(f"Python's patterns have no {sign}")
+        elif sign in (r"\b", r"\B") and not inside:
+            raise Unsayable(f"{sign} is another place in each library of patterns")
+        elif sign == "$" and not inside and not lines and "python" in (source, target):
+            result.append(r"\Z" if target == "python" else r"\n?$")
+        elif sign == r"\Z":
+            result.append("$")
+        else:
+            inside = sign.startswith("[") or (inside and sign != "]")
+            result.append(sign)
+    return "".join(result)
+
+
+def _class(sign: str, source: Flavour, target: Flavour, inside: bool) -> str:
+    members = _MEMBERS[source][sign[1:].lower()]
+    if target == "python" and source == "rust" and sign in (r"\d", r"\D"):
+        return sign
+    if target == "python" and "{" in members:
+        raise Unsayable(f"Python's patterns have no {sign} as this one has")
+    if inside and sign.isupper() and members != r"\p{Nd}":
+        raise Unsayable(f"{sign} between brackets is another set in each library of patterns")
+    if members == r"\p{Nd}":
+        return members if sign.islower() else r"\P{Nd}"
+    return members if inside else f"[{'^' if sign.isupper() else ''}{members}]"

@@ -1,0 +1,152 @@
+"""What is said to survive a conversion gives the same verdict before and after, on random data."""
+
+from __future__ import annotations
+
+import json
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from dq import api
+from dq.converting import Converted, convert
+from dq.dialects import contract as ours
+from dq.dialects import gx
+from dq.dialects.gx.vocabulary import KINDS
+from dq.dialects.pandera.objects import suite_of
+from dq.ir.check import Severity
+from dq.ir.contract import Contract
+from dq.ir.data import FLOATS, NUMBERS
+from dq.ir.result import Status
+from tests.differential.convert import draws
+from tests.differential.gx import draws as gx_draws
+from tests.differential.pandera import draws as pandera_draws
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from dq.ir.data import Schema, Type
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # of pandera
+SLICE, ALL = range(2), range(1_000, 1_400)
+Drawn = tuple[Any, Contract]
+
+
+def of_contract(random: Random, folder: Path) -> Drawn:
+    frame = pandera_draws.frame(random)
+    file = folder / "drawn.yaml"
+    file.write_text(draws.contract(random, frame))
+    return frame, ours.load(file.read_text(), str(file))
+
+
+def of_gx(random: Random, folder: Path) -> Drawn:
+    frame = gx_draws.frame(random)
+    asked = [gx_draws.expectation(random, k) for k in random.sample(sorted(KINDS), 14)]
+    text = json.dumps({"name": "drawn", "expectations": [{"type": k, "kwargs": a} for k, a in asked]})
+    return frame, Contract("drawn", gx.load(text, "drawn.json"), file="drawn.json")
+
+
+def of_pandera(random: Random, folder: Path) -> Drawn:
+    frame = pandera_draws.frame(random)
+    return frame, Contract("drawn", suite_of(pandera_draws.schema(random, frame.columns)), live=True)
+
+
+def loaded(converted: Converted, to: str, folder: Path) -> Contract:
+    if to == "gx":
+        return Contract("drawn", gx.load(converted.text, "after.json"), file="after.json")
+    file = folder / "after.yaml"
+    file.write_text(converted.text)
+    return ours.load(converted.text, str(file))
+
+
+def differences(frame: Any, contract: Contract, to: Any, folder: Path) -> list[str]:
+    """Of every check that was kept: whether it lets the frame through, before and after."""
+    converted = convert(contract, to)
+    after = loaded(converted, to, folder)
+    left, right = (api.validate(frame, c) for c in (contract, after))
+    if len(frame) == 0:  # is told by one check of each
+        return [] if "promote" not in (left.verdict, right.verdict) else ["no rows were let through"]
+    before_by, after_by = ({r.id: r for r in x.checks} for x in (left, right))
+    landed = left.judgement.schema
+    lacking = {r.column for r in left.checks if r.status is Status.FAIL and r.severity is Severity.BLOCK}
+    found = []
+    for one in converted.kept:
+        if not fits(one.schema, landed) or any(f.name in lacking and is_other(one, f.name) for f in one.schema.fields):
+            continue
+        same = [c for c in after.suite.checks if (c.metric, c.severity) == (one.after.metric, one.after.severity)]
+        ids = [c.id for c in same if c.bound == one.after.bound]
+        assert ids, (one.before, converted.text)
+        judged = [before_by.get(one.before.id), after_by.get(ids[0])]
+        if len({through(j) for j in judged}) > 1:
+            found.append(f"{one.before.id} {judged}\n{one.before}\n{one.after}")
+    return found
+
+
+def is_other(kept: Any, name: str) -> bool:
+    """A check on a column that another check does not let through whole is compared only by itself."""
+    return bool(kept.before.metric.name not in ("required", "column_present", "type"))
+
+
+def through(result: Any) -> bool:
+    return result is None or result.status in (Status.PASS, Status.SKIP)
+
+
+def fits(taken: Schema, landed: Schema) -> bool:
+    """Whether columns are what they were taken for; what is taken for a float may be any number."""
+    found = {f.name: f.type for f in landed.fields}
+    return all(_fits(f.type, found.get(f.name)) for f in taken.fields)
+
+
+def _fits(taken: Type, landed: Type | None) -> bool:
+    if landed is None:
+        return False
+    same = landed.kind is taken.kind and bool(landed.zone) is bool(taken.zone)
+    return same or (taken.kind in FLOATS and landed.kind in NUMBERS)
+
+
+DRAWN: dict[str, tuple[Callable[[Random, Path], Drawn], str]] = {
+    "contract-gx": (of_contract, "gx"), "gx-contract": (of_gx, "contract"),
+    "pandera-contract": (of_pandera, "contract"), "pandera-gx": (of_pandera, "gx"),
+}  # fmt: skip
+
+
+def compare(seed: int, way: str, folder: Path) -> None:
+    draw, to = DRAWN[way]
+    random = Random(seed)
+    assert differences(*draw(random, folder), to, folder) == []
+
+
+@pytest.mark.parametrize("way", DRAWN)
+@pytest.mark.parametrize("seed", SLICE)
+def test_a_slice_of_the_draws(seed: int, way: str, tmp_path: Path) -> None:
+    compare(seed, way, tmp_path)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("way", DRAWN)
+@pytest.mark.parametrize("seed", ALL)
+def test_all_draws(seed: int, way: str, tmp_path: Path) -> None:
+    compare(seed, way, tmp_path)
+
+
+@pytest.mark.parametrize("seed", SLICE)
+def test_there_and_back_a_contract_keeps_what_it_had(seed: int, tmp_path: Path) -> None:
+    there_and_back(seed, tmp_path)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", ALL)
+def test_there_and_back_in_all_draws(seed: int, tmp_path: Path) -> None:
+    there_and_back(seed, tmp_path)
+
+
+def there_and_back(seed: int, folder: Path) -> None:
+    """What survived gives the same verdict once it is back, or is told."""
+    frame, contract = of_contract(Random(seed), folder)
+    suite = loaded(convert(contract, "gx"), "gx", folder)
+    back = convert(suite, "contract")
+    ours = [c for c in suite.suite.checks if c.id != "table.not_empty" and str(c.bound) != "> 0"]
+    told = {k.before.id for k in back.kept} | {one.name for one in back.lost}
+    assert [c.id for c in ours if c.id not in told] == []
+    assert differences(frame, suite, "contract", folder) == []

@@ -1,0 +1,103 @@
+"""A suite in, the same suite in other words out, and what they do not say."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dq.cli import main
+from dq.converting import Converted, convert
+from dq.dialects import contract, gx
+from dq.ir.contract import Contract
+from dq.suite import load_contract
+
+HERE = Path(__file__).parent / "suites"
+CASES = [
+    ("trips.gx.json", "contract"), ("orders.yaml", "gx"), ("lost.yaml", "gx"), ("rules.dqdl", "contract"),
+    ("rules.dqdl", "gx"), ("orders.odcs.yaml", "contract"), ("orders.odcs.yaml", "gx"),
+    ("orders_schema.py:Orders", "contract"), ("orders_schema.py:Orders", "gx"),
+]  # fmt: skip
+
+
+def converted(name: str, to: Any, monkeypatch: pytest.MonkeyPatch) -> Converted:
+    monkeypatch.chdir(HERE)
+    return convert(load_contract(name), to)
+
+
+def shown(found: Converted, to: str) -> str:
+    """Of GX's JSON a line an expectation."""
+    text = found.text
+    if to == "gx":
+        text = "".join(json.dumps(e, ensure_ascii=False) + "\n" for e in json.loads(text)["expectations"])
+    return "\n".join([text, *map(str, found.lost)]) + "\n"
+
+
+@pytest.mark.parametrize(("name", "to"), CASES)
+def test_what_becomes_of_a_suite(name: str, to: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = HERE / f"{name.partition(':')[0]}.to_{to}.txt"
+    assert shown(converted(name, to, monkeypatch), to) == answer.read_text()
+
+
+def test_a_contract_there_and_back_asks_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It becomes the same suite once more, but for the order of its checks."""
+    there = converted("orders.yaml", "gx", monkeypatch)
+    assert [str(lost) for lost in there.lost] == []
+    suite = gx.load(there.text, "orders.json")
+    back = convert(Contract(suite.source, suite, file="orders.json"), "contract")
+    assert [str(lost) for lost in back.lost] == []
+    again = convert(contract.load(back.text, str(written(tmp_path / "back.yaml", back.text))), "gx")
+    assert listed(again) == listed(there)
+
+
+def listed(found: Converted) -> list[str]:
+    return sorted(
+        json.dumps(e, sort_keys=True).replace(".0}", "}").replace(".0,", ",")
+        for e in json.loads(found.text)["expectations"]
+    )
+
+
+def written(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path
+
+
+def test_the_command_lists_what_is_lost(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    out = tmp_path / "lost.json"
+    assert main(["convert", str(HERE / "lost.yaml"), "--to", "gx", "--out", str(out)]) == 1
+    told = capsys.readouterr().err
+    assert f"dq: {HERE}/lost.yaml:5: tip.range: left out: of the values up to a share may fail, not <= 3" in told
+    assert "dq: 5 checks as they were, 1 changed, 14 left out" in told
+    assert len(json.loads(out.read_text())["expectations"]) == 7
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["lost.yaml", "--to", "gx", "--out", "orders.yaml"], "orders.yaml: already there and not overwritten"),
+        (["lost.yaml", "--to", "pandera"], '--to "pandera": contract or gx'),
+        (["lost.yaml", "--to", "contract"], "lost.yaml is a contract: name a suite that it includes"),
+        (["nowhere.json", "--to", "contract"], "nowhere.json: No such file or directory"),
+    ],
+)
+def test_what_cannot_be_converted_is_refused(
+    arguments: list[str], told: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(HERE)
+    assert main(["convert", *arguments]) == 2
+    assert f"dq: {told}" in capsys.readouterr().err
+
+
+def test_a_column_called_anything_and_values_of_any_script_survive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kwargs = {"column": "a.b 😀", "value_set": ["😀", "no", "12", "a'b", 'q"', "\u2028"]}
+    written = {"name": "x y", "expectations": [{"type": "expect_column_values_to_be_in_set", "kwargs": kwargs}]}
+    monkeypatch.chdir(tmp_path)
+    Path("odd.json").write_text(json.dumps(written))
+    text = convert(load_contract("odd.json"), "contract").text
+    Path("odd.yaml").write_text(text)
+    back = json.loads(convert(load_contract("odd.yaml"), "gx").text)
+    assert back["expectations"][-1]["kwargs"] == kwargs
