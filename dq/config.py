@@ -65,11 +65,17 @@ class S3(Part):
     kms_key: str | None = Field(None, description="key of aws:kms")
     requester_pays: bool = Field(False, description="the account that runs this pays for requests")
     owner: str | None = Field(None, description="account that every bucket must belong to")
+    customer_key_file: str | None = Field(
+        None, description="key of SSE-C, with which all objects are encrypted: 32 bytes, or base64 of them"
+    )
 
     def access(self) -> Access:
-        from dq.stores.s3.access import Access
+        from dq.stores.s3.access import Access, read_customer_key
 
-        return Access(**self.model_dump())
+        if self.encryption and self.customer_key_file:
+            raise ConfigError("[s3]: encryption and customer_key_file exclude each other: leave one out")
+        key = read_customer_key(self.customer_key_file) if self.customer_key_file else None
+        return Access(**self.model_dump(exclude={"customer_key_file"}), customer_key=key)
 
 
 class Glue(Part):
@@ -206,6 +212,7 @@ _VARIABLES = {
     "DQ_QUARANTINE": ("zones", "quarantine"),
     "DQ_HISTORY": ("zones", "history"),
     "DQ_LAYOUT": ("publish", "layout"),
+    "DQ_CUSTOMER_KEY_FILE": ("s3", "customer_key_file"),
     "DQ_ENGINE": ("engine", "name"),
     "DQ_JOBS": ("limits", "jobs"),
     "DQ_THREADS": ("limits", "threads"),
@@ -222,6 +229,7 @@ _PATHS = {
     ("zones", "quarantine"),
     ("zones", "history"),
     ("limits", "temp"),
+    ("s3", "customer_key_file"),
 }
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +18,8 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from dq import api, config
+from dq.errors import ConfigError, StoreError
+from dq.stores.s3 import S3Store
 from tests.conftest import make_bucket
 from tests.s3.place import CONTRACT, S3Place, before
 
@@ -174,3 +178,38 @@ def test_what_is_split_or_published_on_a_disk_is_copied_here(tmp_path: Path, buc
     local = S3Place(tmp_path / "local", bucket, more="ranged_bytes = 100\n", curated=disk, history=str(tmp_path / "h"))
     (found,) = local.gate()
     assert len(found["files"][0]["digest"]) == 64
+
+
+@pytest.mark.parametrize("more", ["ranged_bytes = 100", ""])
+def test_a_key_of_the_customer_goes_with_every_request(tmp_path: Path, s3: str, more: str) -> None:
+    """To a bucket that refuses what comes without the key that the object has."""
+    bucket, key = make_bucket("sealed"), tmp_path / "lake.key"
+    key.write_bytes(bytes(range(32)))
+    settings = f"{more}\n[s3]\ncustomer_key_file = {json.dumps(str(key))}\n"
+    place = S3Place(tmp_path / "place", bucket, more=settings)
+    lake = S3Store(f"s3://{bucket}", access=place.config().s3.access())
+    lake.put("landing/trips/dt=2026-03-01/a.parquet", place.table(0, 20))
+    (found,) = place.gate()
+    assert found["verdict"] == "promote", found["reasons"]
+    (published,) = api.published("trips", config=place.config())
+    assert lake.read(published.removeprefix(f"{lake.url}/")) == place.table(0, 20)
+    assert "customer_key=" not in repr(lake.access)
+
+    place.settings.write_text(place.settings.read_text().partition("[s3]")[0])
+    with pytest.raises(StoreError, match="customer_key_file"):
+        place.gate()
+
+
+@pytest.mark.parametrize("content", [b"short", b"A" * 44, b"!" * 44, None])
+def test_what_is_no_key_is_said_and_not_quoted(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "lake.key"
+    if content is not None:
+        file.write_bytes(content)
+    settings = config.S3(customer_key_file=str(file))
+    if content == b"A" * 44:
+        file.write_bytes(base64.b64encode(bytes(32)) + b"\n")
+        assert settings.access().customer_key == bytes(32)
+        return
+    with pytest.raises(ConfigError, match="customer_key_file: ") as told:
+        settings.access()
+    assert not content or content.decode() not in str(told.value)

@@ -4,7 +4,8 @@ with whoever started it.
 What moto leaves out is put in front of it. Buckets are told by their names: a `lax-` one ignores the conditions of
 writes, a `blind-` one those of copies, as some stores do; a `small-` one copies no object over 1,000 bytes in one
 piece, as S3 none over 5 GB; a `cut-` one breaks off in the middle of what it sends; a `few-` one lists ten keys at
-once; `says-403-Code` answers only that. Listings say what is back from its archive.
+once; `says-403-Code` answers only that; a `sealed-` one refuses what comes without
+the key of a customer, or with another one than the object has. Listings say what is back from its archive.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ CONDITIONS = ("HTTP_IF_NONE_MATCH", "HTTP_IF_MATCH")
 class Server:
     def __init__(self) -> None:
         self.moto = DomainDispatcherApplication(create_backend_app)
+        self.keys: dict[str, str] = {}  # of sealed objects, by path
 
     def __call__(self, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
         bucket = environ["PATH_INFO"].strip("/").split("/")[0]
@@ -38,6 +40,8 @@ class Server:
         if bucket.startswith("says-"):
             _, status, code = bucket.split("-")
             return refuse(start, f"{status} Refused", code)
+        if bucket.startswith("sealed-") and (why := self.unsealed(environ)):
+            return refuse(start, *why)
         reads_object = environ["REQUEST_METHOD"] == "GET" and environ["PATH_INFO"].strip("/").count("/") > 0
         if bucket.startswith("cut-") and reads_object and "HTTP_RANGE" not in environ:
             body = b"".join(self.moto(environ, start))
@@ -56,6 +60,24 @@ class Server:
             if found and bucket.startswith("small-") and whole and found.size > 1000:
                 return refuse(start, "400 Bad Request", "InvalidRequest")
         return self.moto(environ, start)  # type: ignore[no-any-return]
+
+    def unsealed(self, environ: dict[str, Any]) -> tuple[str, str] | None:
+        """As S3 does with SSE-C: every request about content says the key."""
+        bucket, _, key = unquote(environ["PATH_INFO"]).strip("/").partition("/")
+        if not key or environ["REQUEST_METHOD"] not in ("GET", "HEAD", "PUT"):
+            return None
+        sides = {f"{bucket}/{key}": "HTTP_X_AMZ_SERVER_SIDE"}
+        if source := environ.get("HTTP_X_AMZ_COPY_SOURCE"):
+            sides[unquote(source).strip("/")] = "HTTP_X_AMZ_COPY_SOURCE_SERVER_SIDE"
+        for path, side in sides.items():
+            given = environ.get(f"{side}_ENCRYPTION_CUSTOMER_KEY")
+            if given is None:
+                return "400 Bad Request", "InvalidRequest"
+            written = environ["REQUEST_METHOD"] == "PUT" and path == f"{bucket}/{key}"
+            if not written and self.keys.get(path, given) != given:
+                return "403 Forbidden", "AccessDenied"
+            self.keys[path] = given
+        return None
 
     def listed(self, environ: dict[str, Any], start: Start, bucket: str) -> Iterable[bytes]:
         """The listing, which says what is back from its archive."""

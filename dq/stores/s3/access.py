@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import base64
 import os
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from dq.errors import ConfigError
 
 _ENCRYPTED = {"put_object", "copy_object", "create_multipart_upload"}
 _COPIES = {"copy_object", "upload_part_copy"}
+_SEALED = {"get_object", "head_object", "upload_part", "upload_part_copy", "complete_multipart_upload", *_ENCRYPTED}
 _CONNECT_SECONDS, _READ_SECONDS = 2, 60
 TRIES = 4
+_KEY_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
     """What is None is left to the AWS configuration of whoever runs the gate (`AWS_*`, `~/.aws/config`, a role).
 
-    `owner` is the account that buckets must belong to: no request goes to a bucket of anybody else.
+    `owner` is the account that buckets must belong to: no request goes to a bucket of anybody else. With a
+    `customer_key` all objects, of all zones, are encrypted with it (SSE-C).
     """
 
     endpoint: str | None = None
@@ -30,10 +36,11 @@ class Access:
     kms_key: str | None = None
     requester_pays: bool = False
     owner: str | None = None
+    customer_key: bytes | None = field(default=None, repr=False)
 
-    def asked(self, operation: str) -> dict[str, str]:
+    def asked(self, operation: str) -> dict[str, str | bytes]:
         """What goes with every request of the kind."""
-        found: dict[str, str] = {}
+        found: dict[str, str | bytes] = {}
         if self.owner:
             found["ExpectedBucketOwner"] = self.owner
             if operation in _COPIES:
@@ -44,6 +51,9 @@ class Access:
             found["ServerSideEncryption"] = self.encryption
             if self.kms_key:
                 found["SSEKMSKeyId"] = self.kms_key
+        if self.customer_key:
+            for side in (*([""] * (operation in _SEALED)), *(["CopySource"] * (operation in _COPIES))):
+                found |= {f"{side}SSECustomerAlgorithm": "AES256", f"{side}SSECustomerKey": self.customer_key}
         return found
 
     @property
@@ -55,6 +65,20 @@ class Access:
     def client(self, service: str, region: str | None = None) -> Any:
         """Of another service of AWS. `endpoint` is of S3 alone; AWS_ENDPOINT_URL is of all."""
         return _client(self, service, region or self.region)
+
+
+def read_customer_key(path: str) -> bytes:
+    """32 bytes, or base64 of them. Raises ConfigError, which does not quote them."""
+    try:
+        found = Path(path).read_bytes()
+    except OSError as error:
+        raise ConfigError(f"[s3] customer_key_file: {path}: {error.strerror}") from None
+    if len(found) != _KEY_BYTES:
+        with suppress(ValueError):
+            found = base64.b64decode(found.strip(), validate=True)
+    if len(found) != _KEY_BYTES:
+        raise ConfigError(f"[s3] customer_key_file: {path}: a key is {_KEY_BYTES} bytes, or base64 of them")
+    return found
 
 
 @cache

@@ -106,6 +106,8 @@ def _why(code: str, status: int, response: dict[str, Any], operation: str, bucke
         return common
     if code.startswith("KMS"):
         return f"the key of its encryption is refused ({code}): allow kms:Decrypt to read, kms:GenerateDataKey to write"
+    if status == 400 and operation == "get_object":
+        return f"refused ({code}): either of the two, the object or [s3] customer_key_file, knows a key of SSE-C"
     if status == 403:
         return f"access denied ({code}): allow {_permission(response, operation, bucket, key)}"
     if status == 404:
