@@ -59,6 +59,7 @@ def finish(run: Run, past: Past, partition: Partition, decision: Decision) -> bo
         commit = publish.promote(
             _within_reach(run, shown, run.zones.curated), decision, run.zones.curated, run.history, revision,
             run.run_id, run.moment, past.unrecorded(partition.key),
+            run.zones.landing.pin if run.zones.pinned and not decision.published else None,
         )  # fmt: skip
         past.published.setdefault(partition.key, []).append(commit)
         return True
@@ -95,7 +96,7 @@ def situated(run: Run, past: Past, partition: Partition, decision: Decision, bod
     """The document with what became of the partition: success only once published, where there is a zone for it."""
     commit = past.is_published(partition)
     done = decision.verdict is Verdict.PROMOTE and (commit is not None or run.zones.curated is None)
-    place = f"{run.zones.curated.url}/{commit.path}" if commit and run.zones.curated else None
+    place = f"{run.zones.curated.url}/{commit.path or publish.place(commit)}" if commit and run.zones.curated else None
     return {
         **body,
         "verdict": decision.verdict.value,

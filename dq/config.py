@@ -49,6 +49,11 @@ class Publish(Part):
         description="flat: files lie at <curated>/<source>/<partition>; generations: a pointer lies there, for file "
         "systems that cannot exchange folders (NFS, EFS); auto tries",
     )
+    mode: Literal["copy", "reference"] = Field(
+        "copy",
+        description="reference: nothing is copied, versions of the landed objects are published; for landing in a "
+        "bucket that keeps versions",
+    )
     keep: int = Field(2, ge=0, description="superseded revisions of a partition that dq gc leaves")
 
 

@@ -23,6 +23,10 @@ def outbox_of(config: Config, zones: Zones) -> Outbox:
     messengers: list[Any] = []
     for name in ("symlink", "manifest", "flat", "glue"):
         if (options := getattr(wanted, name)) is not None:
+            if zones.pinned:
+                raise ConfigError(
+                    f'{config.file}: adapters.{name} cannot tell of versions: mode = "copy" in [publish], or without it'
+                )
             given = {"access": access} if name == "glue" else {}
             followers.append(_made(name, curated=_on_s3(config, name, zones.curated), **given, **dict(options)))
     for place in wanted.tags.on if wanted.tags is not None else ():

@@ -42,13 +42,15 @@ TRIES = 3  # a partition that changes while it is judged is judged again so ofte
 
 @dataclass(frozen=True, slots=True)
 class Zones:
-    """Where a source's data is and goes. `prefix` is its folder in landing; without `curated` nothing is published."""
+    """Where a source's data is and goes. `prefix` is its folder in landing; without `curated` nothing is published.
+    `pinned`: what is published stays in landing, which keeps its versions."""
 
     landing: Store
     prefix: str
     history: Store
     quarantine: Store | None = None
     curated: Store | None = None
+    pinned: bool = False
     others: tuple[inventory.Other, ...] = ()  # sources in the same tree
     spool: Spool | None = None  # of a landing zone whose files no engine opens where they lie
 

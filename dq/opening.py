@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from dq.engines.base import Dataset
 from dq.errors import ConfigError, StoreError, UsageError, nearest
 from dq.inventory import is_data
-from dq.ir.data import DataFile, Finding, Partition, Reading, Schema
+from dq.ir.data import VERSION, DataFile, Finding, Partition, Reading, Schema, unversioned
 from dq.ir.layout import parse_layout
 
 if TYPE_CHECKING:
@@ -148,6 +148,8 @@ def _remote(url: str, access: Access | None) -> dict[str, DataFile]:
     zone, path = store(f"s3://{root}", None, access), path.strip("/")
     if path and not url.endswith("/") and (one := zone.stat(path)) is not None:
         entries = [one]
+    elif VERSION in path:
+        entries = []
     elif any(c in path for c in "*?["):
         fixed = "/".join(takewhile(lambda part: not any(c in part for c in "*?["), path.split("/")))
         fits = re.compile(_pattern(path))
@@ -159,7 +161,7 @@ def _remote(url: str, access: Access | None) -> dict[str, DataFile]:
         raise StoreError(away)
     base = f"{path}/" if path and not any(c in path for c in "*?[") else ""
     files = (
-        DataFile(e.path.removeprefix(base) if e.path != path else path.rsplit("/", 1)[-1], e.bytes,
+        DataFile(e.path.removeprefix(base) if e.path != path else unversioned(path).rsplit("/", 1)[-1], e.bytes,
                  zone.location(e.path), e.signature, modified=e.modified)
         for e in entries
     )  # fmt: skip
@@ -314,7 +316,7 @@ def format_of(location: str) -> str | None:
 
 
 def format_by_name(location: str) -> str | None:
-    name = location.lower()
+    name = unversioned(location).lower()
     for compression in COMPRESSIONS:
         name = name.removesuffix(compression)
     return FORMATS.get(os.path.splitext(name)[1])

@@ -95,6 +95,11 @@ class Outbox:
         follower = next(f for f in self.followers if f.name == adapter)
         keys = [partition for partition, _, _ in marks]
         for _ in range(_TRIES):  # who was here meanwhile may have been overtaken by us
+            pinned = [key for key, commits in facts.commits.items() if not commits[-1].path]
+            if pinned and not follower.versions:
+                raise StoreError(
+                    f"{pinned[0]} is published as versions of what landed: land it again to have it copied"
+                )
             follower.follow(run.contract, facts.shown(), keys)
             now = run.history.publications(run.contract.source)
             keys = [key for key in keys if now[key][-1] != facts.commits[key][-1]]

@@ -23,7 +23,7 @@ from dq.ir.data import DataFile, Partition
 from dq.ir.result import Decision, Publication, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from dq.history import History
     from dq.stores.base import Store
@@ -33,10 +33,11 @@ POINTER = "_current.json"
 
 def promote(
     partition: Partition, decision: Decision, curated: Store, history: History, revision: int, run_id: str, now: str,
-    earlier: Iterable[Decision] = (),
+    earlier: Iterable[Decision] = (), pin: Callable[[str, str], str] | None = None,
 ) -> Publication:  # fmt: skip
     """Make exactly the judged bytes visible as the partition's current revision, the next after those published.
-    `partition` holds the files that the decision shows.
+    `partition` holds the files that the decision shows. With `pin` nothing is copied: the versions of the landed files
+    that it names are published.
 
     `earlier` are decisions to promote other content that no publication is recorded of: one may be what readers see.
     Raises SourceChanged when landing no longer holds the judged bytes, StoreError and PublishUnknown on I/O faults,
@@ -48,9 +49,9 @@ def promote(
             continue
         if (unrecorded := found(curated, other, revision)) is not None:
             revision = history.publish(unrecorded).revision + 1
+    where, files = (place(decision), decision.shown) if pin is None else ("", _pinned(partition, pin, curated.at_once))
     publication = Publication(
-        decision.source, decision.partition, revision, decision.shown_digest, place(decision), decision.shown, now,
-        run_id,
+        decision.source, decision.partition, revision, decision.shown_digest, where, files, now, run_id
     )  # fmt: skip
     if curated.layout == "generations":
         return history.publish(_point(partition, curated, publication))
@@ -64,9 +65,9 @@ def promote(
     return history.publish(publication)
 
 
-def place(decision: Decision) -> str:
+def place(one: Decision | Publication) -> str:
     """Where readers look for the partition in the curated zone."""
-    return f"{decision.source}/{decision.partition}"
+    return f"{one.source}/{one.partition}"
 
 
 def visible(source: str, curated: Store, history: History) -> dict[str, Publication]:
@@ -85,6 +86,8 @@ def visible(source: str, curated: Store, history: History) -> dict[str, Publicat
 
 def located(curated: Store, publication: Publication) -> tuple[str, ...]:
     """Where its files lie, in their order."""
+    if not publication.path:
+        return tuple(f.location for f in publication.files)
     single = not publication.path.startswith(".dq/") and curated.stat(publication.path) is not None
     paths = [publication.path if single else f"{publication.path}/{f.path}" for f in publication.files]
     return tuple(map(curated.location, paths))
@@ -92,8 +95,8 @@ def located(curated: Store, publication: Publication) -> tuple[str, ...]:
 
 def _shows(curated: Store, publication: Publication) -> bool:
     """Whether nothing speaks against this being what readers see."""
-    if publication.path.startswith(".dq/"):
-        pointer = f"{publication.source}/{publication.partition}/{POINTER}"
+    if not publication.path or publication.path.startswith(".dq/"):
+        pointer = f"{place(publication)}/{POINTER}"
         told = told_by(curated, pointer, curated.read(pointer))
         return told is not None and told["digest"] == publication.digest
     single = curated.stat(publication.path) is not None
@@ -157,7 +160,7 @@ def _superseded(publication: Publication) -> str:
 
 def _point(partition: Partition, curated: Store, publication: Publication) -> Publication:
     """Publish as a generation; the publication that the pointer tells of in the end."""
-    pointer = f"{publication.path}/{POINTER}"
+    pointer = f"{place(publication)}/{POINTER}"
     seen = curated.read(pointer)
     told = told_by(curated, pointer, seen)
     if told and told["digest"] == publication.digest:
@@ -165,7 +168,7 @@ def _point(partition: Partition, curated: Store, publication: Publication) -> Pu
         return _as_told(publication, told)
     sequence = max(publication.revision, told["sequence"] + 1 if told else 1)
     name = f"{publication.digest[:16]}-{publication.run_id}"
-    generation = f".dq/generations/{publication.source}/{publication.partition}/{name}"
+    generation = f".dq/generations/{place(publication)}/{name}" if publication.path else ""
     entry: dict[str, Any] = {
         "sequence": sequence,
         "digest": publication.digest,
@@ -173,19 +176,21 @@ def _point(partition: Partition, curated: Store, publication: Publication) -> Pu
         "run_id": publication.run_id,
         "published_at": publication.published_at,
     }
-    if curated.renames:
+    if not generation:
+        pass  # the files stay where they are
+    elif curated.renames:
         curated.move(stage(partition, curated, publication), generation)
     else:  # nobody looks for it there before the pointer tells of it
         stage(partition, curated, publication, generation)
-    if seen is None and _sizes(curated, publication.path).keys() - {POINTER}:
-        curated.move(publication.path, _superseded(publication))  # published flat before
+    if seen is None and _sizes(curated, place(publication)).keys() - {POINTER}:
+        curated.move(place(publication), _superseded(publication))  # published flat before
     body = {
         "schema": "dq.current/1", "source": publication.source, "partition": publication.partition, **entry,
-        "files": [{"path": f.path, "bytes": f.bytes, "digest": f.digest} for f in publication.files],
+        "files": [_told_of(f, pinned=not generation) for f in publication.files],
         "history": [*told["history"], entry] if told else [entry],
     }  # fmt: skip
     won = curated.swap(pointer, json.dumps(body, indent=1, ensure_ascii=False).encode("utf-8", "surrogateescape"), seen)
-    if not won:
+    if not won and generation:
         curated.remove(generation)
     told = told_by(curated, pointer, curated.read(pointer))
     mine = [e for e in told["history"] if e["digest"] == publication.digest] if told else []
@@ -194,11 +199,26 @@ def _point(partition: Partition, curated: Store, publication: Publication) -> Pu
     return _as_told(publication, mine[-1])
 
 
+def _told_of(file: DataFile, *, pinned: bool) -> dict[str, Any]:
+    where = {"location": file.location} if pinned else {}
+    return {"path": file.path, "bytes": file.bytes, "digest": file.digest, **where}
+
+
 def _as_told(publication: Publication, entry: dict[str, Any]) -> Publication:
+    """`entry` is of the pointer's history, or the pointer itself, which knows where pinned files lie."""
+    places = {f["path"]: f["location"] for f in entry.get("files", ()) if "location" in f}
+    files = tuple(replace(f, location=places.get(f.path, f.location)) for f in publication.files)
     return replace(
-        publication, revision=entry["sequence"], path=entry["generation"], published_at=entry["published_at"],
-        run_id=entry["run_id"],
+        publication, revision=entry["sequence"], path=entry["generation"], files=files, run_id=entry["run_id"],
+        published_at=entry["published_at"],
     )  # fmt: skip
+
+
+def _pinned(partition: Partition, pin: Callable[[str, str], str], at_once: int) -> tuple[DataFile, ...]:
+    """The files as they are: each the version that was judged."""
+    with ThreadPoolExecutor(at_once) as pool:
+        places = pool.map(lambda f: pin(f.location, f.signature), partition.files)
+        return tuple(replace(f, location=place) for f, place in zip(partition.files, places, strict=True))
 
 
 def told_by(curated: Store, pointer: str, content: bytes | None) -> dict[str, Any] | None:

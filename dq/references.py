@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dq.errors import HoldError, SuiteError, UsageError, nearest
 from dq.ir.codec import digest
-from dq.ir.data import DataFile, Reading
+from dq.ir.data import DataFile, Reading, unversioned
 from dq.ir.other import Referenced
 from dq.opening import find_files, is_path, said
 
@@ -115,7 +115,11 @@ def _of_source(name: str, place: str, published: Published | None) -> Referenced
         return Referenced(name, place, fault=f"{source} has published nothing", step=f"dq gate {source}, {_STEP}")
     files = tuple(
         DataFile(
-            f"{f['partition']}/{os.path.basename(f['path'])}", f["bytes"], f["path"], signature(f["path"]), f["digest"]
+            f"{f['partition']}/{os.path.basename(unversioned(f['path']))}",
+            f["bytes"],
+            f["path"],
+            signature(f["path"]),
+            f["digest"],
         )
         for f in listed
     )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from dq import __version__, shelf, standing
 from dq.delivering import outbox_of
 from dq.dividing import Divider
-from dq.errors import HoldError, SuiteError, UsageError, nearest
+from dq.errors import ConfigError, HoldError, SuiteError, UsageError, nearest
 from dq.gate import Run, Wanted, Zones
 from dq.history import History
 from dq.inventory import Other
@@ -44,6 +44,8 @@ def gate_run(
     zones = replace(zones, others=_others(source, zones, config))
     if landed and not is_there(zones):
         raise UsageError(f"{place(zones)}: no landing folder for source {source}")
+    if wanted is not None and zones.pinned:
+        _see_versions(zones)
     kept, locations, budget = ExitStack(), [place(zones)], config.limits.budget()
     others = located(contract, partial(published_files, config=config))
     if wanted is not None:  # who only looks reads none of them
@@ -77,7 +79,20 @@ def zones_of(source: str, config: Config) -> Zones:
     layout = None if config.publish.layout == "auto" else config.publish.layout
     opened = partial(store, access=access_of(config))
     curated = opened(config.zones.curated, layout) if config.zones.curated else None
-    return Zones(opened(landing), prefix, opened(config.zones.history), opened(config.zones.quarantine), curated)
+    pinned = config.publish.mode == "reference"
+    return Zones(
+        opened(landing), prefix, opened(config.zones.history), opened(config.zones.quarantine), curated, pinned
+    )
+
+
+def _see_versions(zones: Zones) -> None:
+    """Raises ConfigError where nothing can be published that stays in landing."""
+    mode = 'mode "reference" in [publish]'
+    if zones.curated is None or zones.curated.layout != "generations":
+        raise ConfigError(f'{mode} needs a curated zone for its pointers, on S3 or with layout "generations"')
+    if not zones.landing.keeps_versions():
+        raise ConfigError(f'{mode} needs a landing zone that keeps versions, {zones.landing.url} does not: switch'
+                          ' versioning on in its bucket, or set mode = "copy"')  # fmt: skip
 
 
 def _others(source: str, zones: Zones, config: Config) -> tuple[Other, ...]:

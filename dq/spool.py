@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from uuid import uuid4
 
 from dq.errors import HoldError, SourceChanged
-from dq.ir.data import PINNED
+from dq.ir.data import PINNED, unversioned
 from dq.ranges import Ranges
 
 if TYPE_CHECKING:
@@ -186,7 +186,7 @@ def _key(file: DataFile) -> Key:
 
 def _name(n: int, file: DataFile) -> str:
     """With the endings of the file, which tell formats."""
-    return f"{n}-{_UNLIKE_A_NAME.sub('_', file.location.rsplit('/', 1)[-1])[-80:]}"
+    return f"{n}-{_UNLIKE_A_NAME.sub('_', unversioned(file.location).rsplit('/', 1)[-1])[-80:]}"
 
 
 def _remove(path: str) -> None:

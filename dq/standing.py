@@ -7,10 +7,10 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from dq import due, inventory, publish
-from dq.errors import HoldError, UsageError, nearest
+from dq.errors import HoldError, SourceChanged, UsageError, nearest
 from dq.holds import Holds
 from dq.ir.codec import plain
-from dq.ir.data import Partition
+from dq.ir.data import VERSION, Partition, unversioned
 from dq.ir.layout import parse_layout
 from dq.ir.result import Act, Decision, Publication, Verdict
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dq.gate import Run
     from dq.history import History
     from dq.inventory import Landed
+    from dq.ir.data import DataFile
     from dq.stores.base import Store
 
 STATES = (
@@ -215,7 +216,7 @@ def stored(run: Run, name: str) -> dict[str, Any]:
         **body,
         "verdict": decision.verdict.value,
         "success": standing.state == "promoted",
-        "published": f"{curated.url}/{mine[-1].path}" if current and curated else None,
+        "published": f"{curated.url}/{mine[-1].path or publish.place(mine[-1])}" if current and curated else None,
         "revision": mine[-1].revision if mine else len(standing.commits) + 1,
         "act": decision.act.value,
         "by": decision.by,
@@ -227,6 +228,31 @@ def files(run: Run) -> dict[str, Any]:
     """`dq.files/1`. Raises UsageError without a curated zone."""
     source = run.contract.source
     return {"schema": "dq.files/1", "source": source, "files": current(source, run.zones.curated, run.history)}
+
+
+def keys(run: Run) -> list[str]:
+    """The objects that readers see now, for those who cannot name a version. Raises HoldError where another one lies
+    there by now."""
+    found = []
+    for _, newest in sorted(publish.visible(run.contract.source, _curated(run), run.history).items()):
+        for file, location in zip(newest.files, publish.located(_curated(run), newest), strict=True):
+            if VERSION in location and not _is_newest(run, file, location):
+                raise HoldError(f"{location} is not the newest version, and a ManifestFile names no other one")
+            found.append(unversioned(location))
+    return found
+
+
+def _curated(run: Run) -> Store:
+    if run.zones.curated is None:
+        raise UsageError("no curated zone is configured: nothing is published")
+    return run.zones.curated
+
+
+def _is_newest(run: Run, file: DataFile, location: str) -> bool:
+    try:
+        return run.zones.landing.pin(unversioned(location), file.signature) == location
+    except SourceChanged:
+        return False
 
 
 def current(source: str, curated: Store | None, history: History) -> list[dict[str, Any]]:

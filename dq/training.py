@@ -17,7 +17,7 @@ from dq import config as configuration
 from dq.errors import ContractViolation, UsageError, nearest
 from dq.examining import Given, Request, examine
 from dq.ir.check import Suite
-from dq.ir.data import DataFile, Partition, Reading
+from dq.ir.data import DataFile, Partition, Reading, unversioned
 from dq.ir.layout import moment, parse_layout
 from dq.ir.training import OPTIONAL, Training
 from dq.opening import is_path, partition_of, said
@@ -244,7 +244,8 @@ def _of_source(name: str, text: str, config: configuration.Config | None) -> Giv
             raise UsageError(f"--{name} {text}: partitions of {source} have no date to compare with")
         day = when.date() if isinstance(when, datetime) else when
         if day is None or ends.get("since", date.min) <= day <= ends.get("until", date.max):
-            files.append(DataFile(f"{file['partition']}/{os.path.basename(file['path'])}", file["bytes"], file["path"]))
+            called = os.path.basename(unversioned(file["path"]))
+            files.append(DataFile(f"{file['partition']}/{called}", file["bytes"], file["path"]))
     if not files:
         raise UsageError(f"--{name} {text}: {source} has published nothing of that time")
     judged = replace(contract.suites[-1], checks=())  # by the gate, partition by partition

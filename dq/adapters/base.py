@@ -56,9 +56,10 @@ class Event:
 
 
 class Follower(Protocol):
-    """Keeps something as readers see the source."""
+    """Keeps something as readers see the source. `versions`: of versions of objects, too."""
 
     name: str
+    versions: bool
 
     def follow(self, contract: Contract, shown: Mapping[str, Shown], keys: Sequence[str]) -> None:
         """Bring it to where the partitions `keys` are now; `shown` is all that readers see, by partition."""

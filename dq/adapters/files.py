@@ -25,7 +25,7 @@ class Symlink:
     """`<source>/_symlink_format_manifest/<key>=<value>/manifest` lists the files of a partition, for Athena, Presto and
     Spark."""
 
-    name = "symlink"
+    name, versions = "symlink", False
 
     def __init__(self, curated: Store) -> None:
         self.curated = curated
@@ -46,7 +46,7 @@ def _folder(one: Shown) -> str:
 class Manifest:
     """A ManifestFile of SageMaker at a key that stays: all that readers see of the source."""
 
-    name = "manifest"
+    name, versions = "manifest", False
 
     def __init__(self, curated: Store, key: str) -> None:
         self.curated, self.key = curated, key
@@ -60,7 +60,7 @@ class Flat:
     """Copies of the files at `<source>/<partition>/`, for readers that only know folders. They come one by one, and
     `_SUCCESS` is there when all are."""
 
-    name = "flat"
+    name, versions = "flat", False
 
     def __init__(self, curated: Store) -> None:
         self.curated = curated

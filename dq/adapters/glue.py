@@ -40,7 +40,7 @@ _CSV = (_TEXT_IN, _TEXT_OUT, f"{_HIVE}.serde2.OpenCSVSerde")
 
 
 class Glue:
-    name = "glue"
+    name, versions = "glue", False
 
     def __init__(self, curated: Store, access: Access, database: str, table: str) -> None:
         self.curated, self.access, self.database, self._table = curated, access, database, table

@@ -123,11 +123,12 @@ def ls(
     from dq.ir.document import manifest
     from dq.reports import json
 
-    found = standing.files(running.gate_run(source, load(config), landed=False))
+    run = running.gate_run(source, load(config), landed=False)
+    found = standing.files(run)
     paths = [f["path"] for f in found["files"]]
     lines = [json.render(found)] if as_json else paths
     if out is not None and out.endswith(".manifest") and not as_json and any(p.startswith("s3://") for p in paths):
-        write(out, manifest(paths), out)
+        write(out, manifest(standing.keys(run)), out)
     elif out is not None:
         write(out, "".join(f"{line}\n" for line in lines), out)
     elif as_json:

@@ -243,6 +243,11 @@ def integer_range(kind: Kind) -> tuple[int, int]:
 
 
 PINNED = "etag:"
+VERSION = "?versionId="  # behind the URL of an object on S3: this version of it
+
+
+def unversioned(location: str) -> str:
+    return location.partition(VERSION)[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,15 @@ class Store(Protocol):
         was `judged` is no SHA-256 it is returned if the zone vouches that the copy is what it tells of."""
         ...
 
+    def keeps_versions(self) -> bool:
+        """Whether a file that is replaced can still be read."""
+        ...
+
+    def pin(self, location: str, signature: str) -> str:
+        """The location of this very version of a file of the zone, which stays what it is. Raises SourceChanged where
+        the file no longer has the signature, StoreError where the zone keeps no versions."""
+        ...
+
     def move(self, staged: str, target: str) -> None:
         """Rename a file or folder with all below it to a name where nothing stands, durably; in one step where the
         zone `renames`."""

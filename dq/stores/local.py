@@ -225,6 +225,12 @@ class LocalStore:
                     raise _failed("write", error) from error
             raise PublishUnknown(f"write {target}: {error.strerror}; read back next time") from error
 
+    def keeps_versions(self) -> bool:
+        return False
+
+    def pin(self, location: str, signature: str) -> str:
+        raise StoreError(f"{self.url} keeps no versions of what lies there")
+
     def restore(self, path: str) -> None:
         raise StoreError(f"{self.location(path)}: nothing is archived here")
 

@@ -237,6 +237,12 @@ class MemoryStore:
         self._sync("swap", name)
         return True
 
+    def keeps_versions(self) -> bool:
+        return False
+
+    def pin(self, location: str, signature: str) -> str:
+        raise StoreError(f"{self.url} keeps no versions of what lies there")
+
     def restore(self, path: str) -> None:
         raise StoreError(f"{self.location(path)}: nothing is archived here")
 

@@ -97,7 +97,8 @@ class Server:
         for by_region in s3_backends.values():
             for backend in by_region.values():
                 if bucket in backend.buckets:
-                    return backend.get_object(bucket, key.partition("?versionId")[0])
+                    plain, _, version = key.partition("?versionId=")
+                    return backend.get_object(bucket, plain, version_id=version or None)
         return None
 
 

@@ -9,13 +9,14 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from dq.errors import ConfigError, PublishUnknown, SourceChanged, StoreError
+from dq.errors import ConfigError, PublishUnknown, SourceChanged, StoreError, ZoneFault
+from dq.ir.data import VERSION
 from dq.stores import posix
 from dq.stores.base import Entry, Layout, parts_of
 from dq.stores.s3 import copying, lease, ranges
 from dq.stores.s3.access import TRIES, Access
 from dq.stores.s3.faults import RESTORED_DAYS, CutOff, Refused, restore, said, status_of
-from dq.stores.s3.keys import SCHEME, key_of, parts_of_url, path_of
+from dq.stores.s3.keys import SCHEME, key_of, parts_of_url, path_of, version_of
 from dq.stores.s3.probe import probe
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class S3Store:
             )
         self.url = f"{SCHEME}{self.bucket}/{self.prefix}".rstrip("/")
         self.access = access or Access()
+        self.unversioned: set[str] = set()  # buckets that are known to keep no versions
 
     def _key(self, path: str) -> str:
         """Inside the zone by construction."""
@@ -52,7 +54,10 @@ class S3Store:
 
     def ask(self, operation: str, path: str | None, **asked: Any) -> dict[str, Any]:
         """One request, tried again where that is safe; without `path` about the bucket. Raises Refused, StoreError."""
-        return self._ask(0, operation, None if path is None else self._key(path), **asked)
+        if path is None:
+            return self._ask(0, operation, None, **asked)
+        plain, version = version_of(path)
+        return self._ask(0, operation, self._key(plain), **asked, **version)
 
     def _ask(self, client: int, operation: str, key: str | None, **asked: Any) -> dict[str, Any]:
         from botocore.exceptions import BotoCoreError, ClientError
@@ -83,7 +88,7 @@ class S3Store:
             inside = key.removeprefix(f"{self.prefix}/") if self.prefix else key
             at, path = int(found["LastModified"].timestamp()), path_of(inside)
             odd, (away, archived) = self._odd(path, inside), self._archived(found)
-            yield Entry(path, size, f"{found['ETag']}@{at}", at, odd or away, archived and not odd)
+            yield Entry(path, size, _signature(found), at, odd or away, archived and not odd)
 
     def _listed(self, prefix: str, **asked: Any) -> Iterator[dict[str, Any]]:
         token: dict[str, str] = {}
@@ -98,7 +103,8 @@ class S3Store:
 
     def _odd(self, path: str, key: str) -> str:
         """Such a key names another place for whoever copies it to a disk."""
-        return f"{self.location(path)}: a key with an empty part, . or .. in it is not read" if path != key else ""
+        odd = path != key or VERSION in key
+        return f"{self.location(path)}: a key with an empty part, ., .. or {VERSION} in it is not read" if odd else ""
 
     def _archived(self, found: dict[str, Any]) -> tuple[str, bool]:
         """Why it cannot be read, and whether nobody has asked for it yet."""
@@ -130,7 +136,7 @@ class S3Store:
         at, restored = int(found["LastModified"].timestamp()), found.get("Restore", "")
         status = {"RestoreExpiryDate": "expiry-date" in restored, "IsRestoreInProgress": '"true"' in restored}
         away = self._archived({"Key": self._key(path), "RestoreStatus": status, **found})
-        return Entry(path, found["ContentLength"], f"{found['ETag']}@{at}", at, *away)
+        return Entry(path, found["ContentLength"], _signature(found), at, *away)
 
     def location(self, path: str) -> str:
         return f"{SCHEME}{self.bucket}/{self._key(path)}"
@@ -138,8 +144,27 @@ class S3Store:
     def head_at(self, location: str) -> dict[str, Any]:
         """What is told of an object anywhere."""
         bucket, key = parts_of_url(location)
-        other = S3Store(f"{SCHEME}{bucket}", access=self.access)
-        return other._ask(0, "head_object", key)
+        return S3Store(f"{SCHEME}{bucket}", access=self.access).ask("head_object", path_of(key))
+
+    def keeps_versions(self) -> bool:
+        return self.ask("get_bucket_versioning", None).get("Status") == "Enabled"
+
+    def pin(self, location: str, signature: str) -> str:
+        path = self._inside(location)
+        try:
+            told = self.ask("head_object", path)
+        except Refused as error:
+            if not error.absent:
+                raise
+            told = {}
+        if not told or _signature(told) != signature:
+            raise SourceChanged(
+                f"{location} {'changed' if told else 'went'} after it was judged: judged again next time"
+            )
+        version = told.get("VersionId", "null")
+        if version == "null":
+            raise ZoneFault(f"{location} has no version that stays: land it again with versioning on, or copy instead")
+        return f"{location}{VERSION}{version}"
 
     def _get(self, path: str) -> dict[str, Any] | None:
         """The answer with its content; None when absent."""
@@ -344,3 +369,7 @@ class S3Store:
     def is_locked(self, name: str) -> bool:
         found = self.aged(f"locks/{name}")
         return found is not None and found[1] <= lease.SECONDS
+
+
+def _signature(told: dict[str, Any]) -> str:
+    return f"{told['ETag']}@{int(told['LastModified'].timestamp())}"

@@ -45,7 +45,7 @@ class Access:
             found["ExpectedBucketOwner"] = self.owner
             if operation in _COPIES:
                 found["ExpectedSourceBucketOwner"] = self.owner
-        if self.requester_pays:
+        if self.requester_pays and operation != "get_bucket_versioning":
             found["RequestPayer"] = "requester"
         if operation in _ENCRYPTED and self.encryption:
             found["ServerSideEncryption"] = self.encryption

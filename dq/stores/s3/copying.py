@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 from dq.errors import SourceChanged
 from dq.ir.data import PINNED
 from dq.stores.s3.faults import Refused
-from dq.stores.s3.keys import parts_of_url
+from dq.stores.s3.keys import parts_of_url, version_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,8 +25,9 @@ _TOO_LARGE = {"InvalidRequest", "EntityTooLarge"}  # to be copied in one piece: 
 def copy(store: S3Store, location: str, path: str, etag: str, judged: str) -> str:
     """Copy the object while it still has the ETag; SHA-256 of the copy, or what was `judged` where that is the ETag.
     Raises SourceChanged."""
+    location, version = _pinned(store, location, etag)
     bucket, key = parts_of_url(location)
-    source = {"CopySource": {"Bucket": bucket, "Key": key}, **({"CopySourceIfMatch": etag} if etag else {})}
+    source = {"CopySource": {"Bucket": bucket, "Key": key, **version}, **({"CopySourceIfMatch": etag} if etag else {})}
     try:
         try:
             answer = store.ask(
@@ -38,13 +39,36 @@ def copy(store: S3Store, location: str, path: str, etag: str, judged: str) -> st
             _in_parts(store, path, lambda upload: _copied(store, path, upload, location, source))
             return _digest(store, location, path, judged)
     except Refused as error:
-        if error.status in (404, 412) and error.code != "NoSuchBucket":
-            what = "changed" if error.status == 412 else "went"
-            raise SourceChanged(f"{location} {what} after it was judged: judged again next time") from error
-        raise
+        raise _gone(error, location) from error
     told = str(answer.get("CopyObjectResult", {}).get("ChecksumSHA256") or "")
     known = told and "-" not in told and not judged.startswith(PINNED)
     return base64.b64decode(told).hex() if known else _digest(store, location, path, judged)
+
+
+def _pinned(store: S3Store, location: str, etag: str) -> tuple[str, dict[str, str]]:
+    """The object, and in a bucket that keeps versions the one that is to be copied. Raises SourceChanged."""
+    plain, version = version_of(location)
+    bucket, _ = parts_of_url(plain)
+    if version or bucket in store.unversioned:
+        return plain, version
+    try:
+        told = store.head_at(location)
+    except Refused as error:
+        raise _gone(error, location) from error
+    if "VersionId" not in told:
+        store.unversioned.add(bucket)
+        return plain, {}
+    if etag and told["ETag"] != etag:
+        raise SourceChanged(f"{location} changed after it was judged: judged again next time")
+    return plain, {"VersionId": told["VersionId"]}
+
+
+def _gone(error: Refused, location: str) -> Exception:
+    """What a refusal means for who judged the object."""
+    if error.status not in (404, 412) or error.code == "NoSuchBucket":
+        return error
+    what = "changed" if error.status == 412 else "went"
+    return SourceChanged(f"{location} {what} after it was judged: judged again next time")
 
 
 def _digest(store: S3Store, location: str, path: str, judged: str) -> str:

@@ -33,6 +33,7 @@ _ACTIONS = {
     "delete_objects": "s3:DeleteObject", "create_multipart_upload": "s3:PutObject", "upload_part": "s3:PutObject",
     "upload_part_copy": "s3:PutObject", "complete_multipart_upload": "s3:PutObject",
     "abort_multipart_upload": "s3:AbortMultipartUpload", "restore_object": "s3:RestoreObject",
+    "get_bucket_versioning": "s3:GetBucketVersioning",
     "put_object_tagging": "s3:PutObjectTagging", "get_object_tagging": "s3:GetObjectTagging",
 }  # fmt: skip
 

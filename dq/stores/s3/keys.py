@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import re
 
+from dq.ir.data import VERSION
+
 _ODD = {"": "%", ".": "%2E", "..": "%2E%2E"}
 _PLAIN = {mark: odd for odd, mark in _ODD.items()}
 _LIKE_A_MARK = re.compile(r"%(25)*(2E|2E%2E)?")
@@ -30,6 +32,12 @@ def _unquoted(segment: str) -> str:
     if segment in _PLAIN:
         return _PLAIN[segment]
     return f"%{segment[3:]}" if _QUOTED.fullmatch(segment) else segment
+
+
+def version_of(path: str) -> tuple[str, dict[str, str]]:
+    """A path or URL without its version, and the version as requests name it."""
+    plain, _, version = path.partition(VERSION)
+    return plain, {"VersionId": version} if version else {}
 
 
 def parts_of_url(url: str) -> tuple[str, str]:
