@@ -270,11 +270,9 @@ def _absent(one: Run, name: str) -> dict[str, Any]:
     return document.result(judgement, decided_at=one.moment, run_id=one.run_id)
 
 
-def look(
-    locations: list[str], source: str, limits: configuration.Limits | None = None
-) -> tuple[Profile, Reading]:  # fmt: skip
+def look(locations: list[str], source: str, config: Config) -> tuple[Profile, Reading]:
     """Core profile of files nobody has described, and how text was read."""
-    return _profiled(locations, "core", limits=limits, source=source)
+    return _profiled(locations, "core", limits=config.limits, source=source, config=config)
 
 
 def published(source: str, *, config: Config | None = None) -> list[str]:

@@ -24,7 +24,7 @@ from dq.ir.layout import parse_layout
 from dq.profile import ColumnProfile, Profile, exact_counts, merge
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from dq.inventory import Landed
     from dq.ir.data import Partition, Reading, Type
@@ -227,15 +227,31 @@ def contract(draft: Draft, look: Look) -> str:
         raise (HoldError if ours else UsageError)("; ".join(unread))
     newest, reading = looked[-1]
     alike = [p for p, _ in looked if _layout(p) == _layout(newest)]
-    whole = reduce(merge, alike)
-    lines = [
-        f"# Written by dq init from {_of(len(alike), 'partition')} with {_of(whole.rows, 'row')}: what was seen.",
-        "# Correct it by what you know; `dq validate DATA --suite THIS_FILE` tries it.",
-        *(f"# {json.dumps(u, ensure_ascii=True)[1:-1]}" for u in unread),
-        f"source: {draft.source}",
+    seen = f"{_of(len(alike), 'partition')} with "
+    more = [
         *_ambiguous(draft),
         *([f"layout: {json.dumps(draft.layout, ensure_ascii=False)}"] if draft.layout else []),
         *([f"ready: {{marker: {draft.marker}}}"] if draft.marker else []),
+    ]
+    notes = [f"# {json.dumps(u, ensure_ascii=True)[1:-1]}" for u in unread]
+    return _written("init", seen, draft.source, reduce(merge, alike), reading, notes, more)
+
+
+def suggestion(source: str, profile: Profile, reading: Reading) -> str:
+    """A first contract in YAML for data that lies anywhere."""
+    return _written("suggest", "", source, profile, reading)
+
+
+def _written(
+    command: str, seen: str, source: str, whole: Profile, reading: Reading, notes: Sequence[str] = (),
+    more: Sequence[str] = (),
+) -> str:  # fmt: skip
+    lines = [
+        f"# Written by dq {command} from {seen}{_of(whole.rows, 'row')}: what was seen.",
+        "# Correct it by what you know; `dq validate DATA --suite THIS_FILE` tries it.",
+        *notes,
+        f"source: {source}",
+        *more,
         *_format(reading),
         "columns:" if whole.columns else "columns: {}",
         *(_column(c) for c in whole.columns if len(c.path) == 1),

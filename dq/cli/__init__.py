@@ -42,7 +42,7 @@ def dq(
 
 
 for command in (
-    starting.demo, starting.init, starting.convert, judging.gate, watching.watch,
+    starting.demo, starting.init, starting.suggest, starting.convert, judging.gate, watching.watch,
     judging.validate, judging.profile, judging.diff, judging.explain,
     training.pretrain, looking.status, looking.show, looking.history, looking.ls,
     overruling.release, overruling.reject, overruling.accept,

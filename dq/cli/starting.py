@@ -1,4 +1,4 @@
-"""Commands to begin with: demo and init."""
+"""Commands to begin with: demo, init, suggest and convert."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def init(
     drafts, landing = opening.drafts(path)
     targets = [Path("dq.toml"), *(Path("suites") / f"{d.source}.yaml" for d in drafts)]
     _absent(targets)
-    contracts, ours, look = {}, False, partial(api.look, limits=load(None).limits)
+    contracts, ours, look = {}, False, partial(api.look, config=load(None))
     for draft in drafts:
         strays = f" ({counted(draft.strays, 'path')} of no known layout or format)" if draft.strays else ""
         complain(
@@ -137,6 +137,23 @@ def init(
 def _absent(targets: Iterable[Path]) -> None:
     if existing := [str(t) for t in targets if os.path.lexists(t)]:
         raise UsageError(f"{', '.join(existing)}: already there and not overwritten; nothing is written")
+
+
+def suggest(
+    data: Annotated[list[str], typer.Argument(metavar="DATA", help="Files, folders or patterns.")],
+    source: Annotated[str, typer.Option(metavar="NAME", help="What the contract calls it.")] = "data",
+    out: Annotated[str | None, typer.Option(metavar="PATH", help="Instead of stdout; is not overwritten.")] = None,
+) -> int:
+    """Write a first contract for data: what was seen in it."""
+    from dq import api
+    from dq import init as first
+    from dq.config import load
+
+    if out is not None:
+        _absent([Path(out)])
+    text = first.suggestion(source, *api.look(data, source, load(None)))
+    _write(Path(out), text) if out is not None else say(text.removesuffix("\n"))
+    return 0
 
 
 def convert(

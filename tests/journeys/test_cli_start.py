@@ -267,3 +267,15 @@ def test_names_of_sources_are_distinct_and_plain(land: Path) -> None:
         trips(land / folder / "dt=2026-03-01", 1)
     found, landing = opening.drafts("land")
     assert ({d.source: d.folder for d in found}, landing) == ({"x": "a/x", "b_x": "b/x", "caf_": "caf\u00e9"}, "land")
+
+
+def test_a_contract_is_suggested_for_data_that_lies_anywhere(land: Path, dq: Dq) -> None:
+    trips(land, 1)
+    ran = dq("suggest", land / "part-0.parquet", "--source", "trips")
+    assert ran.code == 0
+    assert "\nsource: trips\nformat: parquet\ncolumns:\n" in ran.out
+    assert "layout" not in ran.out
+    assert dq("suggest", land / "part-0.parquet", "--out", land.parent / "first.yaml").code == 0
+    assert dq("validate", land / "part-0.parquet", "--suite", land.parent / "first.yaml").code == 0
+    again = dq("suggest", land / "part-0.parquet", "--out", land.parent / "first.yaml")
+    assert (again.code, "already there" in again.err) == (2, True)
