@@ -60,6 +60,7 @@ def finish(run: Run, past: Past, partition: Partition, decision: Decision) -> bo
             _within_reach(run, shown, run.zones.curated), decision, run.zones.curated, run.history, revision,
             run.run_id, run.moment, past.unrecorded(partition.key),
             run.zones.landing.pin if run.zones.pinned and not decision.published else None,
+            lambda: run.is_unchanged(partition),
         )  # fmt: skip
         past.published.setdefault(partition.key, []).append(commit)
         return True

@@ -34,12 +34,14 @@ POINTER = "_current.json"
 def promote(
     partition: Partition, decision: Decision, curated: Store, history: History, revision: int, run_id: str, now: str,
     earlier: Iterable[Decision] = (), pin: Callable[[str, str], str] | None = None,
+    still: Callable[[], bool] = lambda: True,
 ) -> Publication:  # fmt: skip
     """Make exactly the judged bytes visible as the partition's current revision, the next after those published.
     `partition` holds the files that the decision shows. With `pin` nothing is copied: the versions of the landed files
     that it names are published.
 
     `earlier` are decisions to promote other content that no publication is recorded of: one may be what readers see.
+    `still` says whether these bytes are what lies in landing: a run that slept takes nothing newer away from readers.
     Raises SourceChanged when landing no longer holds the judged bytes, StoreError and PublishUnknown on I/O faults,
     PublishConflict where another run published something else meanwhile.
     """
@@ -54,9 +56,12 @@ def promote(
         decision.source, decision.partition, revision, decision.shown_digest, where, files, now, run_id
     )  # fmt: skip
     if curated.layout == "generations":
-        return history.publish(_point(partition, curated, publication))
+        return history.publish(_point(partition, curated, publication, still))
     if not holds(curated, publication.path, publication.files, publication.digest):
         staged = stage(partition, curated, publication)
+        if curated.exists(publication.path) and not still():
+            curated.remove(staged)
+            raise _overtaken(publication)
         curated.commit(staged, publication.path, _superseded(publication))
         if _sizes(curated, publication.path) != _wanted(publication.files, partition.single_file):
             raise PublishUnknown(f"{curated.location(publication.path)} is not what was committed: read back next time")
@@ -158,7 +163,11 @@ def _superseded(publication: Publication) -> str:
     return f".dq/superseded/{publication.source}/{publication.partition}/{name}"
 
 
-def _point(partition: Partition, curated: Store, publication: Publication) -> Publication:
+def _overtaken(publication: Publication) -> SourceChanged:
+    return SourceChanged(f"{publication.partition}: landing changed after it was judged: judged again next time")
+
+
+def _point(partition: Partition, curated: Store, publication: Publication, still: Callable[[], bool]) -> Publication:
     """Publish as a generation; the publication that the pointer tells of in the end."""
     pointer = f"{place(publication)}/{POINTER}"
     seen = curated.read(pointer)
@@ -166,6 +175,8 @@ def _point(partition: Partition, curated: Store, publication: Publication) -> Pu
     if told and told["digest"] == publication.digest:
         curated.settle(pointer)
         return _as_told(publication, told)
+    if told and not still():  # asked after the pointer was seen: what is published from now on moves it
+        raise _overtaken(publication)
     sequence = max(publication.revision, told["sequence"] + 1 if told else 1)
     name = f"{publication.digest[:16]}-{publication.run_id}"
     generation = f".dq/generations/{place(publication)}/{name}" if publication.path else ""

@@ -39,13 +39,17 @@ def s3_endpoint() -> Iterator[str]:
 @pytest.fixture
 def s3(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """The endpoint, as the AWS configuration of this process has it."""
+    configure(s3_endpoint, monkeypatch)
+    return s3_endpoint
+
+
+def configure(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [n for n in os.environ if n.startswith("AWS_")]:
         monkeypatch.delenv(name)
     settings = {"ENDPOINT_URL": s3_endpoint, "ACCESS_KEY_ID": "mine", "SECRET_ACCESS_KEY": "canary-secret"}
     settings |= {"REGION": "us-east-1", "CONFIG_FILE": os.devnull, "SHARED_CREDENTIALS_FILE": os.devnull}
     for name, value in settings.items():
         monkeypatch.setenv(f"AWS_{name}", value)
-    return s3_endpoint
 
 
 @pytest.fixture

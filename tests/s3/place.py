@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,8 +19,9 @@ import pyarrow.parquet as pq
 from dq import api, config
 from dq.gate import Wanted
 from dq.history import History
-from dq.stores.local import LocalStore
+from dq.stores.memory import File, MemoryStore
 from dq.stores.s3.access import Access
+from dq.stores.s3.keys import path_of
 from tests.survival.invariants import World
 
 CONTRACT = """
@@ -89,10 +93,14 @@ class S3Place:
     def gate(self, **wanted: Any) -> list[dict[str, Any]]:
         return list(api.gate("trips", config=self.config(), wanted=Wanted(**wanted)))
 
+    def ask(self, what: str) -> dict[str, str]:
+        """What tests/s3/server.py does for tests."""
+        with urlopen(f"{os.environ['AWS_ENDPOINT_URL']}/-/{what}/{self.bucket}") as answer:
+            return json.load(answer)  # type: ignore[no-any-return]
+
     def objects(self, prefix: str = "") -> dict[str, bytes]:
-        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
-        keys = [found["Key"] for page in pages for found in page.get("Contents", ())]
-        return {k: self.client.get_object(Bucket=self.bucket, Key=k)["Body"].read() for k in keys}
+        found = sorted(self.ask("objects").items())
+        return {key: base64.b64decode(content) for key, content in found if key.startswith(prefix)}
 
     def lasting(self) -> dict[str, bytes]:
         """All objects but leases and what tells that the store conforms."""
@@ -100,20 +108,24 @@ class S3Place:
 
     def ids(self, locations: list[str] | None = None) -> list[int]:
         """What readers see."""
-        found: list[int] = []
-        for location in api.published("trips", config=self.config()) if locations is None else locations:
-            bucket, _, key = location.removeprefix("s3://").partition("/")
-            body = self.client.get_object(Bucket=bucket, Key=key)["Body"].read()
-            found += pq.read_table(io.BytesIO(body))["id"].to_pylist()
-        return sorted(found)
+        if locations is None:
+            locations = api.published("trips", config=self.config())
+        return self.ids_in([location.removeprefix(f"s3://{self.bucket}/") for location in locations])
+
+    def ids_in(self, keys: list[str]) -> list[int]:
+        objects = self.objects()
+        tables = [pq.read_table(io.BytesIO(objects[key]), columns=["id"]) for key in keys]
+        return sorted(i for table in tables for i in table["id"].to_pylist())
 
     def world(self) -> World:
-        """All objects as they are now, on a disk: our own reading of S3 is not what vouches for them."""
-        root = self.root / f"mirror-{next(_mirrors)}"
-        for key, content in self.objects().items():
-            file = root / key
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(content)
-        landing, curated, quarantine, history = (LocalStore(root / zone, "generations") for zone in ZONES)
+        """All objects as they are now, as the server tells them: our own reading of S3 is not what vouches for them."""
+        objects, n = self.objects(), next(_mirrors)
+        zones = []
+        for zone in ZONES:
+            store = MemoryStore(f"memory://mirror-{n}/{zone}", "generations")
+            inside = {key.removeprefix(f"{zone}/"): c for key, c in objects.items() if key.startswith(f"{zone}/")}
+            store.now = {path_of(key): File(content, 0.0, 0) for key, content in inside.items()}
+            zones.append(store)
+        landing, curated, quarantine, history = zones
         landed = {e.path: landing.digest(e.path) for e in landing.list()}
         return World("trips", landing, curated, quarantine, History(history), landed)

@@ -6,10 +6,15 @@ writes, a `blind-` one those of copies, as some stores do; a `small-` one copies
 piece, as S3 none over 5 GB; a `cut-` one breaks off in the middle of what it sends; a `few-` one lists ten keys at
 once; `says-403-Code` answers only that; a `sealed-` one refuses what comes without
 the key of a customer, or with another one than the object has. Listings say what is back from its archive.
+
+`/-/objects/BUCKET` tells all objects at once, `/-/keep/BUCKET` remembers them, and `/-/restore/BUCKET` brings that
+state back: a scene is made once and used up many times.
 """
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 import sys
 import threading
@@ -24,6 +29,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 Start = Callable[..., Any]
 RESTORED = b"""<RestoreStatus><IsRestoreInProgress>false</IsRestoreInProgress>
 <RestoreExpiryDate>2099-01-01T00:00:00Z</RestoreExpiryDate></RestoreStatus></Contents>"""
+_OF_AN_OBJECT = ("last_modified", "checksum_algorithm", "checksum_value")
 CONDITIONS = ("HTTP_IF_NONE_MATCH", "HTTP_IF_MATCH")
 
 
@@ -31,9 +37,12 @@ class Server:
     def __init__(self) -> None:
         self.moto = DomainDispatcherApplication(create_backend_app)
         self.keys: dict[str, str] = {}  # of sealed objects, by path
+        self.kept: dict[str, dict[str, tuple[bytes, dict[str, Any]]]] = {}
 
     def __call__(self, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
-        bucket = environ["PATH_INFO"].strip("/").split("/")[0]
+        bucket, *rest = environ["PATH_INFO"].strip("/").split("/")
+        if bucket == "-":
+            return self.asked_by_a_test(start, *rest)
         if environ["REQUEST_METHOD"] == "PUT" and bucket.startswith("lax-"):
             for name in CONDITIONS:
                 environ.pop(name, None)
@@ -94,12 +103,31 @@ class Server:
 
     def object(self, source: str) -> Any:
         bucket, _, key = unquote(source).lstrip("/").partition("/")
-        for by_region in s3_backends.values():
-            for backend in by_region.values():
-                if bucket in backend.buckets:
-                    plain, _, version = key.partition("?versionId=")
-                    return backend.get_object(bucket, plain, version_id=version or None)
-        return None
+        backend = self.backend(bucket)
+        plain, _, version = key.partition("?versionId=")
+        return backend and backend.get_object(bucket, plain, version_id=version or None)
+
+    def backend(self, bucket: str) -> Any:
+        backends = (b for by_region in s3_backends.values() for b in by_region.values())
+        return next((b for b in backends if bucket in b.buckets), None)
+
+    def asked_by_a_test(self, start: Start, what: str, bucket: str) -> list[bytes]:
+        backend = self.backend(bucket)
+        held = backend.buckets[bucket]
+        objects = {
+            name: (key.value, {told: getattr(key, told) for told in _OF_AN_OBJECT}) for name, key in held.keys.items()
+        }
+        if what == "keep":
+            self.kept[bucket] = objects
+        if what == "restore":
+            for name in objects:
+                held.keys.pop(name)
+            held.multiparts.clear()
+            for name, (content, told) in self.kept[bucket].items():
+                vars(backend.put_object(bucket, name, content)).update(told)
+        shown = {n: base64.b64encode(content).decode() for n, (content, _) in objects.items()}
+        start("200 OK", [("Content-Type", "application/json")])
+        return [json.dumps(shown if what == "objects" else {}).encode()]
 
 
 def refuse(start: Start, status: str, code: str) -> list[bytes]:
@@ -109,6 +137,8 @@ def refuse(start: Start, status: str, code: str) -> list[bytes]:
 
 
 class Quiet(WSGIRequestHandler):
+    timeout = 1.0  # a client that sleeps in the middle of a request keeps nobody waiting for longer
+
     def log(self, *arguments: Any) -> None:
         pass
 

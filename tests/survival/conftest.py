@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.s3.place import S3Place
 from tests.survival.place import CONTRACT, Place
 
 
@@ -23,7 +24,7 @@ class Warm:
         command = [sys.executable, "-W", "ignore::DeprecationWarning", "-m", "tests.survival.warm"]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
-    def __call__(self, place: Place, **order: Any) -> list[int]:
+    def __call__(self, place: Place | S3Place, **order: Any) -> list[int]:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write(json.dumps({"root": str(place.root), **order}) + "\n")

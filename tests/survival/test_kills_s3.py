@@ -1,7 +1,8 @@
-"""A gate on S3 that dies at any request, before it is sent or after it was done: run again, it finishes the same move.
+"""A gate on S3 that dies at any request, before it is sent or after it was done, or sleeps there: run again, it
+finishes the same move, and brings nothing old back.
 
-Dead is who sends nothing any more: S3 sees no difference, and a process per request would cost its start. One gate is
-killed as a process all the same.
+Dead is who sends nothing any more: S3 sees no difference, and a process per request would cost its start. Some gates
+are killed and stopped as processes all the same.
 """
 
 from __future__ import annotations
@@ -10,18 +11,19 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from dq.errors import HoldError
 from dq.stores.s3.access import Access
-from tests.conftest import make_bucket
-from tests.s3.place import S3Place
+from tests.conftest import configure
+from tests.s3.place import before
 from tests.survival import invariants
+from tests.survival.conftest import Warm
+from tests.survival.scene_s3 import PARTITIONS, S3Scene
 
-PARTITIONS = ("dt=2026-03-01", "dt=2026-03-02", "dt=2026-03-03")
+EVERY = int(os.environ.get("DQ_TEST_EVERY", "17"))
 
 
 class Dead(BaseException):
@@ -32,53 +34,20 @@ class Death:
     """Counts requests; at the n-th it dies, and from then on everything it tries to send does."""
 
     def __init__(self, at: int = -1, after: bool = False) -> None:
-        self.at, self.after, self.seen = at, after, list[str]()
+        self.at, self.after, self.seen = at, after, 0
 
-    def __call__(self, request: Any, **_: Any) -> None:
-        self.seen.append(request.method)
-        n = len(self.seen) - 1
+    def __call__(self, request: Any) -> None:
+        n, self.seen = self.seen, self.seen + 1
         if self.at < 0 or n < self.at:
             return
         if n == self.at and self.after:
             Access().clients[0]._endpoint.http_session.send(request)
         raise Dead
 
-    def __enter__(self) -> Death:
-        for client in Access().clients:
-            client.meta.events.register("before-send.s3", self)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for client in Access().clients:
-            client.meta.events.unregister("before-send.s3", self)
-
-
-def scene(root: Path) -> S3Place:
-    """One partition to be revised, one new, one bad; the gate has yet to see them."""
-    place = S3Place(root, make_bucket())
-    place.land("2026-03-01", 0, files=1)
-    place.gate()
-    place.world().quarantine.put_if_absent(".dq/seen", b"")  # has the store probed
-    place.land("2026-03-01", 100, files=1)
-    place.land("2026-03-02", 200, files=2)
-    place.land("2026-03-03", 300, files=1, fare=-1.0)
-    return place
-
-
-def finishes(place: S3Place) -> None:
-    invariants.at_any_moment(place.world())
-    seen = place.ids()
-    assert seen[:20] in ([*range(20)], [*range(100, 120)]), "one revision or the other, whole"
-    assert seen[20:] in ([], [*range(200, 240)])
-    documents = place.gate()
-    world = place.world()
-    invariants.at_any_moment(world)
-    invariants.i6_everything_landed_is_finished(world, PARTITIONS)
-    invariants.i9_success_is_what_readers_see(world, documents)
-    assert place.ids() == [*range(100, 120), *range(200, 240)]
-    lasting = place.lasting()
-    place.gate()
-    assert place.lasting() == lasting
+    def during(self, act: Callable[[], object]) -> int:
+        with before("", self), before("", self, client=1):
+            act()
+        return self.seen
 
 
 @pytest.fixture(autouse=True)
@@ -87,124 +56,127 @@ def short_leases(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dq.stores.s3.lease.SECONDS", -1.0)
 
 
-def dies(tmp_path: Path, after: bool, start: int, step: int, *methods: str) -> int:
-    """At every `step`-th request of these methods; at how many."""
-    place = scene(tmp_path / "counted")
-    with Death() as counted:
-        place.gate()
-    tried = [n for n, method in enumerate(counted.seen) if method in methods][start::step]
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, s3_endpoint: str) -> S3Scene:
+    with pytest.MonkeyPatch.context() as patch:
+        configure(s3_endpoint, patch)
+        return S3Scene(tmp_path_factory.mktemp("place"))
+
+
+@pytest.fixture
+def scene(made: S3Scene, s3: str) -> S3Scene:
+    return made.fresh()
+
+
+def dies(scene: S3Scene, after: bool, start: int, step: int) -> int:
+    """At every `step`-th request; at how many."""
+    tried = range(start, Death().during(scene.fresh().gate), step)
     for n in tried:
-        place = scene(tmp_path / f"{n}")
-        with Death(n, after), pytest.raises(Dead):
-            place.gate()
-        finishes(place)
+        with pytest.raises(Dead):
+            Death(n, after).during(scene.fresh().gate)
+        scene.holds()
+        scene.finishes()
     return len(tried)
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-def test_dies_at_requests_that_change_something(tmp_path: Path, s3: str, after: bool) -> None:
-    assert dies(tmp_path, after, int(after) * 6, 12, "PUT", "POST", "DELETE") >= 3
+def test_dies_at_requests(scene: S3Scene, after: bool) -> None:
+    assert dies(scene, after, 11 + 8 * after, 2 * EVERY) >= 3
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-def test_dies_at_every_request(tmp_path: Path, s3: str, after: bool) -> None:
-    assert dies(tmp_path, after, 0, 1, "PUT", "POST", "DELETE", "GET", "HEAD") > 50
+def test_dies_at_every_request(scene: S3Scene, after: bool) -> None:
+    assert dies(scene, after, 0, 1) > 100
 
 
-KILLED = """
-import os, signal, sys
+ENDED = """
+import os, sys
 from dq.stores.s3.access import Access
 from dq.cli import main
-left = int(sys.argv[1])
-def kill(request, **_):
+left, signal = int(sys.argv[1]), int(sys.argv[2])
+def end(request, **_):
     global left
     left -= request.method == "PUT"
-    if left == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
+    if request.method == "PUT" and left == 0:
+        os.kill(os.getpid(), signal)
 for client in Access().clients:
-    client.meta.events.register("before-send.s3", kill)
-main(["gate", "--config", sys.argv[2]])
+    client.meta.events.register("before-send.s3", end)
+sys.exit(main(["gate", "--config", sys.argv[3]]))
 """
 
 
-def test_killed_as_a_process(tmp_path: Path, s3: str) -> None:
-    place = scene(tmp_path)
-    ended = subprocess.run([sys.executable, "-c", KILLED, "9", str(place.settings)], env=dict(os.environ))
-    assert ended.returncode == -signal.SIGKILL
-    finishes(place)
+def process(scene: S3Scene, signal: int, puts: int) -> subprocess.Popen[bytes]:
+    """A gate that ends itself before it puts so many objects."""
+    command = [sys.executable, "-c", ENDED, str(puts), str(int(signal)), str(scene.settings)]
+    return subprocess.Popen(command, env=dict(os.environ), stdout=subprocess.DEVNULL)
 
 
-def test_requests_that_fail_for_a_while_hold_and_are_done_next_time(tmp_path: Path, s3: str) -> None:
-    """Each request in turn is answered with an error of the server, every time it is tried."""
-    from botocore.awsrequest import AWSResponse
-
-    class Failing(Death):
-        def __call__(self, request: Any, **_: Any) -> Any:
-            self.seen.append(request.method)
-            if request.method == "PUT" and self.seen.count("PUT") == self.at:
-                return AWSResponse(request.url, 403, {}, Body(b"<Error><Code>AccessDenied</Code></Error>"))
-            return None
-
-    for n in (3, 8):
-        place = scene(tmp_path / str(n))
-        with Failing(n):
-            try:
-                documents = place.gate()
-            except HoldError:
-                documents = []
-        invariants.at_any_moment(place.world())
-        invariants.i9_success_is_what_readers_see(place.world(), [d for d in documents if d["verdict"] != "hold"])
-        finishes(place)
+def test_killed_as_a_process(scene: S3Scene) -> None:
+    assert process(scene, signal.SIGKILL, 9).wait() == -signal.SIGKILL
+    scene.holds()
+    scene.finishes()
 
 
-class Body:
-    def __init__(self, content: bytes) -> None:
-        self.content = content
-
-    def stream(self, *_: Any, **__: Any) -> list[bytes]:
-        return [self.content]
-
-    def read(self, *_: Any) -> bytes:
-        return self.content
+def stopped(scene: S3Scene, puts: int, meanwhile: Callable[[], object]) -> int:
+    """The exit code of a gate that slept meanwhile, longer than its lease."""
+    gate = process(scene, signal.SIGSTOP, puts)
+    os.waitpid(gate.pid, os.WUNTRACED)
+    meanwhile()
+    os.kill(gate.pid, signal.SIGCONT)
+    return gate.wait()
 
 
-def test_gates_at_once_publish_one_lineage(tmp_path: Path, s3: str) -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
-    place = scene(tmp_path)
-    command = [sys.executable, "-m", "dq", "gate", "--config", str(place.settings)]
-    with ThreadPoolExecutor(3) as pool:
-        codes = list(pool.map(lambda _: subprocess.run(command, env=dict(os.environ)).returncode, range(3)))
-    assert set(codes) <= {0, 1, 3}
-    finishes(place)
+def test_stopped_for_longer_than_its_lease(scene: S3Scene) -> None:
+    assert stopped(scene, 12, scene.finishes) in (0, 1, 3)
+    scene.is_finished([])
 
 
-@pytest.mark.parametrize("landed", [False, True], ids=["the same landing", "a newer landing"])
-def test_a_gate_that_slept_past_its_lease_brings_nothing_old_back(tmp_path: Path, s3: str, landed: bool) -> None:
-    """It stops where it is about to move the pointer; meanwhile another one takes the lease over and does all of it."""
-    place = scene(tmp_path)
-    slept: list[str] = []
+@pytest.mark.soak
+def test_stopped_anywhere_for_longer_than_its_lease(scene: S3Scene) -> None:
+    for puts in range(1, 30, 2):
+        assert stopped(scene.fresh(), puts, scene.finishes) in (0, 1, 3)
+        scene.is_finished([])
 
-    def sleep(request: Any, **_: Any) -> None:
-        if not slept and request.url.endswith("_current.json"):
-            slept.append(request.url)
-            if landed:
-                place.land("2026-03-01", 700, files=1)
-            place.gate()
 
-    events = Access().clients[1].meta.events
-    events.register("before-send.s3.PutObject", sleep)
-    try:
-        documents = place.gate()
-    finally:
-        events.unregister("before-send.s3.PutObject", sleep)
-    assert slept
-    first = 700 if landed else 100
-    assert place.ids()[-20:] == [*range(first, first + 20)] or place.ids()[:20] == [*range(first, first + 20)]
-    world = place.world()
+def test_eight_gates_at_once_publish_one_lineage(scene: S3Scene, warm: Warm, s3: str) -> None:
+    """With no lock between them, and S3 doing one write after the other."""
+    env = {k: v for k, v in os.environ.items() if k.startswith("AWS_")}
+    codes = warm(scene, gates=8, locks=False, env=env, command=["gate", "trips", "--partition", "2026-03-02"])
+    assert set(codes) <= {0, 3}
+    assert 0 in codes
+    world = scene.world()
     invariants.at_any_moment(world)
-    invariants.i9_success_is_what_readers_see(world, [d for d in documents if d["verdict"] != "hold" and not landed])
-    place.gate()
-    invariants.at_any_moment(place.world())
-    invariants.i6_everything_landed_is_finished(place.world(), PARTITIONS)
+    assert [len(p) for p in world.history.publications("trips").values()] == [1, 1]
+    assert len(world.history.decisions("trips")[PARTITIONS[1]]) == 1
+    scene.finishes()
+
+
+@pytest.mark.parametrize("how", ["the same", "replaced", pytest.param("added", marks=pytest.mark.soak)])
+@pytest.mark.parametrize("at", ["decision", "pointer"])
+def test_a_gate_that_sleeps_brings_nothing_old_back(scene: S3Scene, how: str, at: str) -> None:
+    """It stops where it is about to decide or to move the pointer; meanwhile another one does all of it, with what is
+    in landing by then."""
+    slept: list[str] = []
+    name = {"decision": "history/decisions/trips/dt%3D2026-03-02", "pointer": "trips/dt%3D2026-03-02/_current.json"}[at]
+
+    def sleep(request: Any) -> None:
+        if slept or name not in request.url.replace("%253D", "%3D"):
+            return
+        slept.append(request.url)
+        if how != "the same":
+            key = f"landing/trips/{PARTITIONS[1]}/part-{1 if how == 'replaced' else 2}.parquet"
+            scene.put(key, scene.table(700, 20))
+        scene.gate()
+
+    with before("PutObject", sleep, client=1):
+        scene.tried()
+    assert slept
+    wanted = {"the same": range(200, 240), "replaced": [*range(200, 220), *range(700, 720)],
+              "added": [*range(200, 240), *range(700, 720)]}[how]  # fmt: skip
+    world = scene.world()
+    invariants.at_any_moment(world)
+    seen = world.visible()[PARTITIONS[1]]
+    assert scene.ids_in([f"curated/{seen.path}/{f.path}" for f in seen.files]) == [*wanted]
+    scene.gate()
+    invariants.i6_everything_landed_is_finished(scene.world(), PARTITIONS)

@@ -22,6 +22,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import boto3  # noqa: F401
 import duckdb  # noqa: F401
 import polars  # noqa: F401
 import pyarrow.parquet  # noqa: F401
@@ -236,6 +237,7 @@ def trace(options: list[str]) -> None:
 def gate(order: dict[str, Any]) -> int:
     """One gate, or the command that was ordered, as the command line runs it."""
     root = Path(order["root"])
+    os.environ.update(order.get("env", {}))
     out = os.open(order.get("out", os.devnull), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(out, 1)
     os.dup2(out, 2)

@@ -15,7 +15,7 @@ from dq.stores import posix
 from dq.stores.base import Entry, Layout, parts_of
 from dq.stores.s3 import copying, lease, ranges
 from dq.stores.s3.access import TRIES, Access
-from dq.stores.s3.faults import RESTORED_DAYS, CutOff, Refused, restore, said, status_of
+from dq.stores.s3.faults import RESTORED_DAYS, CutOff, Refused, is_whole, restore, said, status_of, unreadable
 from dq.stores.s3.keys import SCHEME, key_of, parts_of_url, path_of, version_of
 from dq.stores.s3.probe import probe
 
@@ -61,8 +61,9 @@ class S3Store:
 
     def _ask(self, client: int, operation: str, key: str | None, **asked: Any) -> dict[str, Any]:
         from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.parsers import ResponseParserError
 
-        target = {"Bucket": self.bucket, **({} if key is None else {"Key": key})}
+        target, where = {"Bucket": self.bucket, **({} if key is None else {"Key": key})}, key or asked.get("Prefix", "")
         try:
             call = getattr(self.access.clients[client], operation)
             answer: dict[str, Any] = call(**target, **asked, **self.access.asked(operation))
@@ -70,9 +71,13 @@ class S3Store:
             pinned = {"IfMatch": asked["IfMatch"]} if operation in _READS and "IfMatch" in asked else {}
             if operation == "head_object" and status_of(error) in (400, 403):  # an answer with no room for the reason
                 self._ask(client, "get_object", key, Range="bytes=0-0", **pinned)
-            raise said(error, operation, self.bucket, key or asked.get("Prefix", ""), pinned=bool(pinned)) from error
+            raise said(error, operation, self.bucket, where, pinned=bool(pinned)) from error
         except UnicodeError:
             raise StoreError(f"{self.url}: no key can be called {key!r}: it is no Unicode text") from None
+        except (ResponseParserError, ValueError) as error:  # botocore's own, of what it cannot read
+            raise unreadable(operation, self.bucket, where) from error
+        if not is_whole(operation, answer):
+            raise unreadable(operation, self.bucket, where)
         return answer
 
     @property
@@ -203,7 +208,10 @@ class S3Store:
         found = self._get(path)
         if found is None:
             return None
-        now = parsedate_to_datetime(found["ResponseMetadata"]["HTTPHeaders"]["date"])
+        date = found["ResponseMetadata"]["HTTPHeaders"].get("date")
+        if date is None:
+            raise unreadable("get_object", self.bucket, self._key(path))
+        now = parsedate_to_datetime(date)
         return found["content"], (now - found["LastModified"]).total_seconds()
 
     def digest(self, path: str) -> str:

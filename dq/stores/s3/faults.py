@@ -27,6 +27,11 @@ _KEY = re.compile(r"arn:aws[a-z-]{0,12}:kms:[a-z0-9-]{1,30}:\d{12}:key/[A-Za-z0-
 _DENIES = re.compile(
     r"explicit deny in an? (identity-based|resource-based|service control|session|VPC endpoint) policy"
 )
+_ALWAYS = {  # in an answer of the kind; where it is missing the answer was cut off
+    "list_objects_v2": {"IsTruncated"}, "get_object": {"ETag", "ContentLength", "LastModified"},
+    "head_object": {"ETag", "ContentLength", "LastModified"}, "create_multipart_upload": {"UploadId"},
+    "upload_part": {"ETag"}, "upload_part_copy": {"CopyPartResult"},
+}  # fmt: skip
 _ACTIONS = {
     "list_objects_v2": "s3:ListBucket", "get_object": "s3:GetObject", "head_object": "s3:GetObject",
     "put_object": "s3:PutObject", "copy_object": "s3:PutObject",
@@ -61,6 +66,19 @@ class CutOff(StoreError):
     """An answer that began well and did not arrive whole."""
 
 
+def is_whole(operation: str, answer: dict[str, Any]) -> bool:
+    """An answer that ends among its headers, or before its body, looks to botocore like one that tells of nothing."""
+    return _ALWAYS.get(operation, set()) <= answer.keys()
+
+
+def unreadable(operation: str, bucket: str, key: str) -> Refused:
+    return Refused(f"s3://{bucket}/{_shown(key)}: the answer to {operation} does not arrive whole: run it again later")
+
+
+def _shown(key: str) -> str:
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in key)
+
+
 def status_of(error: Exception) -> int:
     """That of HTTP; 0 where no answer came."""
     response: dict[str, Any] = getattr(error, "response", None) or {}
@@ -69,7 +87,7 @@ def status_of(error: Exception) -> int:
 
 def said(error: Exception, operation: str, bucket: str, key: str, *, pinned: bool = False) -> StoreError:
     """The error of botocore as one of ours. `pinned`: an object that landed was to be read."""
-    key = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in key)
+    key = _shown(key)
     response: dict[str, Any] = getattr(error, "response", {}) or {}
     code = code_of(error)
     where = f"s3://{bucket}/{key}" if key and code != "NoSuchBucket" else f"s3://{bucket}"

@@ -1,0 +1,83 @@
+"""Networks that lose, cut and damage answers, and a store that is busy, refuses, or says what is not so: at any request
+the gate holds or goes on; nothing is lost, nothing let through, and the next run finishes it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conftest import configure
+from tests.s3.proxy import FAULTS, Asked, Proxy, proxy
+from tests.survival.scene_s3 import S3Scene
+
+EVERY = int(os.environ.get("DQ_TEST_EVERY", "61"))
+
+
+@pytest.fixture(autouse=True)
+def in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits before asking again, and the dead give no lease back."""
+    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
+    monkeypatch.setattr("dq.stores.s3._PAUSES", (0.0,) * 3)
+    monkeypatch.setattr("dq.stores.s3.lease.SECONDS", -1.0)
+
+
+@pytest.fixture(scope="module")
+def between(s3_endpoint: str) -> Iterator[Proxy]:
+    with proxy(s3_endpoint) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, s3_endpoint: str, between: Proxy) -> S3Scene:
+    with pytest.MonkeyPatch.context() as patch:
+        configure(s3_endpoint, patch)
+        return S3Scene(tmp_path_factory.mktemp("place"), between.url)
+
+
+@pytest.fixture
+def scene(made: S3Scene, s3: str) -> S3Scene:
+    return made.fresh()
+
+
+def requests(scene: S3Scene, between: Proxy) -> list[Asked]:
+    """Of an undisturbed gate."""
+    between.start(lambda _: "")
+    scene.fresh().gate()
+    return list(between.seen)
+
+
+def goes_wrong(scene: S3Scene, between: Proxy, fault: str, n: int, last: bool) -> bool:
+    """From the n-th request on, or only there. Whether the gate held anything."""
+    between.start(lambda asked: fault if asked.n == n or (last and asked.n > n) else "")
+    try:
+        documents, held = scene.fresh().tried()
+        hit = next((f"{a.method} {a.path}" for a in between.seen if a.n == n), "")
+        between.start(lambda _: "")
+        assert "\n" not in held
+        holds = bool(held) or any(d["verdict"] == "hold" for d in documents)
+        (scene.holds if holds else scene.is_finished)(documents)
+        scene.finishes()
+    except Exception as error:
+        told = [(d["partition"], d["verdict"], d["reasons"]) for d in documents]
+        error.add_note(f"{fault} at request {n}: {hit}; {held or told}")
+        raise
+    return holds
+
+
+@pytest.mark.parametrize("last", [False, True], ids=["once", "from then on"])
+def test_a_request_goes_wrong(scene: S3Scene, between: Proxy, last: bool) -> None:
+    count = len(requests(scene, between))
+    assert count > 100
+    tried = range(int(last) * 7, count, EVERY)
+    held = [goes_wrong(scene, between, FAULTS[(i + last) % len(FAULTS)], n, last) for i, n in enumerate(tried)]
+    assert any(held) or not last
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("last", [False, True], ids=["once", "from then on"])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_every_request_goes_wrong(scene: S3Scene, between: Proxy, fault: str, last: bool) -> None:
+    for n in range(len(requests(scene, between))):
+        goes_wrong(scene, between, fault, n, last)
