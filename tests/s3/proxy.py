@@ -33,8 +33,8 @@ class Proxy:
     """`fault` says what becomes of each request: an empty text passes it on.
 
     `lost`: done, and no answer · `unsent`: not done, and no answer · `cut`: done, and the answer ends among its
-    headers · `short`: in its body · `damaged`: a bit of an object's content is another · `slow`: piece by piece · a
-    status: that answer, and nothing is done.
+    headers (`cut 3`: after three eighths) · `short`: in its body · `damaged`: a bit of an object's content is another ·
+    `slow`: piece by piece · a status: that answer, and nothing is done.
     """
 
     def __init__(self, endpoint: str) -> None:
@@ -106,9 +106,9 @@ def send(to: BaseHTTPRequestHandler, status: int, headers: Any, content: bytes, 
             to.send_header(name, value)
     length = told.get("content-length", "0") if to.command == "HEAD" else str(len(content))
     to.send_header("Content-Length", length)
-    if fault == "cut":
-        head = b"".join(to._headers_buffer)  # type: ignore[attr-defined]
-        to.wfile.write(head[: len(head) * (to.n % 8) // 8])  # type: ignore[attr-defined]
+    if fault.startswith("cut"):
+        head, eighths = b"".join(to._headers_buffer), int(fault[4:] or to.n % 8)  # type: ignore[attr-defined]
+        to.wfile.write(head[: len(head) * eighths // 8])
         return hang_up(to)
     to.end_headers()
     if fault == "short":

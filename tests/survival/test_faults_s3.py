@@ -4,10 +4,13 @@ the gate holds or goes on; nothing is lost, nothing let through, and the next ru
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from dq.errors import StoreError
+from dq.stores.s3 import S3Store
+from dq.stores.s3.access import Access
 from tests.conftest import configure
 from tests.s3.proxy import FAULTS, Asked, Proxy, proxy
 from tests.survival.scene_s3 import S3Scene
@@ -64,6 +67,29 @@ def goes_wrong(scene: S3Scene, between: Proxy, fault: str, n: int, last: bool) -
         error.add_note(f"{fault} at request {n}: {hit}; {held or told}")
         raise
     return holds
+
+
+@pytest.mark.parametrize("look", ["list", "read", "stat", "digest", "put_if_absent"])
+def test_an_answer_that_ends_early_tells_of_nothing(bucket: str, between: Proxy, look: str) -> None:
+    """Wherever it ends: it is never taken for a listing, a file or a refusal that it is not."""
+    S3Store(f"s3://{bucket}").put("a", b"1")
+    store = S3Store(f"s3://{bucket}", access=Access(endpoint=between.url))
+    asked: dict[str, Callable[[], object]] = {
+        "list": lambda: [e.path for e in store.list()], "read": lambda: store.read("a"),
+        "stat": lambda: store.stat("a"), "digest": lambda: store.digest("a"),
+        "put_if_absent": lambda: store.put_if_absent("a", b"2"),
+    }  # fmt: skip
+    between.start(lambda _: "")
+    told = asked[look]()
+    refused = 0
+    for eighths in range(8):
+        between.start(lambda asked, n=eighths: f"cut {n}")  # type: ignore[misc]
+        try:
+            assert asked[look]() == told
+        except StoreError:
+            refused += 1
+    between.start(lambda _: "")
+    assert refused
 
 
 @pytest.mark.parametrize("last", [False, True], ids=["once", "from then on"])
