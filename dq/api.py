@@ -271,8 +271,8 @@ def _absent(one: Run, name: str) -> dict[str, Any]:
 
 
 def look(locations: list[str], source: str, config: Config) -> tuple[Profile, Reading]:
-    """Core profile of files nobody has described, and how text was read."""
-    return _profiled(locations, "core", limits=config.limits, source=source, config=config)
+    """Profile of files nobody has described, and how text was read."""
+    return _profiled(locations, "full", limits=config.limits, source=source, config=config)
 
 
 def published(source: str, *, config: Config | None = None) -> list[str]:

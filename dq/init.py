@@ -21,7 +21,7 @@ from dq.ir.check import Suite
 from dq.ir.contract import Contract
 from dq.ir.data import FLOATS, NUMBERS, TEXTS, Kind, format_path
 from dq.ir.layout import parse_layout
-from dq.profile import ColumnProfile, Profile, exact_counts, merge
+from dq.profile import ColumnProfile, Profile, date_formats, exact_counts, looks_of, merge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -50,6 +50,7 @@ _DIGITS = {
     "%H": "(?:[01][0-9]|2[0-3])", "%M": "[0-5][0-9]", "%S": "[0-5][0-9]",
 }  # fmt: skip
 _CANDIDATES, _SAMPLE = 50, 300  # paths that layouts are taken from, and tried on
+_FORMATS = 4  # in which dates of one column may be written
 
 
 def _spelling(name: str, format_: str) -> tuple[str, str]:
@@ -288,14 +289,38 @@ def _format(reading: Reading) -> list[str]:
 
 
 def _column(column: ColumnProfile) -> str:
-    rules: dict[str, Any] = {} if _unknown(column.type) else {"type": str(column.type)}
+    dates, note = _dates(column)
+    rules: dict[str, Any] = dates or ({} if _unknown(column.type) else {"type": str(column.type)})
     nans = column.states.get("nans", 0)
     if column.present == column.rows > 0 and not nans:
         rules["required"] = True
     if column.type.kind in NUMBERS and column.present > nans and column.states.get("negatives") == 0:
         rules["min"] = 0
-    rules |= _values(column)
-    return f"  {key(format_path(column.path))}: {flow(rules)}"
+    rules |= {} if dates else _values(column)
+    return f"  {key(format_path(column.path))}: {flow(rules)}{note}"
+
+
+def _dates(column: ColumnProfile) -> tuple[dict[str, Any], str]:
+    """Texts that all are dates, and a remark where nobody can tell day and month apart."""
+    if column.type.kind is not Kind.STRING or column.personal:
+        return {}, ""
+    texts = looks_of(column)
+    formats, share = date_formats(texts)
+    if not formats or len(formats) > _FORMATS or share < 1:
+        return {}, ""
+    if (
+        len(formats) == 1
+        and date_formats(texts, (swapped := _other_order(formats[0]),))[1] == 1
+        and swapped != formats[0]
+    ):
+        return {}, f"  # dates: formats: [{_quoted(formats[0])}] or [{_quoted(swapped)}]?"
+    timed = any(re.search("%[HI]", f) for f in formats)
+    return {"type": "timestamp" if timed else "date", "formats": list(formats)}, ""
+
+
+def _other_order(format_: str) -> str:
+    """With day and month in each other's place."""
+    return re.sub("%[dm]", lambda d: "%m" if d[0] == "%d" else "%d", format_) if "%Y-%m" not in format_ else format_
 
 
 def _values(column: ColumnProfile) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from dq.profile.meaning import (
     semantic_type,
 )
 from dq.profile.questions import STATISTICS, TOP_LIMIT, Depth, is_marked, questions
-from dq.profile.states import ColumnProfile, Profile, decode, encode, merge, profile, zero
+from dq.profile.states import ColumnProfile, Profile, decode, encode, looks_of, merge, profile, zero
 from dq.profile.summary import (
     bucket_middle,
     completeness,
@@ -58,6 +58,7 @@ __all__ = [
     "is_null_like",
     "is_unique",
     "keys",
+    "looks_of",
     "mask",
     "masks",
     "merge",

@@ -21,6 +21,15 @@ MASK_LENGTH = 60
 _FEWEST_CODES = 3  # distinct values before two or three letters count as codes
 
 
+_DAYS = ("%Y-%m-%d", "%m/%d/%Y", "%d/%m/%Y", "%m/%d/%y", "%d/%m/%y", "%Y/%m/%d", "%d-%m-%Y", "%m-%d-%Y", "%d.%m.%Y")
+DATE_FORMATS = (
+    *_DAYS,
+    *(f"{day} {time}" for day in _DAYS for time in ("%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%I:%M %p")),
+    *(f"%Y-%m-%dT%H:%M{rest}" for rest in (":%S", ":%S%z", ":%S.%f", ":%S.%f%z", "")),
+    "%Y%m%d", "%d %b %Y", "%d-%b-%Y", "%b %d, %Y", "%B %d, %Y", "%d %B %Y", "%Y-%m-%d %H:%M:%S%z",
+)  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Meaning:
     """`share` of the rows that mean it; `is_pii`: personal data; `formats` of dates, most frequent first."""
@@ -104,15 +113,15 @@ def hide(text: str, *, by_chance: bool = True) -> str:
     return _WORD.sub(lambda word: HIDDEN if any(test(word[0].strip(".:")) for test in kinds) else word[0], text)
 
 
-def date_formats(counts: Counts) -> tuple[tuple[str, ...], float]:
-    """The fewest formats that read the most rows, found greedily, and the share they read; day before month only where
-    month first cannot be. Words for NULL count as unread."""
+def date_formats(counts: Counts, known: tuple[str, ...] = DATE_FORMATS) -> tuple[tuple[str, ...], float]:
+    """The fewest of the known formats that read the most rows, found greedily, and the share they read; day before
+    month only where month first cannot be. Words for NULL count as unread."""
     texts = [(str(v).strip(), n) for v, n in counts if isinstance(v, (str, int))]
     left = [(text, n) for text, n in texts if _DATE_LIKE.fullmatch(text)]
     formats: list[str] = []
     while left:
-        read = {f: sum(n for text, n in left if _parses(text, f)) for f in DATE_FORMATS}
-        best = max(DATE_FORMATS, key=lambda f: read[f])
+        read = {f: sum(n for text, n in left if _parses(text, f)) for f in known}
+        best = max(known, key=lambda f: read[f])
         if not read[best]:
             break
         formats.append(best)
@@ -133,13 +142,6 @@ def _parses(text: str, form: str) -> bool:
 
 _DATE_LIKE = re.compile(r"(?=.*\d)[\dA-Za-z ,./:+-]{6,35}")
 _NUMBER = re.compile(r"[+-]?(\d+|\d{1,3}(,\d{3})+)?(\.\d+)?([eE][+-]?\d+)?\s?%?(?<=[\d%.])")
-_DAYS = ("%Y-%m-%d", "%m/%d/%Y", "%d/%m/%Y", "%m/%d/%y", "%d/%m/%y", "%Y/%m/%d", "%d-%m-%Y", "%m-%d-%Y", "%d.%m.%Y")
-DATE_FORMATS = (
-    *_DAYS,
-    *(f"{day} {time}" for day in _DAYS for time in ("%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%I:%M %p")),
-    *(f"%Y-%m-%dT%H:%M{rest}" for rest in (":%S", ":%S%z", ":%S.%f", ":%S.%f%z", "")),
-    "%Y%m%d", "%d %b %Y", "%d-%b-%Y", "%b %d, %Y", "%B %d, %Y", "%d %B %Y", "%Y-%m-%d %H:%M:%S%z",
-)  # fmt: skip
 
 
 def _pattern(pattern: str) -> Callable[[str], bool]:

@@ -279,3 +279,17 @@ def test_a_contract_is_suggested_for_data_that_lies_anywhere(land: Path, dq: Dq)
     assert dq("validate", land / "part-0.parquet", "--suite", land.parent / "first.yaml").code == 0
     again = dq("suggest", land / "part-0.parquet", "--out", land.parent / "first.yaml")
     assert (again.code, "already there" in again.err) == (2, True)
+
+
+def test_dates_written_in_any_way_are_drafted_as_dates(land: Path, dq: Dq) -> None:
+    rows = ["03.04.2026;03/04/2026;25/04/2026;2026-04-03 10:00:00.5 x;never"]
+    rows += ["13.04.2026;04/04/2026;03/04/2026;2026-04-03 10:00:00.5 x;13.04.2026"]
+    (land / "d.csv").write_text("a;either;day;text;mixed\n" + "\n".join(rows * 30) + "\n")
+    ran = dq("suggest", land / "d.csv")
+    assert '  a: {type: date, formats: ["%d.%m.%Y"], required: true}' in ran.out
+    assert '  # dates: formats: ["%m/%d/%Y"] or ["%d/%m/%Y"]?' in ran.out
+    assert '  day: {type: date, formats: ["%d/%m/%Y"], required: true}' in ran.out
+    assert "  text: {type: string, required: true" in ran.out
+    assert "  mixed: {type: string, required: true" in ran.out
+    (land.parent / "d.yaml").write_text(ran.out)
+    assert dq("validate", land / "d.csv", "--suite", land.parent / "d.yaml").code == 0
