@@ -251,10 +251,10 @@ def gate_named(source: str, name: str, *, config: Config, wanted: Wanted, wait_s
     pause = max(0.05, min(10.0, wait_seconds / 20))
     while True:
         one = gate_run(source, config, wanted)
-        key = standing.resolve(one, name)
-        one = replace(one, wanted=replace(wanted, keys=frozenset({key or name})))
+        key = standing.key_of(one, name)
+        one = replace(one, wanted=replace(wanted, keys=frozenset({key})))
         documents = list(gated(one))
-        found = documents[0] if documents else _absent(one, key or name)
+        found = documents[0] if documents else _absent(one, key)
         tried = one.open.held[-1] if one.open.held else None
         if found["verdict"] != Verdict.HOLD or (tried and tried.parked):
             return found | {"success": found["success"] and not one.open.undelivered}

@@ -11,7 +11,7 @@ from dq.discretion import Discretion
 from dq.drift import usual
 from dq.ir.check import Severity
 from dq.ir.code import Raised
-from dq.ir.data import RAW, format_path
+from dq.ir.data import RAW, Kind, format_path
 from dq.ir.delegated import Unanswered
 from dq.ir.metric import Dimension, Facts, Measure
 from dq.ir.recall import NoHistory, settled
@@ -81,7 +81,19 @@ def _unjudged(check: Check, why: Unjudged, facts: Facts) -> CheckResult:
     """A column that nobody promised is the suite's mistake, unless it landed before: then the data lost it."""
     if why.unknown and facts.accepted is not None and why.unknown in facts.accepted.names:
         return _result(check, Status.FAIL, Cause.DATA, None, why.message)
-    return replace(_result(check, why.status, why.cause, None, why.message + why.advice), next=why.step)
+    untyped = _untyped(check, facts) if why.cause is Cause.DATA else []
+    if not untyped:
+        return replace(_result(check, why.status, why.cause, None, why.message + why.advice), next=why.step)
+    names, first = " and ".join(untyped), untyped[0]
+    told = f"{why.message}: {names} landed as text, and no type is declared"
+    step = f"declare it in the contract, like  {first}: {{type: double}}  so that what cannot be read is told"
+    return replace(_result(check, why.status, why.cause, None, told), next=step)
+
+
+def _untyped(check: Check, facts: Facts) -> list[str]:
+    """Columns of text that a typed check asks of, where nobody declared a type."""
+    paths = sorted(p for p in check.metric.paths() if len(p) == 1 and p[0] in facts.schema.inferred)
+    return [format_path(p) for p in paths if (found := facts.schema.find(p)) and found.kind is Kind.STRING]
 
 
 _LOST = (Status.ERROR, Cause.GATE, None, "the engine gave no answer")

@@ -156,6 +156,17 @@ def resolve(run: Run, name: str) -> str | None:
     return found[0] if found else None
 
 
+def key_of(run: Run, name: str) -> str:
+    """The key as `resolve` finds it, or the name of one that may still land. Raises UsageError where none can."""
+    key, layout = resolve(run, name), run.contract.layout
+    if key is None and layout is not None:
+        try:
+            parse_layout(layout).check_name(name.strip("/"))
+        except ValueError as error:
+            raise UsageError(f'{run.contract.source} can have no partition "{name}": {error}') from None
+    return key or name
+
+
 def is_named(partition: Partition, name: str) -> bool:
     """Whether a person may mean the partition by this name."""
     return name == partition.key or name in _bare(partition)

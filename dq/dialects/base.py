@@ -49,12 +49,13 @@ class Problems:
         if (line, message) not in self.found:
             self.found.append((line, message))
 
-    def settle(self) -> None:
-        """Raise one SuiteError with a line per error, in order of lines; return where there is none."""
+    def settle(self, most: int | None = None) -> None:
+        """Raise one SuiteError with a line per error, `most` of them, in order of lines; return where there is none."""
         if not self.found:
             return
         (line, first), *rest = sorted(self.found, key=lambda p: p[0])
-        more = "".join(f"\n{self.file}:{n}: {message}" for n, message in rest)
+        more = "".join(f"\n{self.file}:{n}: {message}" for n, message in rest[: most and most - 1])
+        more += f"\nand {len(self.found) - most} more errors" if most and len(self.found) > most else ""
         raise SuiteError(first + more, file=self.file, line=line)
 
 

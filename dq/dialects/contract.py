@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,8 +15,11 @@ from dq.dialects.compile import compile_contract
 from dq.errors import SuiteError, nearest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from dq.ir.contract import Contract
 
+MOST_ERRORS = 20  # told at once
 SCHEMA = Path(__file__).with_name("contract.schema.json")
 
 
@@ -23,26 +27,70 @@ def load(text: str, file: str) -> Contract:
     """The contract. Raises SuiteError with a line per error: file, line, key, what is wrong, the nearest key."""
     problems = Problems(file)
     contract = compile_contract(_sound(text, file), problems)
-    problems.settle()
+    problems.settle(MOST_ERRORS)
     return contract
 
 
 @lru_cache(maxsize=32)
 def _sound(text: str, file: str) -> Document:
     """Remembered: a process judges many partitions by few contracts."""
-    return sound(text, file, _validator(), "a contract is a mapping with at least the key source")
+    needed = "a contract is a mapping with at least the key source"
+    return sound(text, file, _validator(), needed, compile_contract)
 
 
-def sound(text: str, file: str, validator: Draft202012Validator, needed: str) -> Document:
-    """The text as written, right in shape. Raises SuiteError with a line per error."""
+def sound(
+    text: str, file: str, validator: Draft202012Validator, needed: str,
+    compiled: Callable[[Document, Problems], object] | None = None,
+) -> Document:  # fmt: skip
+    """The text as written, right in shape. Raises SuiteError with a line per error; `compiled` adds what is wrong in
+    meaning with the parts that are right."""
     document = read_yaml(text, file)
     if not isinstance(document.value, dict):
         raise SuiteError(needed, file=file, line=1)
     problems = Problems(file)
-    for error in validator.iter_errors(document.value):
-        _tell(error, document, problems)
-    problems.settle()
+    faults = list(validator.iter_errors(document.value))
+    for fault in faults:
+        _tell(fault, document, problems)
+    rest = _without(document.value, faults)
+    if faults and compiled and validator.is_valid(rest):
+        compiled(Document(rest, document.lines), problems)
+    problems.settle(MOST_ERRORS)
     return document
+
+
+def _without(value: dict[str, Any], faults: Iterable[Any]) -> dict[str, Any]:
+    """What is left when every part of a wrong shape is taken out. Of checks it is the whole check, for another one, so
+    that lines stay right."""
+    left: dict[str, Any] = {"source": "unknown"} | deepcopy(value)
+    for fault in faults:
+        path = list(fault.absolute_path)
+        inner = (
+            [[*path, k] for k in fault.instance if k not in fault.schema["properties"]]
+            if _is_unknown(fault)
+            else [path]
+        )
+        for *above, key in filter(None, map(_part, inner)):
+            holder: Any = left
+            for step in above:
+                holder = holder[step] if isinstance(holder, list) else holder.get(step, {})
+            if isinstance(holder, list):
+                holder[key] = {"row_count": 0}
+            else:
+                holder.pop(key, None)
+    return left
+
+
+def _part(path: list[Any]) -> list[Any]:
+    """What stands and falls together: a check, else the key that holds the value."""
+    if "checks" in path and path[-1] != "checks":
+        return path[: path.index("checks") + 2]
+    while path and isinstance(path[-1], int):
+        path = path[:-1]
+    return path
+
+
+def _is_unknown(fault: Any) -> bool:
+    return bool(fault.validator == "additionalProperties")
 
 
 @cache
@@ -59,7 +107,7 @@ def _tell(error: Any, document: Document, problems: Problems) -> None:
         return
     place = tuple(error.absolute_path)
     at = _dotted(place)
-    if error.validator == "additionalProperties":
+    if _is_unknown(error):
         known = error.schema["properties"]
         for key in (k for k in error.instance if k not in known):
             where = f" in {at}" if at else ""

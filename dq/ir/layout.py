@@ -15,7 +15,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote, unquote
 
-from dq.ir.data import Field, Kind, Type
+from dq.ir.data import TIMES, Field, Kind, Type
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -124,6 +124,28 @@ class Layout:
                 return None
         return found
 
+    def check_name(self, name: str) -> None:
+        """Raises ValueError where no partition can have the path, nor a key of one the value."""
+        parts, tail = name.split("/"), self.text.rpartition("}")[2] if self.single_file else ""
+        if self.match(parts) is not None or self.match([*parts[:-1], parts[-1] + tail]) is not None:
+            return
+        if len(parts) > 1:
+            raise ValueError("there is no such date" if self.owns(parts) else f"its layout is {self.text}")
+        alone = [(f"({_pattern(k)})", (k,)) for k in sorted(self.keys, key=lambda k: k.kind == "str")]
+        stems = [(pattern.removesuffix(re.escape(tail)), keys) for pattern, keys in self.segments if keys]
+        try:
+            if re.fullmatch(r"\d{4}-\d\d(-\d\d.*)?", name) and any(k.type.kind in TIMES for k in self.keys):
+                datetime.fromisoformat(name if len(name) > 7 else f"{name}-01")
+                return
+            for pattern, keys in (*alone, *stems):
+                if match := re.fullmatch(pattern, name, re.ASCII):
+                    for key, text in zip(keys, match.groups(), strict=True):
+                        key.read(text)
+                    return
+        except ValueError:
+            raise ValueError("there is no such date") from None
+        raise ValueError(f"its layout is {self.text}")
+
     def lacks(self, parts: Sequence[str]) -> bool:
         """Whether the path fits but for key values that are NULL, as Hive writes them."""
         return any(p.endswith(f"={HIVE_NULL}") for p in parts[: self.depth]) and self.owns(parts)
@@ -211,6 +233,8 @@ def _key(text: str, hive: str | None) -> Key:
         kind = name if name in {"date", *PARTS} else "str"
         if name in ("str", "int"):
             raise ValueError(f"{{{text}}} needs a name: {{name:{name}}}")
+    if hive is None and (meant := _misspelt(name)):
+        raise ValueError(f'{{{text}}}: "{name}" is no kind (did you mean "{meant}"?), and too like one for a name')
     if not _NAME.fullmatch(name):
         raise ValueError(f'"{name}" is no name of a key: letters, digits, "_" and "-"')
     if "%" in kind:
@@ -220,6 +244,18 @@ def _key(text: str, hive: str | None) -> Key:
         kinds = ", ".join(("str", "int", "date", *PARTS))
         raise ValueError(f'{{{text}}}: "{kind.lstrip("?")}" is no kind of key; kinds are {kinds} and %Y-%m-%d')
     return Key(name, kind)  # type: ignore[arg-type]
+
+
+def _misspelt(name: str) -> str:
+    """The kind that the name of a key stands for but for one letter."""
+    for kind in ("date", *PARTS):
+        parts = [(kind[:i], kind[i:]) for i in range(len(kind) + 1)]
+        dropped = {a + b[1:] for a, b in parts if b}
+        swapped = {a + b[1] + b[0] + b[2:] for a, b in parts if len(b) > 1}
+        others = any(re.fullmatch(f"{a}[a-z]{b[1:]}|{a}[a-z]{b}", name) for a, b in parts)
+        if name != kind and (name in dropped | swapped or others):
+            return kind
+    return ""
 
 
 def _directives(text: str) -> list[str]:

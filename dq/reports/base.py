@@ -16,6 +16,11 @@ def printable(text: object) -> str:
     return UNPRINTABLE.sub(lambda c: f"\\x{ord(c[0]):02x}" if ord(c[0]) < 256 else f"\\u{ord(c[0]):04x}", str(text))
 
 
+def printable_lines(text: str) -> list[str]:
+    """The same of a text of several lines, which stay lines."""
+    return [printable(line) for line in text.splitlines()]
+
+
 def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dq.reports.base import counted, printable
+from dq.reports.base import counted, printable, printable_lines
 from dq.reports.tables import table
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def doctor(document: Mapping[str, Any]) -> str:
         *map(printable, rest),
     ]
     for problem in document["problems"]:
-        lines += map(printable, (f"PROBLEM {problem['where']}: {problem['message']}", f"  next: {problem['next']}"))
+        lines += printable_lines(f"PROBLEM {problem['where']}: {problem['message']}\n  next: {problem['next']}")
     return "\n".join(lines if document["problems"] else [*lines, "all is well"])
 
 

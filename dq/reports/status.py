@@ -7,7 +7,7 @@ import shlex
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from dq.reports.base import counted, number, printable
+from dq.reports.base import counted, number, printable, printable_lines
 from dq.reports.tables import table
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def overview(documents: Iterable[Mapping[str, Any]], faults: Mapping[str, str]) 
     heads = ("SOURCE", "NEEDS SOMEBODY", "PROMOTED", "BESIDES", "LAST")
     needy = [d["source"] for d in documents if not d["success"]]
     lines = [table(heads, rows, "PROMOTED", widest=60)]
-    lines += [printable(f"{name}: {fault}") for name, fault in sorted(faults.items())]
+    lines += [line for name, fault in sorted(faults.items()) for line in printable_lines(f"{name}: {fault}")]
     total = len(documents) + len(faults)
     if not needy and not faults:
         return "\n".join([*lines, f"{counted(total, 'source')}: nothing needs somebody"])

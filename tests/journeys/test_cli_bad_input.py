@@ -204,6 +204,15 @@ def test_a_rule_on_a_column_that_landed_before_is_the_datas_fault(place: Path, d
     assert {r["cause"] for r in ran.documents[1]["reasons"]} == {"data"}
 
 
+def test_a_bound_on_text_of_no_declared_type_names_the_fix(place: Path, dq: Dq) -> None:
+    (place / "suites" / "trips.yaml").write_text("source: trips\ncolumns:\n  fare: {min: 0}\n")
+    (place / "trips.csv").write_text("id,fare\n1,2.5\n2,unknown\n")
+    ran = dq("validate", "trips.csv", "--suite", "suites/trips.yaml")
+    assert ran.code == 1
+    assert "fare.range  >= does not compare string with int64: fare landed as text, and no type is declared" in ran.out
+    assert "next: declare it in the contract, like  fare: {type: double}" in ran.out
+
+
 def test_usage_of_the_gate(place: Path, dq: Dq) -> None:
     for arguments, message in {
         ("gate", "tripps"): 'no contract for source tripps (did you mean "trips"?); there are trips',
@@ -212,6 +221,13 @@ def test_usage_of_the_gate(place: Path, dq: Dq) -> None:
         ("gate", "--from", "yesterday"): '--from "yesterday": write it like 2026-03-01',
         ("gate", "--quarantined"): "--quarantined goes with --again",
         ("gate", "--frm"): "No such option",
+        (
+            "gate",
+            "trips",
+            "--partition",
+            "2026-13-45",
+        ): 'can have no partition "2026-13-45": there is no such date',
+        ("gate", "trips", "--partition", "1 March"): 'no partition "1 March": its layout is {date:%Y-%m-%d}.csv',
         ("gates",): "No such command",
         ("validate", "landing"): "Missing option",
         ("accept", "trips", "2026-03-01"): "Missing option",

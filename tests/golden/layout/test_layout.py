@@ -104,6 +104,35 @@ def test_no_layout(layout: str, because: str) -> None:
         parse_layout(layout)
 
 
+@pytest.mark.parametrize(
+    ("layout", "possible", "impossible"),
+    [
+        ("{date:%Y-%m-%d}.csv", ["2026-03-01", "2026-03-01.csv", "2026-03"], ["2026-13-45", "2026-02-30.csv", "x"]),
+        ("{date:%m-%d-%Y}.csv", ["03-01-2026", "2026-03-01"], ["13-45-2026", "2026-13", "03-01-2026.txt"]),
+        ("region={str}/dt={date}", ["region=eu/dt=2026-03-01", "dt=2026-03-01", "eu", "2026-03-01"],
+         ["dt=2026-13-45", "2026-13-45", "region=eu/dt=2026-02-30"]),
+        ("dt={at:%Y%m%dT%H}", ["20260301T05", "dt=20260301T05", "2026-03-01T05:00:00"],
+         ["20260301T25", "2026-03-01T25"]),
+        ("year={year}/month={month}", ["year=2026/month=03", "2026", "03"], ["year=2026/month=13", "x"]),
+        ("b={n:int}", ["7", "b=7"], ["x", "b=x"]),
+    ],
+)  # fmt: skip
+def test_names_that_a_partition_can_have(layout: str, possible: list[str], impossible: list[str]) -> None:
+    for name in possible:
+        parse_layout(layout).check_name(name)
+    for name in impossible:
+        with pytest.raises(ValueError, match=r"there is no such date|its layout is"):
+            parse_layout(layout).check_name(name)
+
+
+@pytest.mark.parametrize("name", ["dat", "dates", "dte", "daet", "yaer", "mont", "monht", "hours", "dya"])
+def test_a_kind_but_for_a_letter_is_no_name(name: str) -> None:
+    for text in (f"{{{name}}}", f"x_{{{name}:%Y-%m-%d}}.csv"):
+        with pytest.raises(ValueError, match="did you mean"):
+            parse_layout(text)
+    assert [k.name for k in parse_layout(f"{name}={{str}}").keys] == [name]
+
+
 def test_what_a_layout_says_of_itself() -> None:
     found = parse_layout("region={str}/{at:%Y%m%dT%H}/{n:int}.csv.gz")
     assert [(f.name, f.type.kind) for f in found.fields] == [
