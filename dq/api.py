@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from dq import config as configuration
 from dq import standing
+from dq.catalogue import partition_named
 from dq.errors import ContractViolation
 from dq.gate import Run, Wanted
 from dq.history import History
@@ -23,7 +24,7 @@ from dq.ir.positions import Places
 from dq.ir.result import CheckResult, Judgement, Verdict
 from dq.isolation.pool import Pool
 from dq.judge import Asking, Background, held, judge
-from dq.opening import is_path, partition_of, said
+from dq.opening import is_path
 from dq.reach import access_of, brought, brought_too, place, reading_of
 from dq.references import referenced
 from dq.running import gate_run, new_run_id, published_files, zones_of
@@ -101,12 +102,13 @@ def validate(
     `show` (paths of columns that tell a row) is shown with evidence; then `Result.places` tells every failing row.
 
     `suite` is a path (`file.py:NAME` of a schema in Python), a contract, or a schema or model of pandera, whose code
-    then runs in this process. `data` is a path, a glob, a folder (of a disk, or s3://) or a list of them, or a frame.
+    then runs in this process. `data` is a path, a glob, a folder (of a disk, or s3://), published data
+    (`dq://SOURCE[/PARTITION][?since=DATE&until=DATE]`) or a list of them, or a frame.
     Raises UsageError for a path that is not there, SuiteError for a suite, StoreError for a file that does not open.
     """
     samples = 200 if result_format == "COMPLETE" else 20
     contract: Contract = load_contract(suite, semantics=semantics, samples=samples, access=access_of(config))
-    partition = partition_of(data, contract, access_of(config))
+    partition = partition_named(data, contract, config)
     held_to = contract.suite_at(dict(partition.values))
     published = partial(published_files, config=config) if config else None
     with (
@@ -118,7 +120,7 @@ def validate(
         with _scanning(data, partition, limits, asking, config, contract) as (scanning, here):
             scanned = scanning.submit(here, held_to).result()
     judgement = judge(partition, held_to, scanned, Background())
-    body = document.result(judgement, landing=said(data), decided_at=asking.now.isoformat(), run_id=new_run_id())
+    body = document.result(judgement, landing=partition.key, decided_at=asking.now.isoformat(), run_id=new_run_id())
     return Result(judgement, body, result_format, scanned.places)
 
 
@@ -165,7 +167,7 @@ def _profiled(
     config: Config | None = None,
 ) -> tuple[Profile, Reading]:  # fmt: skip
     """The profile, and how text was read."""
-    partition = partition_of(data, contract, access_of(config))
+    partition = partition_named(data, contract, config)
     held_to = contract.suite_at(dict(partition.values)) if contract else Suite(partition.source, reading=_GUESS)
     asking = Asking(now or datetime.now(UTC), engine)
     with _scanning(data, partition, limits, asking, config, contract) as (scanning, here):
@@ -200,7 +202,7 @@ def explain(
 ) -> Plan:  # fmt: skip
     """The plan that `validate` would run: opens the data, computes nothing."""
     contract = load_contract(suite, access=access_of(config))
-    partition = partition_of(data, contract, access_of(config))
+    partition = partition_named(data, contract, config)
     held_to = contract.suite_at(dict(partition.values))
     published = partial(published_files, config=config) if config else None
     with (

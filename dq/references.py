@@ -42,7 +42,9 @@ def referenced(
             raise UsageError(f'no check compares with "{name}"{nearest(name, named)}; compared with are: {known}')
     with ExitStack() as stack:
         yield tuple(
-            _given(name, given[name], stack) if name in given else _placed(contract, name, check, published, strict)
+            _given(name, given[name], published, stack)
+            if name in given
+            else _placed(contract, name, check, published, strict)
             for name, check in sorted(named.items())
         )
 
@@ -68,7 +70,9 @@ def _named(contract: Contract) -> dict[str, Check]:
     return found
 
 
-def _given(name: str, data: Any, stack: ExitStack) -> Referenced:
+def _given(name: str, data: Any, published: Published | None, stack: ExitStack) -> Referenced:
+    if isinstance(data, str) and data.startswith(PUBLISHED):
+        return _of_source(name, data, published)
     if is_path(data):
         return _of_files(name, data)
     from dq.engines.frames import write_frame

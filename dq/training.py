@@ -6,19 +6,18 @@ import os
 import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
 
 from dq import config as configuration
+from dq.catalogue import is_published, published
 from dq.errors import ContractViolation, UsageError, nearest
 from dq.examining import Given, Request, examine
 from dq.ir.check import Suite
-from dq.ir.data import DataFile, Partition, Reading, unversioned
-from dq.ir.layout import moment, parse_layout
+from dq.ir.data import DataFile, Partition, Reading
 from dq.ir.training import OPTIONAL, Training
 from dq.opening import is_path, partition_of, said
 from dq.pretrain import record as records
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
     from dq.ir.contract import Contract
     from dq.stores.s3.access import Access
 
-PUBLISHED = "dq://"
 _NAMES = {
     TRAIN: ("train", "training"), "val": ("val", "valid", "validation", "dev", "eval"),
     "test": ("test", "testing", "holdout"),
@@ -167,8 +165,10 @@ def _names(given: str | Sequence[str]) -> tuple[str, ...]:
 
 
 def _given(name: str, data: Any, contract: Contract | None, config: Any, stack: ExitStack) -> Given:
-    if isinstance(data, str) and data.startswith(PUBLISHED):
-        return _of_source(name, data, config)
+    if is_published(data):
+        source, found = _published(name, data, config)
+        judged = replace(source.suites[-1], checks=())  # by the gate, partition by partition
+        return Given(name, data, found.files, judged)
     if not is_path(data):
         from dq.engines.frames import write_frame
 
@@ -184,6 +184,13 @@ def _given(name: str, data: Any, contract: Contract | None, config: Any, stack: 
     if isinstance(data, (str, Path)) and (os.path.isdir(data) or is_remote(str(data))):
         _one_split(name, str(data), partition.files)
     return Given(name, said(data), partition.files, _held(contract, dict(partition.values)), partition.values)
+
+
+def _published(name: str, data: str, config: Any) -> tuple[Contract, Partition]:
+    try:
+        return published(data, config)
+    except UsageError as error:
+        raise UsageError(f"--{name} {error}") from None
 
 
 def _here(given: Given, limits: configuration.Limits, config: Any, stack: ExitStack) -> Given:
@@ -222,41 +229,6 @@ def _apart(given: Iterable[Given]) -> None:
                     f"--{other.name} {other.said} and --{one.name} {one.said} both hold {file.path or file.location}: "
                     "a file belongs to one split"
                 )
-
-
-def _of_source(name: str, text: str, config: configuration.Config | None) -> Given:
-    """Published files of a source, of the partitions asked for."""
-    source, _, query = text.removeprefix(PUBLISHED).partition("?")
-    asked = dict(parse_qsl(query))
-    unknown = next((k for k in asked if k not in ("since", "until")), None)
-    if unknown:
-        raise UsageError(
-            f"--{name} {text}: unknown {unknown}{nearest(unknown, ('since', 'until'))}; there are since, until"
-        )
-    ends = {k: _date(f"--{name} {text}", v) for k, v in asked.items()}
-    contract, listed = published_files(source, config or configuration.load())
-    layout = parse_layout(contract.layout) if contract.layout else None
-    files = []
-    for file in listed:
-        keys = (layout.match(tuple(file["partition"].split("/"))) if layout else None) or {}
-        when = moment(keys)
-        if ends and when is None:
-            raise UsageError(f"--{name} {text}: partitions of {source} have no date to compare with")
-        day = when.date() if isinstance(when, datetime) else when
-        if day is None or ends.get("since", date.min) <= day <= ends.get("until", date.max):
-            called = os.path.basename(unversioned(file["path"]))
-            files.append(DataFile(f"{file['partition']}/{called}", file["bytes"], file["path"]))
-    if not files:
-        raise UsageError(f"--{name} {text}: {source} has published nothing of that time")
-    judged = replace(contract.suites[-1], checks=())  # by the gate, partition by partition
-    return Given(name, text, tuple(files), judged)
-
-
-def _date(where: str, text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f'{where}: "{text}": write it like 2026-03-01') from None
 
 
 def _write(path: str | Path, document: Mapping[str, Any]) -> None:

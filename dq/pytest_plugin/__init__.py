@@ -28,10 +28,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--dq-sample", type=_rows, metavar="N", help="judge the first N rows of every file only: passes are partial"
     )
+    group.addoption("--dq-schema-only", action="store_true", help="judge what the schema must be, and no values")
+    group.addoption(
+        "--dq-show-values", choices=("none", "masked", "full"), help="of offending rows; never more than the contract"
+    )
+    group.addoption(
+        "--dq-report", metavar="PATH",
+        help="write what was judged: a JSON document a line, a page (.html), Markdown (.md), or a folder of documents",
+    )  # fmt: skip
     group.addoption("--dq-missing", choices=("fail", "skip"), help="a test whose data is not there fails (or skips)")
     group.addoption("--dq-config", metavar="FILE", help="dq.toml, instead of the nearest one upwards")
     parser.addini("dq_suites", "folders whose contracts are collected wherever pytest meets them", "paths", [])
     parser.addini("dq_sources", "NAME=DATA, one a line: where the data of sources is", "linelist", [])
+    parser.addini("dq_show_values", "none, masked or full: of offending rows", default="")
+    parser.addini("dq_xfail", "SOURCE::CHECK: REASON, one a line: checks that are known to fail", "linelist", [])
+    parser.addini("dq_skip", "SOURCE::CHECK: REASON, one a line: checks that are not judged", "linelist", [])
     parser.addini("dq_missing", "fail (the default) or skip: tests whose data is not there", default="fail")
 
 
@@ -48,10 +59,20 @@ def pytest_configure(config: pytest.Config) -> None:
         "dq(source, column, metric, dimension, severity): what pytest makes of a contract's checks",
     ):
         config.addinivalue_line("markers", line)
-    if config.getoption("dq_source") or config.getini("dq_sources") or config.getini("dq_missing") != "fail":
+    inis = any(map(config.getini, ("dq_sources", "dq_xfail", "dq_skip", "dq_show_values")))
+    if inis or any(map(config.getoption, ("dq_source", "dq_report"))) or config.getini("dq_missing") != "fail":
         from dq.pytest_plugin.sources import check_settings
 
         check_settings(config)
+    from dq.pytest_plugin.gathering import Gathering
+
+    config.pluginmanager.register(Gathering(config), "dq-documents")
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    from dq.pytest_plugin import hooks
+
+    pluginmanager.add_hookspecs(hooks)
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:

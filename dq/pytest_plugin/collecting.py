@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
-from dq.errors import DatasetContractWarning, DQError
+from dq.errors import DatasetContractWarning, DQError, nearest
 from dq.pytest_plugin import scans, telling
 from dq.pytest_plugin.choosing import OTHERS, text_of
-from dq.pytest_plugin.sources import Missing, counted_from
+from dq.pytest_plugin.gathering import keep
+from dq.pytest_plugin.sources import Missing, counted_from, marks
 from dq.reports.base import printable
 
 if TYPE_CHECKING:
@@ -74,11 +75,24 @@ class DatasetNode(pytest.Collector):
     def collect(self) -> Iterator[CheckItem]:
         self.contract = _loaded(self, self.declared)
         self.source = self.declared.source or self.contract.source
+        marked = self._marks()
         checks = {c.id: c for suite in self.contract.suites for c in suite.checks}
-        yield self._item(READABLE, None)
-        for check in checks.values():
-            if check.metric.name not in _OF_HISTORY:
-                yield self._item(check.id, check)
+        tested = [c for c in checks.values() if c.metric.name not in _OF_HISTORY]
+        known = [READABLE, *(c.id for c in tested)]
+        for identity, (_, key) in marked.items():
+            if identity not in known:
+                said = f'{key} "{self.source}::{identity}": no such check{nearest(identity, known)}'
+                raise self.CollectError(said)
+        for item in (self._item(READABLE, None), *(self._item(c.id, c) for c in tested)):
+            if item.identity in marked:
+                item.add_marker(marked[item.identity][0])
+            yield item
+
+    def _marks(self) -> dict[str, tuple[pytest.MarkDecorator, str]]:
+        """What the ini file says of checks of this source, by id, and under which key."""
+        made = {"dq_xfail": pytest.mark.xfail, "dq_skip": pytest.mark.skip}
+        listed = marks(self.config)
+        return {check: (made[key](reason=why), key) for key, source, check, why in listed if source == self.source}
 
     def _item(self, identity: str, check: Check | None) -> CheckItem:
         item = CheckItem.from_parent(self, name=_in_id(identity), callobj=_judge, identity=identity, check=check)
@@ -94,11 +108,13 @@ class DatasetNode(pytest.Collector):
         """The results of the checks that were selected, from one scan, or why there are none."""
         if self._found is None:
             items = [i for i in self.session.items if isinstance(i, CheckItem) and i.parent is self]
+            items = [i for i in items if i.get_closest_marker("skip") is None]  # which tell nobody of a fault
             asked = scans.Asked(
                 self.source, self.contract, self.declared.data, frozenset(i.identity for i in items)
             )  # fmt: skip
             try:
                 self._found = scans.find(asked, request, fixture)
+                keep(request.node, self._found.result)
             except DQError as error:
                 self._found = error
         return self._found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
@@ -10,6 +10,8 @@ import pytest
 from dq.errors import DQError
 from dq.pytest_plugin import scans
 from dq.pytest_plugin.declaring import DatasetContract
+from dq.pytest_plugin.gathering import keep
+from dq.pytest_plugin.scans import placed
 from dq.pytest_plugin.sources import Missing, counted_from, find, settings
 
 if TYPE_CHECKING:
@@ -17,8 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dq.api import Result
-    from dq.ir.data import Partition
-    from dq.ir.limits import Budget
 
 _FOUND = pytest.StashKey[dict[tuple[str, str, str], scans.Found]]()
 
@@ -30,6 +30,7 @@ def result(request: pytest.FixtureRequest, fixture: Any) -> Result:
     if key not in known:
         try:
             known[key] = scans.find(asked, request, fixture)
+            keep(request.node, known[key].result)
         except DQError as error:
             _give_up(error, request.config)
     return known[key].result
@@ -38,7 +39,8 @@ def result(request: pytest.FixtureRequest, fixture: Any) -> Result:
 @contextmanager
 def frame(request: pytest.FixtureRequest, fixture: Any, folder: Path) -> Iterator[Any]:
     """What lies elsewhere is here meanwhile. Data that cannot be read as the contract says is pytest's own failure."""
-    from dq.opening import is_path, partition_of
+    from dq.opening import is_path
+    from dq.pytest_plugin.reading import scanned
     from dq.reach import access_of, brought
 
     asked, config = _asked(request), request.config
@@ -47,26 +49,16 @@ def frame(request: pytest.FixtureRequest, fixture: Any, folder: Path) -> Iterato
             data = asked.data if asked.data is not None else find(asked.source, asked.contract, config, fixture)
             data = data() if callable(data) and not hasattr(data, "columns") else data
             if is_path(data):
-                access, limits = access_of(settings(config)), settings(config).limits
-                partition = partition_of(data, asked.contract, access)
+                partition = placed(asked, data, config)
+                limits, access = settings(config).limits, access_of(settings(config))
                 here = stack.enter_context(brought(partition, limits, access))
-                data = _scanned(here, asked, limits.budget(), folder / "dataset.parquet")
-        except DQError as error:
+                reading = asked.contract.suite_at(dict(here.values)).reading
+                data = scanned(here, reading, str(folder / "dataset.parquet"), limits)
+        except Missing as error:
             _give_up(error, config)
+        except DQError as error:
+            pytest.fail(f"the data of {asked.source} cannot be read: {error}", pytrace=False)
         yield data
-
-
-def _scanned(here: Partition, asked: scans.Asked, budget: Budget, kept: Path) -> Any:
-    from dq.engines.polars.scan import scan
-    from dq.opening import TextParser, open_files
-
-    reading = asked.contract.suite_at(dict(here.values)).reading
-    parser = TextParser([*(f.location for f in here.files), str(kept)], budget)
-    with closing(parser), closing(open_files(here.files, reading, budget, parser)) as opened:
-        if opened.findings or not opened.readable:
-            told = "; ".join(f"{f.file}: {f.kind}: {f.message}" for f in opened.findings)
-            pytest.fail(f"the data of {asked.source} cannot be read: {told or 'no data'}", pytrace=False)
-        return scan(opened, kept)
 
 
 def _give_up(error: DQError, config: pytest.Config) -> NoReturn:

@@ -16,13 +16,14 @@ from dq.opening import is_path, said
 from dq.pytest_plugin import sources
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     import pytest
 
     from dq.api import Result
     from dq.ir.check import Check, Suite
     from dq.ir.contract import Contract
+    from dq.ir.data import Partition
     from dq.ir.expr import Path as Column
     from dq.ir.result import CheckResult
 
@@ -38,13 +39,36 @@ class Asked:
 
 
 @dataclass(frozen=True)
+class How:
+    """What the options ask for: the first `rows` rows of every file, only what the schema must be, and what may be
+    shown of the data."""
+
+    rows: int | None
+    schema_only: bool
+    samples: Literal["none", "masked", "full"] | None
+
+    def suite(self, suite: Suite) -> Suite:
+        """With no more shown than the contract allows."""
+        return replace(suite, samples=min(suite.samples, self.samples or "full", key=sources.SHOWN.index))
+
+    def left_out(self, check: Check) -> str:
+        """Why the check is not judged."""
+        if self.schema_only and check.metric.dimension != "schema":
+            return "only the schema is judged"
+        if self.rows and str(check.metric.dimension) == "volume" and check.id != "table.not_empty":
+            return f"not judged on the first {self.rows:,} rows of every file"
+        return ""
+
+
+@dataclass(frozen=True)
 class Found:
-    """`held` are the ids of the suite that holds for the data, `judged` those that were asked for."""
+    """`held` are the ids of the suite that holds for the data, `judged` those that were asked for; `left_out` says by
+    id why others were not, for which there is an option."""
 
     result: Result
     held: frozenset[str]
     judged: frozenset[str]
-    sample: int | None = None
+    left_out: Mapping[str, str]
 
     @property
     def document(self) -> dict[str, Any]:
@@ -65,18 +89,18 @@ def find(asked: Asked, request: pytest.FixtureRequest, fixture: Any) -> Found:
     data = sources.counted_from(config.rootpath, told)
     if data is None:
         data = sources.find(asked.source, asked.contract, config, fixture)
-    rows = config.getoption("dq_sample")
+    how = How(config.getoption("dq_sample"), config.getoption("dq_schema_only"), sources.shown(config))
     references = {n: p for n in compared(asked.contract) if (p := sources.named(n, config, fixture)) is not None}
 
     def judge() -> Found:
-        return _judged(asked, data, references, sources.settings(config), rows)
+        return _judged(asked, data, references, config, how)
 
     worker: dict[str, Any] | None = getattr(config, "workerinput", None)
     if worker is None or asked.contract.live or not all(map(is_path, (data, *references.values()))):
         return judge()
     folder = request.getfixturevalue("tmp_path_factory").getbasetemp().parent / f"dq-{worker['testrunuid']}"
     folder.mkdir(mode=0o700, exist_ok=True)
-    key = repr((asked.source, [s.digest for s in asked.contract.suites], said(data), references, rows,
+    key = repr((asked.source, [s.digest for s in asked.contract.suites], said(data), references, how,
                 sorted(asked.ids) if asked.ids is not None else None))  # fmt: skip
     return _shared(folder / hashlib.sha256(key.encode()).hexdigest()[:32], judge)
 
@@ -100,35 +124,40 @@ def compared(contract: Contract) -> frozenset[str]:
     return frozenset().union(*(c.metric.references() for s in contract.suites for c in s.checks))
 
 
-def _judged(asked: Asked, data: Any, references: dict[str, Any], settings: Any, rows: int | None) -> Found:
-    from dq.api import validate
-    from dq.opening import partition_of
-    from dq.reach import access_of
+def placed(asked: Asked, data: Any, config: pytest.Config) -> Partition:
+    """The data as a partition. Raises Missing where it is not there."""
+    from dq.catalogue import partition_named
 
     try:
-        partition = partition_of(data, asked.contract, access_of(settings))
+        return partition_named(data, asked.contract, sources.settings(config))
     except UsageError as error:
         raise sources.Missing(f'no data for source "{asked.source}": {error}') from None
-    suite = asked.contract.suite_at(dict(partition.values))
+
+
+def _judged(asked: Asked, data: Any, references: dict[str, Any], config: pytest.Config, how: How) -> Found:
+    from dq.api import validate
+
+    partition, settings = placed(asked, data, config), sources.settings(config)
+    suite = how.suite(asked.contract.suite_at(dict(partition.values)))
     held = frozenset(c.id for c in suite.checks)
-    judged = held if asked.ids is None else held & asked.ids
-    if rows:
-        judged -= {c.id for c in suite.checks if _counts_all(c)}
+    left_out = {c.id: why for c in suite.checks if (why := how.left_out(c))}
+    judged = (held if asked.ids is None else held & asked.ids) - left_out.keys()
     checks = tuple(c for c in suite.checks if c.id in judged or _accompanies(c, suite, judged))
     contract = replace(asked.contract, suite=replace(suite, checks=checks), versions=())
     named = {n: d for n, d in references.items() if n in compared(contract)}
     with TemporaryDirectory(prefix="dq-sample-") as folder:
-        if rows:
+        read = data
+        if how.rows:
             from dq.pytest_plugin.sampling import sample
 
-            data = sample(data, partition, rows, suite.reading, folder, settings)
+            read = sample(data, partition, how.rows, suite.reading, folder, settings)
         result = validate(
-            data, contract, engine=settings.engine.name, limits=settings.limits, references=named, config=settings,
+            read, contract, engine=settings.engine.name, limits=settings.limits, references=named, config=settings,
             show=keys_of(suite),
         )  # fmt: skip
-    result.document["landing"] = said(data) if not rows else partition.key
+    result.document.update(landing=said(data), source=asked.source)
     asked_for = judged | (asked.ids or held) - held
-    return Found(result, held, asked_for, rows)
+    return Found(result, held, asked_for, left_out)
 
 
 def keys_of(suite: Suite) -> tuple[Column, ...]:
@@ -137,16 +166,17 @@ def keys_of(suite: Suite) -> tuple[Column, ...]:
     return min(keys, key=len, default=())
 
 
-def _counts_all(check: Check) -> bool:
-    return str(check.metric.dimension) == "volume" and check.id != "table.not_empty"
-
-
 def _accompanies(check: Check, suite: Suite, judged: frozenset[str]) -> bool:
     """Without it another check would be skipped for a fault that nobody tells: no rows, no such column."""
     if check.id == "table.not_empty":
         return True
-    columns = {p[0] for c in suite.checks if c.id in judged for p in c.metric.paths()}
+    columns = set().union(*(_columns(c) for c in suite.checks if c.id in judged))
     return check.metric.name == "column_present" and check.column is not None and _top(check.column) in columns
+
+
+def _columns(check: Check) -> set[str]:
+    """The columns that a check is of, and those that it reads."""
+    return {p[0] for p in check.metric.paths()} | ({_top(check.column)} if check.column else set())
 
 
 def _top(column: str) -> str:
@@ -168,16 +198,17 @@ def outcome(found: Found, identity: str, check: Check | None) -> Outcome:
     if check is None:
         return Outcome("fail", "; ".join(r.message for r in broken), broken[0]) if broken else Outcome("pass")
     own = results.get(identity)
-    if own is not None and own.status is Status.PASS:
+    behind = [r for r in _behind(broken, results.values(), check) if r.id != identity]
+    if own is not None and own.status is Status.PASS and not behind:
         return Outcome("pass", "", own)
     if own is not None and own.status in (Status.FAIL, Status.ERROR):
         judged = own.message if own.status is Status.FAIL else f"could not be judged: {own.message}"
         return Outcome("warn" if own.severity is Severity.WARN else "fail", judged, own)
-    untold = next((r for r in _behind(broken, results.values(), check) if r.id not in _told(found)), None)
+    untold = next((r for r in behind if r.id not in _told(found)), None)
     if untold is not None:
         return Outcome("fail", f"not judged, since {untold.id}: {untold.message}", untold)
-    if own is not None:
-        return Outcome("skip", own.message, own)
+    if own is not None or behind:
+        return Outcome("skip", own.message if own and own.message else behind[0].message, own)
     return _absent(found, identity, check)
 
 
@@ -189,7 +220,7 @@ def _told(found: Found) -> frozenset[str]:
 
 def _behind(broken: list[CheckResult], results: Iterable[CheckResult], check: Check) -> list[CheckResult]:
     """Faults for which a check may have been skipped."""
-    columns = {p[0] for p in check.metric.paths()}
+    columns = _columns(check)
     missing = [r for r in results if r.blocks and r.metric == "column_present" and _top(r.column or "") in columns]
     return [*broken, *missing, *(r for r in results if r.blocks and r.id == "table.not_empty")]
 
@@ -198,8 +229,8 @@ def _absent(found: Found, identity: str, check: Check) -> Outcome:
     """Of a check that was not asked of this data."""
     if identity not in found.held:
         return Outcome("skip", "asked of other partitions")
-    if found.sample and identity not in found.judged:
-        return Outcome("skip", f"not judged on the first {found.sample:,} rows of every file")
+    if identity in found.left_out:
+        return Outcome("skip", found.left_out[identity])
     landed = found.result.judgement.schema.names
     if check.metric.name == "readable" and check.column and _top(check.column) in landed:
         return Outcome("pass")  # typed already: there is no text that could not be read

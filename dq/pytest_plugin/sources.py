@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from dq.ir.contract import Contract
 
 _SETTINGS = pytest.StashKey["Config"]()
+SHOWN = ("none", "masked", "full")
+_MARKED = re.compile(r"(.+?)::(.+?):\s+(\S.*)")
 
 
 class Missing(UsageError):
@@ -31,6 +34,27 @@ def check_settings(config: pytest.Config) -> None:
             raise pytest.UsageError(f'{where} "{text}": write it like orders=data/orders/*.parquet')
     if (missing := config.getini("dq_missing")) not in ("fail", "skip"):
         raise pytest.UsageError(f'dq_missing = "{missing}": fail or skip')
+    if (asked := config.getini("dq_show_values")) not in ("", *SHOWN):
+        raise pytest.UsageError(f'dq_show_values = "{asked}": {", ".join(SHOWN)}')
+    list(marks(config))
+    place = config.getoption("dq_report")
+    if place and not (config.invocation_params.dir / place).parent.is_dir():
+        raise pytest.UsageError(f"--dq-report {place}: name a file in a folder that is there, or a folder")
+
+
+def shown(config: pytest.Config) -> Any:
+    """What may be shown of the data, if no more than the contract allows."""
+    return config.getoption("dq_show_values") or config.getini("dq_show_values") or None
+
+
+def marks(config: pytest.Config) -> Iterator[tuple[str, str, str, str]]:
+    """Tests that are to be marked: key of the ini file, source, check and reason. Raises pytest.UsageError."""
+    for key in ("dq_xfail", "dq_skip"):
+        for line in config.getini(key):
+            found = _MARKED.fullmatch(line)
+            if found is None:
+                raise pytest.UsageError(f'{key} "{line}": write it like orders::amount.range: refunds are negative')
+            yield key, found[1], found[2], found[3]
 
 
 def _lines(config: pytest.Config) -> Iterator[tuple[str, str, Path]]:

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
 _WORST_FILES = 5
 _LONGEST_VALUE = 60
-_ENDS = ("pass", "fail", "warn", "skip")
-_WORDS = {"pass": "passed", "fail": "failed", "warn": "warned", "skip": "skipped"}
+_WORDS = {"pass": "passed", "fail": "failed", "xfail": "failed as expected", "warn": "warned", "skip": "skipped"}
 
 
 def failure(result: CheckResult | None, found: Result, said: str = "") -> list[str]:
@@ -71,7 +70,8 @@ def rerun(nodeid: str, config: pytest.Config, names: set[str]) -> list[str]:
     """The command that judges this check alone."""
     given = [s for s in config.getoption("dq_source") if s.partition("=")[0] in names]
     words = ["pytest", nodeid, *(w for s in given for w in ("--dq-source", s))]
-    for option in ("--dq-sample", "--dq-config"):
+    words += ["--dq-schema-only"] if config.getoption("dq_schema_only") else []
+    for option in ("--dq-sample", "--dq-show-values", "--dq-config"):
         if value := config.getoption(option.removeprefix("--").replace("-", "_")):
             words += [option, str(value)]
     return ["rerun      " + printable(shlex.join(words))]
@@ -100,11 +100,12 @@ def summary(reports: Iterable[pytest.TestReport], sample: int | None) -> list[st
         about = dict(report.user_properties)
         if report.when == "call" and "dq_check" in about:
             about["dq_status"] = "fail" if report.failed else about["dq_status"]  # warnings may be errors
+            about["dq_status"] = "xfail" if report.skipped and hasattr(report, "wasxfail") else about["dq_status"]
             sets.setdefault((str(about["dq_source"]), str(about["dq_data"])), []).append(about)
     lines = []
     for (source, data), found in sorted(sets.items()):
         ends = [f["dq_status"] for f in found]
-        said = ", ".join(f"{ends.count(e)} {_WORDS[e]}" for e in _ENDS if e in ends)
+        said = ", ".join(f"{ends.count(e)} {word}" for e, word in _WORDS.items() if e in ends)
         rows = counted(int(found[0].get("dq_rows", 0)), "row")
         seconds = max(float(f["dq_scan_seconds"]) for f in found)
         line = f"{source}: {said}; {rows}, scanned in {seconds:.2f} s: {_shown_path(data)}"

@@ -99,3 +99,35 @@ def test_before_training_it_is_a_page_too(place: Path, dq: Dq) -> None:
     assert "answered from memory" in Path("a.html").read_text()
     assert "<b>&lt;b&gt;" not in Path("a.html").read_text()
     assert ET.parse("a.xml").getroot()[0].get("failures") == "1"
+
+
+def test_published_data_is_named_by_its_source(tmp_path: Path, dq: Dq) -> None:
+    """Wherever data is named: a partition, a time, beside other data; and what is not there is said."""
+    place = Place(tmp_path, trips='layout: "dt={date:%Y-%m-%d}"\ncolumns: {id: {unique: true}}\n')
+    for day in (1, 2, 3):
+        place.put(f"trips/dt=2026-03-0{day}/a.parquet", pl.DataFrame({"id": range(10 * day, 10 * day + day)}))
+    place.gate("trips")
+    asked = ("--suite", "suites/trips.yaml", "--json")
+    for name, rows in (
+        ("trips", 6),
+        ("trips/2026-03-02", 2),
+        ("trips/dt=2026-03-03", 3),
+        ("trips?until=2026-03-02", 3),
+    ):
+        (document,) = dq("validate", f"dq://{name}", *asked, at=tmp_path).documents
+        assert (document["rows"], document["landing"], document["success"]) == (rows, f"dq://{name}", True)
+    (document,) = dq("validate", "dq://trips/2026-03-02", "landing/trips/dt=2026-03-02", *asked).documents
+    assert (document["rows"], [r["id"] for r in document["reasons"]]) == (4, ["id.unique"])
+    (found,) = dq("profile", "dq://trips?since=2026-03-03", "--json").documents
+    assert found["rows"] == 3
+    assert dq("diff", "dq://trips/2026-03-01", "dq://trips/2026-03-03").code == 0
+    assert "nothing is read" not in dq("explain", "dq://trips", "--suite", "suites/trips.yaml").out
+    for name, said in (
+        ("trips/2026-04-01", "trips has published nothing as 2026-04-01"),
+        ("trips?sinc=2026-01-01", 'unknown sinc (did you mean "since"?)'),
+        ("trips?since=", '"": write it like 2026-03-01'),
+        ("trip", "no contract for source trip"),
+    ):
+        ran = dq("validate", f"dq://{name}", *asked)
+        assert (ran.code, ran.out) == (2, "")
+        assert said in ran.err

@@ -13,13 +13,13 @@ import pytest
 import dq
 import dq.pytest_plugin
 from dq import api
-from dq.dialects import contract, gx, odcs
+from dq.dialects import contract, dqdl, gx, odcs
 from dq.dialects.pandera import written
 from dq.engines import head
 from dq.engines.duckdb import engine, stored, text
 from dq.engines.polars import scan
 from dq.isolation import pool
-from dq.pytest_plugin import choosing, collecting, marked, sampling, telling
+from dq.pytest_plugin import choosing, collecting, gathering, hooks, marked, reading, sampling, telling
 
 # What a run of pytest in this process imports it forgets. Libraries in C are loaded once only, a warm judge process is
 # to be found by the next run, and so are the errors that S3 answers with.
@@ -28,6 +28,7 @@ IMPORTED = (
     engine,
     stored,
     text,
+    dqdl,
     gx,
     odcs,
     written,
@@ -36,7 +37,10 @@ IMPORTED = (
     pool,
     choosing,
     collecting,
+    gathering,
+    hooks,
     marked,
+    reading,
     sampling,
     telling,
 )

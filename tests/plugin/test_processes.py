@@ -30,6 +30,11 @@ def validate(*arguments, **more):
     return whole(*arguments, **more)
 
 api.validate = validate
+
+
+def pytest_dq_result(config, source, document):
+    with open(config.rootpath / "heard", "a") as heard:
+        heard.write(f"{source} {document['rows']}\\n")
 """
 
 
@@ -39,7 +44,7 @@ def test_workers_share_one_scan(repository: Repository, monkeypatch: pytest.Monk
     repository.write("data/a.parquet", GOOD)
     repository.write("data/b.parquet", BAD)
     found = repository.apart("-p", "xdist.plugin", "-n", "2", "suites", "--dq-source",
-                             "orders=data", "--junitxml=junit.xml")  # fmt: skip
+                             "orders=data", "--junitxml=junit.xml", "--dq-report", "all.jsonl")  # fmt: skip
     found.assert_outcomes(passed=15, failed=2, warnings=1)
     assert (repository.path / "seen").read_text() == "scan\n"
     found.stdout.fnmatch_lines(
@@ -51,6 +56,9 @@ def test_workers_share_one_scan(repository: Repository, monkeypatch: pytest.Monk
         ]
     )
     assert (repository.path / "junit.xml").read_text().count('name="dq_check"') == 17
+    (document,) = map(json.loads, (repository.path / "all.jsonl").read_text().splitlines())
+    assert (document["source"], document["rows"], document["counts"]["fail"]) == ("orders", 40, 2)
+    assert (repository.path / "heard").read_text() == "orders 40\n"
 
 
 def loaded(code: str) -> set[str]:
@@ -76,6 +84,7 @@ def test_tests_without_contracts_load_nothing_of_the_gate(repository: Repository
     assert not found & LIBRARIES
     assert {m for m in found if m.startswith("dq.")} <= {
         *("dq.pytest_plugin", "dq.pytest_plugin.choosing", "dq.pytest_plugin.telling"),
+        *("dq.pytest_plugin.gathering", "dq.pytest_plugin.hooks"),
         *("dq.reports", "dq.reports.base"),
     }
 

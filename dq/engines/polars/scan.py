@@ -1,4 +1,4 @@
-"""A dataset as a Polars frame for people: its columns under their canonical names, nothing hidden."""
+"""Parquet as a Polars frame for people: columns under their canonical names, nothing hidden."""
 
 from __future__ import annotations
 
@@ -9,19 +9,14 @@ import polars as pl
 from dq.engines.polars.source import dtype
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterable
 
-    from dq.engines.base import Dataset, ParquetPart
+    from dq.engines.base import ParquetPart
 
 
-def scan(dataset: Dataset, kept: Path) -> pl.LazyFrame:
-    """Parquet is scanned where it lies; what was read from text is written to `kept`, and scanned there."""
-    if dataset.table:
-        from dq.engines.duckdb.stored import write_parquet
-
-        write_parquet(dataset, str(kept))
-        return pl.scan_parquet(kept, glob=False)
-    return pl.concat([_part(part) for part in dataset.parts], how="diagonal_relaxed")
+def scan(parts: Iterable[ParquetPart]) -> pl.LazyFrame:
+    """Scanned where they lie."""
+    return pl.concat([_part(part) for part in parts], how="diagonal_relaxed")
 
 
 def _part(part: ParquetPart) -> pl.LazyFrame:
