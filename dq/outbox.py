@@ -14,13 +14,14 @@ from dq.ir.layout import parse_layout
 from dq.ir.result import Decision, Delivery, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from dq.adapters.base import Follower, Messenger
     from dq.gate import Run
     from dq.ir.result import Publication
 
-Mark: TypeAlias = "tuple[str, str, int]"  # partition, digest, and revision of what is published or n of a decision
+Mark: TypeAlias = "tuple[str, str, int]"
+"""Partition, digest, and the revision of what is published; or n of a decision, or a later revision of it, negative."""
 AT_ONCE = 100  # are told, then remembered
 _TRIES = 3
 
@@ -48,7 +49,7 @@ class Outbox:
             return
         known = {name for one in run.history.deliveries(run.contract.source) for name, _ in one.told}
         if new := [m.name for m in self.messengers if m.name not in known]:
-            past = tuple(map(_mark, _Facts(run).decisions))
+            past = tuple(_Facts(run).events(waiting=True))
             _remember(run, dict.fromkeys(new, past))
 
     def pending(self, run: Run) -> list[Pending]:
@@ -61,7 +62,7 @@ class Outbox:
             for name, marks in one.told:
                 told[name].update(marks)
             why |= {name: "" for name, _ in one.told} | dict(one.failed)
-        shown, due = facts.published(), [_mark(d) for d in facts.due()]
+        shown, due = facts.published(), list(facts.events())
         wanted = {f.name: shown for f in self.followers} | {m.name: due for m in self.messengers if m.name in told}
         pending = [Pending(n, tuple(m for m in of if m not in told[n]), why.get(n, "")) for n, of in wanted.items()]
         return [one for one in pending if one.marks]
@@ -91,7 +92,8 @@ class Outbox:
     def _tell(self, run: Run, facts: _Facts, adapter: str, marks: Sequence[Mark]) -> None:
         messenger = next((m for m in self.messengers if m.name == adapter), None)
         if messenger is not None:
-            return messenger.tell(facts.events(marks))
+            events = facts.events()
+            return messenger.tell([events[mark] for mark in marks])
         follower = next(f for f in self.followers if f.name == adapter)
         keys = [partition for partition, _, _ in marks]
         for _ in range(_TRIES):  # who was here meanwhile may have been overtaken by us
@@ -123,26 +125,20 @@ class _Facts:
             return []
         return [(p, commits[-1].digest, commits[-1].revision) for p, commits in self.commits.items()]
 
-    def due(self) -> list[Decision]:
-        """All decisions but those to promote what is not published yet."""
-        stands: dict[tuple[str, str], int] = defaultdict(int)
+    def events(self, *, waiting: bool = False) -> dict[Mark, Event]:
+        """All decisions, but for those to promote what is not published yet, unless `waiting`; and the later revisions
+        of content that was published again, which no new decision tells of."""
+        stands = {(d.partition, d.digest): d.n for d in sorted(self.decisions, key=lambda d: d.n)}
+        found = {}
         for one in self.decisions:
-            stands[one.partition, one.digest] = max(stands[one.partition, one.digest], one.n)
-
-        def waits(one: Decision) -> bool:
             promoted = one.verdict is Verdict.PROMOTE and self.run.zones.curated is not None
-            return promoted and one.n == stands[one.partition, one.digest] and self._revision(one) is None
-
-        return [one for one in self.decisions if not waits(one)]
-
-    def _revision(self, decision: Decision) -> int | None:
-        """The last one, where content was published again."""
-        mine = [c.revision for c in self.commits.get(decision.partition, ()) if c.digest == decision.shown_digest]
-        return mine[-1] if mine and decision.verdict is Verdict.PROMOTE else None
-
-    def events(self, marks: Iterable[Mark]) -> list[Event]:
-        wanted = set(marks)
-        return [Event(d, self._revision(d)) for d in self.decisions if _mark(d) in wanted]
+            standing = one.n == stands[one.partition, one.digest]
+            mine = [c for c in self.commits.get(one.partition, ()) if promoted and c.digest == one.shown_digest]
+            if mine or waiting or not (promoted and standing):
+                found[one.partition, one.digest, one.n] = Event(one, mine[0].revision if mine else None)
+            for again in mine[1:] if standing else ():
+                found[one.partition, one.digest, -again.revision] = Event(one, again.revision)
+        return found
 
     def shown(self) -> Mapping[str, Shown]:
         if self._shown is None:
@@ -157,10 +153,6 @@ class _Facts:
         layout = parse_layout(self.run.contract.layout) if self.run.contract.layout else None
         values = (layout.match(tuple(one.partition.split("/"))) if layout else None) or {}
         return Shown(one, decision, tuple(values.items()), publish.located(self.run.zones.curated, one))
-
-
-def _mark(decision: Decision) -> Mark:
-    return decision.partition, decision.digest, decision.n
 
 
 def _remember(run: Run, told: Mapping[str, tuple[Mark, ...]], failed: Mapping[str, str] | None = None) -> None:

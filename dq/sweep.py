@@ -76,7 +76,8 @@ def _in_curated(run: Run, curated: Store, keep: int, before: float) -> Iterator[
     for path, entries in _groups(curated, f".dq/staging/{source}", {""}):
         if _newest(entries) < before:
             yield _piece(path, entries, "left behind while it was copied")
-    keys = frozenset(run.history.decisions(source))
+    behind = {mark[0] for one in run.outbox.pending(run) for mark in one.marks}  # somebody may look at older ones still
+    keys = frozenset(run.history.decisions(source)) - behind
     yield from _superseded(curated, f".dq/superseded/{source}", keys, keep, before)
     yield from _generations(curated, source, keys, keep, before)
 

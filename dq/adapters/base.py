@@ -3,13 +3,14 @@ have been done before. Raises StoreError where it cannot."""
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from dq.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from dq.ir.contract import Contract
     from dq.ir.data import Schema
@@ -72,6 +73,13 @@ class Messenger(Protocol):
     name: str
 
     def tell(self, events: Sequence[Event]) -> None: ...
+
+
+def each(things: Iterable[Any], act: Callable[[Any], None], at_once: int) -> None:
+    """Several at a time. Raises what the first of them raised that failed."""
+    with ThreadPoolExecutor(at_once) as pool:
+        for _ in pool.map(act, things):
+            pass
 
 
 def write(zone: Store, path: str, content: bytes) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from dq.adapters.base import write
+from dq.adapters.base import each, write
 from dq.adapters.glue import key_text
 from dq.errors import StoreError
 from dq.ir.data import PINNED
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from dq.adapters.base import Shown
     from dq.ir.contract import Contract
+    from dq.ir.data import DataFile
     from dq.stores.base import Store
 
 _SUCCESS = "_SUCCESS"
@@ -34,9 +35,12 @@ class Symlink:
         folders: dict[str, list[str]] = {}
         for one in shown.values():
             folders.setdefault(_folder(one), []).extend(one.locations)
-        for folder in dict.fromkeys(_folder(shown[key]) for key in keys):
+
+        def list_in(folder: str) -> None:
             path = "/".join(p for p in (contract.source, "_symlink_format_manifest", folder, "manifest") if p)
             write(self.curated, path, "".join(f"{x}\n" for x in folders[folder]).encode("utf-8", "surrogateescape"))
+
+        each(dict.fromkeys(_folder(shown[key]) for key in keys), list_in, self.curated.at_once)
 
 
 def _folder(one: Shown) -> str:
@@ -57,8 +61,8 @@ class Manifest:
 
 
 class Flat:
-    """Copies of the files at `<source>/<partition>/`, for readers that only know folders. They come one by one, and
-    `_SUCCESS` is there when all are."""
+    """Copies of the files at `<source>/<partition>`, for readers that only know folders. They come one by one, and
+    `_SUCCESS` is there when all are; a partition that is one file needs none."""
 
     name, versions = "flat", False
 
@@ -67,18 +71,26 @@ class Flat:
 
     def follow(self, contract: Contract, shown: Mapping[str, Shown], keys: Sequence[str]) -> None:
         for key in keys:
-            self._copy(f"{contract.source}/{key}", shown[key])
+            folder, one = f"{contract.source}/{key}", shown[key]
+            if [f.path for f in one.publication.files] == [key.rsplit("/", 1)[-1]]:
+                self._copy(one, one.publication.files[0], folder)
+            else:
+                self._copy_all(one, folder)
 
-    def _copy(self, folder: str, one: Shown) -> None:
-        wanted = {f"{folder}/{f.path}": (f, x) for f, x in zip(one.publication.files, one.locations, strict=True)}
+    def _copy_all(self, one: Shown, folder: str) -> None:
+        wanted = {f"{folder}/{f.path}": f for f in one.publication.files}
         self.curated.remove(f"{folder}/{_SUCCESS}")
-        for path, (file, location) in wanted.items():
-            kept = self.curated.stat(f"{one.publication.path}/{file.path}")
-            etag = kept.signature.rpartition("@")[0] if kept else ""
-            known = PINNED + etag.strip('"') if file.digest.startswith(PINNED) else file.digest
-            if kept is None or self.curated.copy_in(location, path, kept.signature, known) != known:
-                raise StoreError(f"{location} is not what was published: restore it, or land the partition again")
+        each(wanted.items(), lambda pair: self._copy(one, pair[1], pair[0]), self.curated.at_once)
         for entry in list(self.curated.list(folder)):
-            if entry.path not in wanted and not entry.path.removeprefix(f"{folder}/").startswith("_"):
+            inside = entry.path.removeprefix(f"{folder}/")
+            if entry.path not in wanted and not (inside.startswith("_") and "/" not in inside):
                 self.curated.remove(entry.path)
         self.curated.put_if_absent(f"{folder}/{_SUCCESS}", b"")
+
+    def _copy(self, one: Shown, file: DataFile, path: str) -> None:
+        source = f"{one.publication.path}/{file.path}"
+        location, kept = self.curated.location(source), self.curated.stat(source)
+        etag = kept.signature.rpartition("@")[0] if kept else ""
+        known = PINNED + etag.strip('"') if file.digest.startswith(PINNED) else file.digest
+        if kept is None or self.curated.copy_in(location, path, kept.signature, known) != known:
+            raise StoreError(f"{location} is not what was published: restore it, or land the partition again")

@@ -83,7 +83,9 @@ class Glue:
         lies = _described(newest, contract, self.curated.location(contract.source))
         made = {
             "Name": table, "TableType": "EXTERNAL_TABLE", "PartitionKeys": keys, "StorageDescriptor": lies,
-            "Parameters": {"EXTERNAL": "TRUE", "classification": _format(newest, _reading(newest, contract))},
+            "Parameters": {
+                "EXTERNAL": "TRUE", "classification": _format(newest, _reading(newest, contract)), **lies["Parameters"]
+            },
             "Description": f"Published partitions of {contract.source}, kept by dq.",
         }  # fmt: skip
         try:
@@ -124,7 +126,7 @@ def _those_with(answer: dict[str, Any], code: str, values: str, permission: str,
 
 def _partition(one: Shown, contract: Contract, curated: Store) -> dict[str, Any]:
     lies = _described(one, contract, curated.location(one.publication.path))
-    told = {"dq.revision": str(one.publication.revision), "dq.run_id": one.publication.run_id}
+    told = {"dq.revision": str(one.publication.revision), "dq.run_id": one.publication.run_id, **lies["Parameters"]}
     return {"Values": [key_text(v) for _, v in one.values], "StorageDescriptor": lies, "Parameters": told}
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from dq.adapters.base import each
 from dq.errors import StoreError
 from dq.stores.s3 import S3Store
 from dq.stores.s3.keys import SCHEME, parts_of_url, path_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from dq.adapters.base import Event, Shown
     from dq.ir.contract import Contract
@@ -32,7 +32,7 @@ class Tags:
 
     def follow(self, contract: Contract, shown: Mapping[str, Shown], keys: Sequence[str]) -> None:
         wanted = [(x, _ours(shown[key].decision)) for key in keys for x in shown[key].locations]
-        _each(wanted, lambda pair: self._tag(*pair))
+        each(wanted, lambda pair: self._tag(*pair), _AT_ONCE)
 
     def _tag(self, location: str, tags: dict[str, str]) -> None:
         zone, path = _at(location, self.access)
@@ -50,7 +50,7 @@ class LandingTags:
     def tell(self, events: Sequence[Event]) -> None:
         """The last word on each object counts."""
         latest = {f.location: (f, e.decision) for e in events for f in e.decision.files}
-        _each(latest.values(), lambda pair: self._tag(*pair))
+        each(latest.values(), lambda pair: self._tag(*pair), _AT_ONCE)
 
     def _tag(self, file: DataFile, decision: Decision) -> None:
         zone, path = _at(file.location, self.access)
@@ -72,9 +72,3 @@ def _ours(decision: Decision) -> dict[str, str]:
 def _at(location: str, access: Access) -> tuple[S3Store, str]:
     bucket, key = parts_of_url(location)
     return S3Store(f"{SCHEME}{bucket}", access=access), path_of(key)
-
-
-def _each(things: Iterable[Any], act: Callable[[Any], None]) -> None:
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        for _ in pool.map(act, things):
-            pass

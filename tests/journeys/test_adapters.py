@@ -113,6 +113,16 @@ def check(place: S3Place, glue: Any, days: list[str]) -> None:
         assert tags(place, location.removeprefix(f"s3://{place.bucket}/"))["dq-verdict"] == "promote"
 
 
+def test_folders_are_copied_of_what_was_read_in_ranges_and_files_as_files(tmp_path: Path, bucket: str) -> None:
+    contract = CONTRACT.replace("dt={date:%Y-%m-%d}", "{date:%Y-%m-%d}.parquet")
+    place = here(tmp_path, bucket, contract, "ranged_bytes = 1\n[adapters.flat]\n")
+    for ids in (0, 100):
+        place.put("landing/trips/2026-03-01.parquet", place.table(ids, 20))
+        (document,) = place.gate()
+        assert document["verdict"] == "promote"
+        assert place.ids([f"s3://{bucket}/curated/trips/2026-03-01.parquet"]) == list(range(ids, ids + 20))
+
+
 def test_a_run_that_ends_before_its_adapters_is_gone_on_with(tmp_path: Path, bucket: str, glue: Any) -> None:
     place = here(tmp_path, bucket, more=KEPT)
     place.land("2026-03-01", 0)
@@ -214,6 +224,11 @@ def test_every_decision_is_told_once_it_can_be_read(tmp_path: Path, bucket: str,
     assert "secret" not in json.dumps(by_sns)
     assert dq("gate", "--config", place.settings).code == 0
     assert came("sns") == []
+
+    for name, fare in (("known", 2), ("known", 1)):  # other content, then the first again, which is decided
+        place.put("landing/trips/dt=2026-03-02/a.csv", f"id,fare,name\n2,{fare},{name}\n".encode())
+        assert dq("gate", "--config", place.settings).code == 0
+    assert [(e["act"], e["revision"]) for e in came("sns")] == [("judged", 2), ("judged", 3)]
 
 
 def test_a_topic_that_is_not_there_is_said(tmp_path: Path, bucket: str, queues: Any, dq: Dq) -> None:

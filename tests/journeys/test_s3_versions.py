@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from dq import api, config
+from dq import api, config, pretrain
 from dq.errors import ConfigError
 from dq.history import History
 from tests.s3.place import CONTRACT, S3Place, before
@@ -69,6 +69,9 @@ def test_the_version_that_was_judged_is_published_where_it_lies(tmp_path: Path, 
     suite = place.root / "suites" / "trips.yaml"
     ran = dq("validate", *listed, "--suite", suite, "--json", at=place.root)
     assert (ran.code, ran.documents[0]["rows"]) == (0, 40)
+
+    found = pretrain(listed[0], test=listed[1], label="fare", config=place.config())
+    assert [split["rows"] for split in found.document["splits"]] == [20, 20]
 
     place.land("2026-03-01", 700)
     assert dq("gate", "--config", place.settings).code == 0
