@@ -113,20 +113,12 @@ def test_a_range_that_does_not_come_is_no_fault_of_the_bytes(duck: DuckDB, file:
 
 
 def test_threads_that_seek_on_one_file_do_not_disturb_each_other(file: Path, elsewhere: Elsewhere) -> None:
-    content, stream, wrong = file.read_bytes(), ranged.opened(elsewhere(file).location), list[int]()
-
-    def read(start: int) -> None:
-        for at in range(start, len(content) - 10, 997):
-            stream.seek(at)
-            if stream.read(10) != content[at : at + 10]:
-                wrong.append(at)
-
-    threads = [threading.Thread(target=read, args=(n,)) for n in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert wrong == []
+    stream = ranged.opened(elsewhere(file).location)
+    stream.seek(10)
+    other = threading.Thread(target=stream.seek, args=(50,))
+    other.start()
+    other.join()
+    assert stream.read(4) == file.read_bytes()[10:14]
 
 
 def test_a_judge_process_can_ask_for_files_of_its_partition_only(file: Path, elsewhere: Elsewhere) -> None:
