@@ -143,7 +143,7 @@ class Limits(Part):
     )
     ranged_bytes: int | None = Field(
         None, gt=0, description="a partition of Parquet on S3 beyond this is read in ranges, not copied here; absent: "
-        "what does not fit into spool_bytes, and, where nothing is recorded of it (dq validate), 64 MB",
+        "what does not fit into spool_bytes beside its neighbours, and, where nothing is recorded (dq validate), 64 MB",
     )  # fmt: skip
     deadline_seconds: float = Field(3600, gt=0, description="for judging one partition")
     isolated: bool = Field(True, description="judge in processes of their own; false: no deadline, no memory limit")

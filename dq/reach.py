@@ -17,7 +17,7 @@ from dq.references import signature
 from dq.spool import Ranging, Spool, is_remote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from dq.config import Config, Limits
     from dq.gate import Zones
@@ -67,7 +67,7 @@ def spool(
     above = min(limits.ranged_bytes or (most if recorded else _UNRECORDED_BYTES), most // keep)
     at, way = _Elsewhere(access), None
     if ranged is not None:
-        way = Ranging(above, lambda f: at.is_parquet(f, ranged), at.get, at.identify)
+        way = Ranging(above, lambda files: at.are_parquet(files, ranged), at.get, at.identify)
     with private_folder(limits.temp) as folder:
         made = Spool(at.fetch, folder, most, keep, ranging=way)
         answer(made, made.owner)
@@ -96,9 +96,13 @@ class _Elsewhere:
     def identify(self, file: DataFile) -> str:
         return self._zone(file).identify_at(file.location, file.signature)  # type: ignore[no-any-return]
 
-    def is_parquet(self, file: DataFile, reading: Reading) -> bool:
-        kind = reading.format or format_by_name(file.location)
-        return kind == "parquet" or (kind is None and file.bytes > 4 and self.get(file, 0, 4) == b"PAR1")
+    def are_parquet(self, files: Sequence[DataFile], reading: Reading) -> bool:
+        """By format or name; what has neither is as the first of such."""
+        kinds = {reading.format or format_by_name(f.location): f for f in reversed(files)}
+        unnamed = kinds.pop(None, None)
+        return kinds.keys() <= {"parquet"} and (
+            unnamed is None or (unnamed.bytes > 4 and self.get(unnamed, 0, 4) == b"PAR1")
+        )
 
     def _zone(self, file: DataFile) -> Any:
         bucket = file.location.removeprefix("s3://").partition("/")[0]

@@ -29,11 +29,11 @@ _UNLIKE_A_NAME = re.compile(r"[^A-Za-z0-9._-]")
 
 @dataclass(frozen=True, slots=True)
 class Ranging:
-    """Partitions of more than `above` bytes are read in ranges, if all their files `fit` that. `get` fetches a range,
-    `identify` tells a digest without reading."""
+    """Partitions of more than `above` bytes are read in ranges, if it `fits` their files. `get` fetches a range, `identify`
+    tells a digest without reading."""
 
     above: int
-    fits: Callable[[DataFile], bool]
+    fits: Callable[[Sequence[DataFile]], bool]
     get: Callable[[DataFile, int, int], bytes]
     identify: Callable[[DataFile], str]
 
@@ -97,7 +97,7 @@ class Spool:
 
     def _in_ranges(self, files: Sequence[DataFile]) -> bool:
         elsewhere, one = [f for f in files if not _is_local(f)], self._ranging
-        return one is not None and sum(f.bytes for f in elsewhere) > one.above and all(map(one.fits, elsewhere))
+        return one is not None and sum(f.bytes for f in elsewhere) > one.above and one.fits(elsewhere)
 
     def files(self, files: Sequence[DataFile]) -> tuple[DataFile, ...]:
         self._keep(files)

@@ -42,7 +42,7 @@ def elsewhere() -> Iterator[Elsewhere]:
             return content[start:end]
 
         def expect(self, place: str, start: int, end: int) -> None:
-            pass
+            assert 0 <= start < end <= len(self.read(place, 0, end))
 
     def moved(path: Path) -> DataFile:
         files.append(path)
@@ -74,6 +74,14 @@ def test_engines_see_what_they_see_in_a_copy(duck: DuckDB, file: Path, elsewhere
     assert there.ranged
     for engine in (duck, Polars()):
         assert engine.run(there, asked) == engine.run(here, asked)
+
+
+def test_what_is_no_parquet_is_found_as_in_a_copy(tmp_path: Path, elsewhere: Elsewhere) -> None:
+    for content in (b"", b"PA", b"PAR1", b"PAR1" + b"x" * 300_000):
+        path = tmp_path / "a.parquet"
+        path.write_bytes(content)
+        here, there = (open_parquet([f], Reading()) for f in (DataFile(path.name, 0, str(path)), elsewhere(path)))
+        assert [f.kind for f in there.findings] == [f.kind for f in here.findings] != []
 
 
 def test_what_only_polars_computes_is_read_from_the_columns_it_needs(file: Path, elsewhere: Elsewhere) -> None:

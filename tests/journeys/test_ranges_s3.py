@@ -80,8 +80,8 @@ def test_what_is_read_in_ranges_is_what_is_read_from_a_copy(place: S3Place) -> N
     contents = [table(3_000, 1, row_group_size=1_000), table(2_000, 2)]
     (place.root / "here").mkdir()
     for name, content in zip("ab", contents, strict=True):
-        (place.root / "here" / f"{name}.parquet").write_bytes(content)
-        place.put(f"data/{name}.parquet", content)
+        (place.root / "here" / name).write_bytes(content)  # no name says that it is Parquet
+        place.put(f"data/{name}", content)
     limits, suite = config.Limits(ranged_bytes=100), place.root / "suite.yaml"
     suite.write_text(SUITE.replace("unique: true", "unique: true, min: 9"))
     there = api.validate(f"s3://{place.bucket}/data", suite, limits=limits)

@@ -60,6 +60,7 @@ def open_parquet(files: Sequence[DataFile], reading: Reading) -> Dataset:
     Findings: `empty_file`, `not_parquet`, `truncated`, `unreadable`, `encrypted` and `duplicate_columns` leave a file
     out, `unsupported_type` and `mixed_types` a column of it. Raises EngineError where a file cannot be reached.
     """
+    expect(end for f in files if is_ranged(f.location) for end in _ends(f))
     sound: list[_Opened] = []
     findings: list[Finding] = []
     for file in files:
@@ -165,6 +166,12 @@ def _brought(
 
 _EVIDENCE = {"all": ["page checksums"], "some": ["page checksums in part"], "none": []}
 _PINNED = ["one object by its ETag"]
+
+
+def _ends(file: DataFile) -> list[tuple[str, int, int]]:
+    """What `_tail` reads of it."""
+    head = min(4, file.bytes)
+    return [(file.location, 0, head), (file.location, max(head, file.bytes - _TAIL), file.bytes)]
 
 
 def _tail(location: str, most: int) -> tuple[int, bytes | str]:
