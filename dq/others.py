@@ -39,7 +39,7 @@ class Others:
 
     def join(self, dataset: Dataset, suite: Suite) -> Dataset:
         """The dataset with those beside it that the suite's checks compare with."""
-        if not dataset.readable:
+        if not dataset.readable or not self._referenced:
             return dataset
         wanted = frozenset().union(*(c.metric.references() for c in suite.checks))
         for name in sorted(wanted & self._referenced.keys()):

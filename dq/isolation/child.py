@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import pickle
 import resource
@@ -59,6 +60,7 @@ def main(orders: int, answers: int, parent: int, *channels: int) -> None:
     for name in ("duckdb", "polars"):
         attribute(ENGINES[name])
     ranged.answer(Requests(channels))
+    gc.freeze()  # what is imported stays: no collection need look through it
     desk = _Desk()
     while True:
         try:

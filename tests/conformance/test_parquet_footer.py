@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -21,7 +22,9 @@ from hypothesis import strategies as st
 from dq import api
 from dq.dialects.contract import load
 from dq.engines.base import Dataset
-from dq.engines.parquet import open_parquet
+from dq.engines.parquet import open_parquet, thrift
+from dq.engines.parquet.chunks import chunks_of
+from dq.engines.parquet.usual import column_chunk
 from dq.engines.reference import Reference
 from dq.ir import aggregate as a
 from dq.ir.data import DataFile, Reading, Schema
@@ -271,6 +274,48 @@ def test_path_keys_and_durations(tmp_path: Path) -> None:
     assert footer is not None
     expected = {"took": timedelta(seconds=-1), "at": time(1), "dt": date(2026, 1, 1), "none": None, "f": MISSING}
     assert {n: answer(a.Min(Col((n,))), footer) for n in expected} == expected
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_a_column_chunk_read_in_one_step_is_the_one_read_field_by_field(
+    writer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = (1, 2, 3, 5, 6, 7, 9, 11, 12)
+
+    def chunks(buffer: bytes) -> list[dict[int, Any]]:
+        """All that anybody looks up; the older pair of extremes only where there is no newer one."""
+        found = [{k: v for k, v in meta.items() if k in wanted} for meta in chunks_of(thrift.read(buffer)[0])]
+        for meta in found:
+            stats = meta.get(12, {})
+            ignored = (1, 2) if 5 in stats else ()
+            meta[2] = list(meta[2])
+            meta[12] = {k: v for k, v in stats.items() if k not in (*ignored, 4, 9)}
+        return found
+
+    steps = Counter[bool]()
+
+    def counted(buffer: bytes, at: int) -> Any:
+        step = column_chunk(buffer, at)
+        steps[step is not None] += 1
+        return step
+
+    @given(st.lists(tables(), min_size=1, max_size=2))
+    @settings(deadline=None, derandomize=True, max_examples=12)
+    def law(found: list[pa.Table]) -> None:
+        with TemporaryDirectory(dir=tmp_path) as folder:
+            for n, table in enumerate(found):
+                path = Path(folder, f"{n}.parquet")
+                WRITERS[writer](table, path)
+                content = path.read_bytes()
+                footer = content[-8 - int.from_bytes(content[-8:-4], "little") : -8]
+                monkeypatch.setattr(thrift, "_LARGE", 1 << 30)
+                slowly = chunks(footer)
+                monkeypatch.setattr(thrift, "_LARGE", 0)
+                monkeypatch.setattr(thrift, "column_chunk", counted)
+                assert chunks(footer) == slowly
+
+    law()
+    assert steps[True] > 20  # those with long texts, and other structs, are read field by field
 
 
 def test_bytes_add_up_to_what_the_columns_weigh(tmp_path: Path) -> None:

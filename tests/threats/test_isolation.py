@@ -206,6 +206,16 @@ def test_no_credentials_reach_the_process(
 
 
 @linux
+def test_polars_fetches_no_more_row_groups_ahead_than_it_has_threads(
+    suite: Suite, land: Callable[..., Partition], pool: Callable[..., Pool]
+) -> None:
+    """Else its peak of memory grows with the number of files, by chance."""
+    assert pool(threads=1).submit(land(), suite).result().fault is None
+    variables = Path(f"/proc/{only_child()}/environ").read_bytes().split(b"\0")
+    assert {b"POLARS_ROW_GROUP_PREFETCH_SIZE=1", b"POLARS_MAX_THREADS=1"} <= set(variables)
+
+
+@linux
 def test_it_dies_with_its_parent(suite: Suite, land: Callable[..., Partition], tmp_path: Path) -> None:
     (tmp_path / "job").write_bytes(pickle.dumps((land(), suite)))
     code = f"""

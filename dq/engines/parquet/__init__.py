@@ -128,9 +128,9 @@ def _verified(opened: Sequence[_Opened], names: Collection[str]) -> tuple[str, t
     seen: set[pages.Checked] = set()
     findings = []
     for one in opened:
-        chunks = _chunks(footer_of(one.file), one, names)
-        if not chunks:  # nothing of the file was read
+        if not one.landed.keys() & names:  # nothing of the file is read
             continue
+        chunks = _chunks(footer_of(one.file), one, names)
         try:
             seen.add(pages.check(one.file.location or one.file.path, chunks))
         except pages.Damaged as damage:

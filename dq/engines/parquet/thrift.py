@@ -10,7 +10,10 @@ import re
 import struct
 from typing import Any
 
+from dq.engines.parquet.usual import column_chunk
+
 _DEEP = 32
+_LARGE = 1 << 15  # bytes of a footer of hundreds of column chunks
 _UNREAD = 13  # list of this number in a footer: statistics of encodings, nearly a third of a column chunk
 _FIELD = b"[" + re.escape(bytes(h << 4 | kind for h in range(1, 16) for kind in (4, 5, 6))) + b"]"
 _NUMBERS = re.compile(b"(?:" + _FIELD + rb"[\x80-\xff]{0,9}[\x00-\x7f])*\x00").match  # a struct of numbers only
@@ -119,8 +122,9 @@ def _list(buffer: bytes, at: int, deep: int) -> tuple[list[Any], int]:
     items = []
     if kind == 12:
         deep -= 1
+        large = len(buffer) >= _LARGE
         for _ in range(size):
-            value, at = _struct(buffer, at, deep)
+            value, at = (large and column_chunk(buffer, at)) or _struct(buffer, at, deep)
             items.append(value)
         return items, at
     for _ in range(size):
