@@ -7,14 +7,16 @@ import math
 import os
 from bisect import bisect_left, bisect_right
 from contextlib import suppress
+from itertools import count
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from dq.errors import StoreError
+from dq.errors import StoreError, said_by_system
 from dq.ir.ranged import location
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable
+    from collections.abc import Set as AbstractSet
 
     from dq.ir.data import DataFile
 
@@ -27,15 +29,17 @@ class Ranges:
         self, get: Callable[[DataFile, int, int], bytes], folder: str, owner: str, claim: Callable[[int], bool]
     ) -> None:
         self._get, self._folder, self._owner, self._claim = get, folder, owner, claim
+        self._numbers = count()
         self._places: dict[tuple[str, str], str] = {}
         self._files: dict[str, tuple[DataFile, _Kept]] = {}
 
     def place(self, file: DataFile) -> str:
-        """The location under which the file is read, the same as long as it is not dropped."""
+        """The location under which the file is read, the same until it is forgotten."""
         key = file.location, file.signature
         if key not in self._places:
-            place = self._places[key] = location(self._owner, len(self._places), file.bytes)
-            self._files[place] = file, _Kept(os.path.join(self._folder, f"ranges-{len(self._places)}"))
+            number = next(self._numbers)
+            place = self._places[key] = location(self._owner, number, file.bytes)
+            self._files[place] = file, _Kept(os.path.join(self._folder, f"ranges-{number}"))
         return self._places[key]
 
     def read(self, place: str, start: int, end: int) -> bytes:
@@ -63,9 +67,13 @@ class Ranges:
             raise StoreError(f"{file.location}: {len(found):,} bytes came of {end - start:,} asked for")
         return found
 
-    def drop(self, but: Collection[tuple[str, str]] = ()) -> int:
-        """Forget what is kept, other than of these files; how many bytes that were. What is dropped can be read on."""
-        return sum(self._files[place][1].clear() for key, place in self._places.items() if key not in but)
+    def drop(self) -> int:
+        """Nothing is kept any more, and all can be read on; how many bytes that were."""
+        return sum(kept.clear() for _, kept in self._files.values())
+
+    def forget(self, but: AbstractSet[tuple[str, str]]) -> int:
+        """Only these files are to be read on; how many bytes were kept of the others."""
+        return sum(self._files.pop(self._places.pop(key))[1].clear() for key in self._places.keys() - but)
 
 
 class _Kept:
@@ -91,8 +99,14 @@ class _Kept:
         return [*found, (start, end, None)] if start < end or not found else found
 
     def _content(self, start: int, end: int) -> bytes:
-        with open(self._path, "rb") as stream:
-            return os.pread(stream.fileno(), end - start, start)
+        try:
+            with open(self._path, "rb") as stream:
+                found = os.pread(stream.fileno(), end - start, start)
+        except OSError as error:
+            raise StoreError(said_by_system(error)) from None
+        if len(found) != end - start:
+            raise StoreError(f"{self._path}: what was kept here of a file is cut off")
+        return found
 
     def add(self, start: int, content: bytes) -> None:
         with self._lock:

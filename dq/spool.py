@@ -29,8 +29,8 @@ _UNLIKE_A_NAME = re.compile(r"[^A-Za-z0-9._-]")
 
 @dataclass(frozen=True, slots=True)
 class Ranging:
-    """Partitions of more than `above` bytes are read in ranges, if it `fits` their files. `get` fetches a range, `identify`
-    tells a digest without reading."""
+    """Partitions of more than `above` bytes are read in ranges, if it `fits` their files. `get` fetches a range,
+    `identify` tells a digest without reading."""
 
     above: int
     fits: Callable[[Sequence[DataFile]], bool]
@@ -109,12 +109,8 @@ class Spool:
         if mine in self._kept:
             self._kept.remove(mine)
         self._kept.append(mine)
-        self._drop(but=frozenset().union(*self._kept))
-
-    def _drop(self, but: frozenset[Key] = frozenset()) -> None:
-        """Ranges are only kept for not being fetched again."""
         if self._ranges is not None:
-            self._release(self._ranges.drop(but))
+            self._release(self._ranges.forget(frozenset().union(*self._kept)))
 
     def _claim(self, wanted: int) -> bool:
         with self._lock:
@@ -162,7 +158,8 @@ class Spool:
             _remove(copy.path)
             self._release(copy.bytes)
         if not self._claim(wanted):
-            self._drop()
+            if self._ranges is not None:  # they are only kept for not being fetched again
+                self._release(self._ranges.drop())
             if self._claim(wanted):
                 return
             free = max(0, self._most - self._taken)

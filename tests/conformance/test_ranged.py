@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -18,7 +19,7 @@ from dq.engines.duckdb.connect import connect, literal
 from dq.engines.duckdb.engine import DuckDB
 from dq.engines.parquet import open_parquet
 from dq.engines.polars import Polars
-from dq.errors import EngineError, HoldError, SourceChanged
+from dq.errors import EngineError, HoldError, SourceChanged, StoreError
 from dq.ir import aggregate as a
 from dq.ir.data import DataFile, Partition, Reading
 from dq.ir.expr import Col
@@ -184,3 +185,18 @@ def test_every_byte_is_fetched_once_while_there_is_room(
             assert left[0] == room
     if room == 100 and not dropped:
         assert len(fetched) == len(set(fetched))
+
+
+def test_what_is_kept_and_damaged_is_a_fault_of_ours(tmp_path: Path) -> None:
+    ranges = Ranges(lambda _, start, end: bytes(range(100))[start:end], str(tmp_path), "mine", lambda _: True)
+    place = ranges.place(DataFile("a", 100, "s3://b/a", "1"))
+    assert ranges.read(place, 10, 90) == ranges.read(place, 10, 90) == bytes(range(10, 90))
+    (kept,) = tmp_path.iterdir()
+    os.truncate(kept, 50)
+    with pytest.raises(StoreError, match="cut off"):
+        ranges.read(place, 10, 90)
+    kept.unlink()
+    with pytest.raises(StoreError, match="ENOENT"):
+        ranges.read(place, 10, 90)
+    assert ranges.forget({("s3://b/a", "1")}) == 0
+    assert ranges.forget(frozenset()) == 80
