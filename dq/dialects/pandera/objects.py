@@ -130,13 +130,23 @@ def code(place: dict[str, Any]) -> Code:
     schema = _schema(found)
     part = schema if place["column"] is None else schema.columns[place["column"]]
     check = part.checks[place["check"]]
-    condition = partial(check._check_fn, **check._check_kwargs)
+    condition = partial(_function(check), **check._check_kwargs)
     if check.element_wise:
         return Code(condition, True)
     from pandera.api.polars.types import PolarsData
 
     key = "*" if place["column"] is None else place["key"]
     return Code(lambda frame: condition(PolarsData(frame.lazy(), key)), False)
+
+
+def _function(check: Any) -> Any:
+    """What it computes. Of a built-in one a schema keeps a copy that may know no frames of Polars."""
+    if getattr(check, "registry_name", None) is None:
+        return check._check_fn
+    from pandera.backends.polars.register import register_polars_backends
+
+    register_polars_backends()
+    return type(check).get_builtin_check_fn(check._check_fn.__name__)
 
 
 class _Reader:
@@ -185,7 +195,8 @@ class _Reader:
         shared: dict[str, Any] = {
             "ignore_na": found.ignore_na, "warns": found.raise_warning, "samples": found.n_failure_cases, "line": line,
         }  # fmt: skip
-        if kind in ARGUMENTS and not found.element_wise:
+        nested = isinstance(given.get("value"), (list, dict))  # which only Polars compares
+        if kind in ARGUMENTS and not found.element_wise and not nested:
             try:
                 given = sound(kind, {k: getattr(v, "pattern", v) for k, v in given.items()})
             except ValueError as error:
@@ -220,7 +231,7 @@ class _Reader:
             return None
         recorder: Any = _Recorder()
         try:
-            answer = found._check_fn(PolarsData(recorder, "*" if column is None else column), **found._check_kwargs)
+            answer = _function(found)(PolarsData(recorder, "*" if column is None else column), **found._check_kwargs)
             expression = recorder.taken
             if answer is not recorder or expression.meta.has_multiple_outputs():
                 return None

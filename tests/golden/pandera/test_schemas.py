@@ -328,3 +328,11 @@ def test_one_file_is_no_other(suites: Path) -> None:
     Path(path).write_text(Path(path).read_text() + "\n")
     with pytest.raises(ImportError, match=r"late\.py changed since the suite was read"):
         objects.code(json.loads(text))
+
+
+def test_lists_are_compared_as_polars_compares_them() -> None:
+    schema = pa.DataFrameSchema({"tags": pa.Column(pl.List(pl.String), pa.Check.eq(["a"]), nullable=True)})
+    frame = pl.DataFrame({"tags": [["a"], ["b"], ["a", "a"], None]})
+    judged = {c.id: c for c in dq.validate(frame, schema).checks}
+    assert (judged["tags.equal_to"].failed_rows, judged["tags.equal_to"].total_rows) == (2, 4)
+    assert dq.validate(frame.head(1), schema).success
