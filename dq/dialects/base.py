@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import warnings
 from dataclasses import dataclass, field, replace
@@ -59,6 +60,29 @@ class Problems:
         raise SuiteError(first + more, file=self.file, line=line)
 
 
+_WIDEST = 120
+
+
+def pointed(message: str, line: str, column: int) -> str:
+    """The message with the line, or what of a long one lies around the column (from 1), and a caret below that."""
+    start = max(0, column - 1 - _WIDEST // 2) if len(line) > _WIDEST else 0
+    shown = line[start : start + _WIDEST].replace("\t", " ")
+    return f"{message}\n    {shown}\n    {' ' * (column - 1 - start)}^"
+
+
+def read_json(text: str, file: str) -> Any:
+    """Raises SuiteError with the place of what is no JSON."""
+    try:
+        return json.loads(text.rstrip())  # so that an end too early is told where it is
+    except json.JSONDecodeError as error:
+        line = (text.split("\n"))[error.lineno - 1]
+        message = pointed(f"no JSON: {error.msg} (column {error.colno})", line, error.colno)
+        raise SuiteError(message, file=file, line=error.lineno) from None
+    except (ValueError, RecursionError) as error:
+        why = "nested too deep" if isinstance(error, RecursionError) else str(error)
+        raise SuiteError(f"no JSON: {why}", file=file) from None
+
+
 def identified(suite: Suite) -> Suite:
     """With the digest of what is asked, not of where it is written."""
     return replace(
@@ -97,7 +121,7 @@ def read_yaml(text: str, file: str) -> Document:
         opened = error.context_mark.line + 1 if error.context_mark else line + 1
         began = f", {error.context} from line {opened}" if opened < line + 1 else ""
         message = f"no YAML: {error.problem or error.context} (column {column + 1}{began})"
-        raise SuiteError(f"{message}\n    {shown}\n    {' ' * column}^", file=file, line=line + 1) from None
+        raise SuiteError(pointed(message, shown, column + 1), file=file, line=line + 1) from None
     except yaml.YAMLError as error:
         raise SuiteError(f"no YAML: {getattr(error, 'reason', 'it cannot be read')}", file=file) from None
 

@@ -8,6 +8,8 @@ from typing import Any
 import sqlglot
 from sqlglot import exp
 
+from dq.dialects.base import pointed
+
 _LONGEST = 10_000
 
 
@@ -20,8 +22,7 @@ class RuleError(ValueError):
             super().__init__(message)
             return
         start = text.rfind("\n", 0, position) + 1
-        line = text[start:].split("\n", 1)[0]
-        super().__init__(f"{message}\n    {line}\n    {' ' * (position - start)}^")
+        super().__init__(pointed(message, text[start:].split("\n", 1)[0], position - start + 1))
 
 
 def parse_sql(text: str) -> Any:

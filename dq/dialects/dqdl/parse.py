@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from lark import Lark, Token, Transformer, UnexpectedInput, v_args
 from lark.exceptions import UnexpectedCharacters, UnexpectedToken, VisitError
 
+from dq.dialects import base
 from dq.dialects.dqdl import tree as t
 from dq.dialects.dqdl.registry import RULES
 from dq.errors import SuiteError, nearest
@@ -60,8 +61,7 @@ def pointed(message: str, text: str, place: t.Place) -> str:
     """The message with the line and a caret below the place in it."""
     line, column = place
     lines = text.split("\n")
-    shown = lines[min(line, len(lines)) - 1][:200]
-    return f"{message} (column {column})\n    {shown}\n    {' ' * (min(column, 200) - 1)}^"
+    return base.pointed(f"{message} (column {column})", lines[min(line, len(lines)) - 1], column)
 
 
 class _Misplaced(Exception):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from dq.dialects.base import LARGEST_BYTES, Problems, free, identified
+from dq.dialects.base import LARGEST_BYTES, Problems, free, identified, read_json
 from dq.dialects.gx import queries
 from dq.dialects.gx.asked import Unfit, bound
 from dq.dialects.gx.custom import Custom, classes, code_of, needs_gx
@@ -108,14 +108,7 @@ def _located(written: Mapping[str, Any], text: str) -> Iterator[tuple[Any, int]]
 def _document(text: str, file: str) -> dict[str, Any]:
     if len(text.encode(errors="surrogatepass")) > LARGEST_BYTES:
         raise SuiteError(f"larger than {LARGEST_BYTES:,} bytes", file=file)
-    try:
-        written = json.loads(text.rstrip())  # so that an end too early is told where it is
-    except json.JSONDecodeError as error:
-        shown = (text.splitlines() or [""])[min(error.lineno, len(text.splitlines()) or 1) - 1]
-        message = f"no JSON: {error.msg} (column {error.colno})\n    {shown}\n    {' ' * (error.colno - 1)}^"
-        raise SuiteError(message, file=file, line=error.lineno) from None
-    except RecursionError:
-        raise SuiteError("no JSON: nested too deep", file=file) from None
+    written = read_json(text, file)
     if not isinstance(written, dict) or not isinstance(written.get("expectations"), list):
         raise SuiteError('no suite of Great Expectations: a mapping with the key "expectations" is needed', file=file)
     if not written["expectations"]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from dq.dialects.base import read_json
 from dq.dialects.gx.project import read_text
 from dq.errors import SuiteError
 
@@ -14,12 +14,7 @@ _WHOLE = ("run_results", "validation_results")  # of a checkpoint
 
 def read_result(path: str) -> dict[str, Any]:
     """Raises SuiteError where the file does not open or is no validation result."""
-    try:
-        found = json.loads(read_text(Path(path)))
-    except json.JSONDecodeError as error:
-        raise SuiteError(f"no JSON: {error.msg} (column {error.colno})", file=path, line=error.lineno) from None
-    except (ValueError, RecursionError) as error:
-        raise SuiteError(f"no JSON: {type(error).__name__}", file=path) from None
+    found = read_json(read_text(Path(path)), path)
     if isinstance(found, dict) and any(key in found for key in _WHOLE):
         raise SuiteError("a checkpoint's result: name one of the validation results that it stored", file=path)
     listed = found.get("results") if isinstance(found, dict) else None

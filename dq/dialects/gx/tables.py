@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from dq.dialects.gx.asked import Asked
 from dq.dialects.gx.types import TypeIs
+from dq.errors import nearest
 from dq.ir.metric import Dimension, Facts, Measure, Metric, metric
 from dq.metrics.volume import RowCount
 
@@ -90,7 +91,8 @@ class ColumnAt(Metric):
             holds = self.column in landed
         else:
             holds = -len(landed) <= self.place < len(landed) and landed[self.place] == self.column
-        return Measure(0 if holds else 1, note=f"{', '.join(landed)} landed")
+        near = "" if self.column in landed else nearest(self.column, landed)
+        return Measure(0 if holds else 1, note=f"{', '.join(landed)} landed{near}")
 
     def phrase(self) -> str:
         return f'column "{self.column}" is there'

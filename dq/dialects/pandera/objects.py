@@ -12,6 +12,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dq.dialects.base import pointed
 from dq.dialects.pandera.asked import ARGUMENTS, AskedCheck, AskedColumn, AskedSchema
 from dq.dialects.pandera.build import build
 from dq.dialects.pandera.written import is_pattern, said, sound
@@ -104,7 +105,9 @@ def _module(path: str) -> tuple[ModuleType, str]:
     try:
         spec.loader.exec_module(module)
     except SyntaxError as error:
-        raise SuiteError(f"SyntaxError: {error.msg}", file=path, line=error.lineno) from None
+        column, message = error.offset or 1, f"SyntaxError: {error.msg} (column {error.offset or 1})"
+        told = pointed(message, (error.text or "").rstrip("\n"), column)
+        raise SuiteError(told, file=path, line=error.lineno) from None
     except BaseException as error:
         at = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == path]
         said = f"{type(error).__name__}: {_one_line(error)}"

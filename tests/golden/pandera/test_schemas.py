@@ -116,7 +116,7 @@ def test_a_file_of_python_is_run_apart_and_without_credentials(suites: Path, tmp
     [
         ("x = 1\n\ny = x / 0\n", "", "s.py:3: ZeroDivisionError: division by zero"),
         ("def f():\n  raise ValueError('a\\n b')\nf()\n", "", "s.py:2: ValueError: a b"),
-        ("x = (\n", "X", "s.py:1: SyntaxError: '(' was never closed"),
+        ("x = (\n", "X", "s.py:1: SyntaxError: '(' was never closed (column 5)\n    x = (\n        ^"),
         ("raise SystemExit(3)\n", "X", "s.py:1: SystemExit: 3"),
         ("import pandera.polars as pa\nTrips = pa.DataFrameSchema({'a': pa.Column()})\n", "Tips",
          's.py: no schema "Tips" (did you mean "Trips"?); schemas in it are Trips'),
