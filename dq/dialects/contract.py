@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 
 from dq.dialects.base import Document, Problems, read_yaml
 from dq.dialects.compile import compile_contract
+from dq.dialects.faults import KINDS, dotted, shown, words
 from dq.errors import SuiteError, nearest
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def _tell(error: Any, document: Document, problems: Problems) -> None:
             _tell(branch, document, problems)
         return
     place = tuple(error.absolute_path)
-    at = _dotted(place)
+    at = dotted(place)
     if _is_unknown(error):
         known = error.schema["properties"]
         for key in (k for k in error.instance if k not in known):
@@ -117,40 +118,16 @@ def _tell(error: Any, document: Document, problems: Problems) -> None:
     problems.add(document.line(place), (f"{at}: " if at else "") + _words(error))
 
 
-def _dotted(place: tuple[Any, ...]) -> str:
-    return "".join(f"[{p + 1}]" if isinstance(p, int) else f".{p}" for p in place).lstrip(".")
-
-
-_KINDS = {
-    "string": "text", "number": "a number", "integer": "a whole number", "boolean": "true or false",
-    "array": "a list", "object": "a mapping", "null": "nothing",
-}  # fmt: skip
-
-
 def _words(error: Any) -> str:
-    found, limit = error.instance, error.validator_value
-    shown = json.dumps(found, ensure_ascii=False) if isinstance(found, (str, int, float, bool)) else _kind_of(found)
+    if told := words(error):
+        return told
+    found, limit = shown(error.instance), error.validator_value
     match error.validator:
-        case "type":
-            kinds = [limit] if isinstance(limit, str) else limit
-            return f"{' or '.join(_KINDS[k] for k in kinds)} is needed, not {shown}"
         case "anyOf":
-            kinds = [k for branch in limit for k in _accepted(branch)]
-            return f"{' or '.join(dict.fromkeys(_KINDS[k] for k in kinds))} is needed, not {shown}"
-        case "enum":
-            known = [v for v in limit if v is not None]
-            return f"{shown} is none of {', '.join(known)}{nearest(str(found), known)}"
-        case "required":
-            missing = [k for k in limit if k not in found]
-            return f'the key "{missing[0]}" is missing'
-        case "minItems" | "minProperties" | "minLength":
-            return "it is empty"
-        case "uniqueItems":
-            return "a value is written twice"
-        case "pattern" if "description" in error.schema:
-            return f"{shown} is not written right: {error.schema['description']}"
+            kinds = dict.fromkeys(KINDS[k] for branch in limit for k in _accepted(branch))
+            return f"{' or '.join(kinds)} is needed, not {found}"
         case "minimum":
-            return f"{shown} is below {limit}"
+            return f"{found} is below {limit}"
     return str(error.message)
 
 
@@ -161,7 +138,3 @@ def _accepted(branch: dict[str, Any]) -> list[str]:
         schema = whole["$defs"][branch["$ref"].removeprefix("#/$defs/")]
     kinds = schema.get("type", [])
     return [kinds] if isinstance(kinds, str) else list(kinds)
-
-
-def _kind_of(value: Any) -> str:
-    return _KINDS["null" if value is None else "array" if isinstance(value, list) else "object"]

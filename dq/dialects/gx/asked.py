@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dq.dialects.gx.conditions import moment
 from dq.dialects.gx.metrics import Semantics, absent, present
 from dq.ir.data import NUMBERS, Kind
-from dq.ir.expr import Call, Col, Compare, Expr, Lit, Path, all_of
+from dq.ir.expr import Call, Col, Compare, Expr, Lit, Path, Scalar, all_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -98,9 +98,14 @@ def bounds(asked: Asked) -> tuple[Any, Any]:
 def between(asked: Asked, value: Expr) -> Expr:
     """The condition that a value lies between the ends."""
     low, high = bounds(asked)
+    return inside(value, low, high, above=asked["strict_min"], below=asked["strict_max"])
+
+
+def inside(value: Expr, low: Scalar, high: Scalar, *, above: bool, below: bool) -> Expr:
+    """The condition that a value lies between two ends, either of which may be open (None) or shut out."""
     sides = (
-        None if low is None else Compare(">" if asked["strict_min"] else ">=", value, Lit(low)),
-        None if high is None else Compare("<" if asked["strict_max"] else "<=", value, Lit(high)),
+        None if low is None else Compare(">" if above else ">=", value, Lit(low)),
+        None if high is None else Compare("<" if below else "<=", value, Lit(high)),
     )
     return all_of(*sides) or Lit(True)
 

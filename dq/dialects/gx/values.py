@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Literal
 
 from dq.dialects.base import check_pattern
-from dq.dialects.gx.asked import Asked, Unfit, between, bounds, numeric
+from dq.dialects.gx.asked import Asked, Unfit, between, bounds, inside, numeric
 from dq.dialects.gx.conditions import member
 from dq.dialects.gx.metrics import InOrder, JsonValid, Nulls, Raises, Typical, UniqueKey
 from dq.dialects.gx.types import TypeIs
@@ -112,12 +112,8 @@ def _length(asked: Asked) -> Metric:
     if not _texts(asked):
         arguments = json.dumps([low, high, above, below])
         return _rows(asked, Length, Holds("text_length", Col(asked.path), arguments), "of another length")
-    length = Call("length", (Col(asked.path),))
-    sides = (
-        None if low is None else Compare(">" if above else ">=", length, Lit(low)),
-        None if high is None else Compare("<" if below else "<=", length, Lit(high)),
-    )
-    return _rows(asked, Length, all_of(*sides) or Lit(True), "of another length")
+    ok = inside(Call("length", (Col(asked.path),)), low, high, above=above, below=below)
+    return _rows(asked, Length, ok, "of another length")
 
 
 def _found(asked: Asked, pattern: str) -> Expr:

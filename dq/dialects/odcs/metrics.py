@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from dq.ir.aggregate import Distinctness, DuplicateKeys, Max, Min
+from dq.ir.aggregate import Max, Min
 from dq.ir.data import NUMBERS, TEXTS, TIMES, Kind, format_path, parse_path
 from dq.ir.expr import Col, Expr, In, Not, Or, Path, Scalar, all_of
 from dq.ir.metric import Dimension, Facts, Measure, Metric, RowMetric, metric
-from dq.ir.positions import Positions
 from dq.ir.typecheck import Unanswerable
-from dq.metrics.completeness import absent
+from dq.metrics.completeness import Required, absent
 from dq.metrics.schema import Layout
+from dq.metrics.uniqueness import Unique
 from dq.metrics.validity import Validity
 
 if TYPE_CHECKING:
@@ -47,11 +47,8 @@ class LogicalType(Layout):
 
 @metric
 @dataclass(frozen=True)
-class NullValues(RowMetric):
-    """Rows whose value is NULL, or NaN."""
-
+class NullValues(Required):
     name: ClassVar[str] = "null_values"
-    dimension: ClassVar[Dimension] = Dimension.COMPLETENESS
 
     def phrase(self) -> str:
         return "have no value"
@@ -141,17 +138,10 @@ class MultipleOf(Validity):
 
 @metric
 @dataclass(frozen=True)
-class DuplicateValues(Metric):
+class DuplicateValues(Unique):
     """Rows beyond the first of each key, of the rows that have one: as many must go for the others to be unique."""
 
     name: ClassVar[str] = "duplicate_values"
-    dimension: ClassVar[Dimension] = Dimension.UNIQUENESS
-    unit: ClassVar[str] = "rows"
-
-    keys: tuple[Path, ...]
-
-    def aggregates(self) -> tuple[Aggregate, ...]:
-        return (Distinctness(tuple(Col(k) for k in self.keys)),)
 
     def measure(self, states: Mapping[Aggregate, Any], facts: Facts) -> Measure | None:
         state = states[self.aggregates()[0]]
@@ -159,12 +149,6 @@ class DuplicateValues(Metric):
 
     def phrase(self) -> str:
         return f"repeat the {', '.join(map(format_path, self.keys))} of another row"
-
-    def evidence(self) -> DuplicateKeys:
-        return DuplicateKeys(tuple(Col(k) for k in self.keys), self.keys)
-
-    def failing(self, limit: int | None = None) -> Aggregate:
-        return Positions(None, tuple(Col(k) for k in self.keys), limit)
 
 
 @metric

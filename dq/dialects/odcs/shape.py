@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from jsonschema import Draft201909Validator
 
+from dq.dialects.faults import dotted, shown, words
 from dq.errors import nearest
 
 if TYPE_CHECKING:
@@ -23,10 +24,6 @@ OPERATORS = (
     "mustBeBetween", "mustNotBeBetween",
 )  # fmt: skip
 _VERSIONS = ("v3.0.0", "v3.0.1", "v3.0.2", "v3.1.0", "v3.2.0")
-_KINDS = {
-    "string": "text", "number": "a number", "integer": "a whole number", "boolean": "true or false",
-    "array": "a list", "object": "a mapping", "null": "nothing",
-}  # fmt: skip
 
 
 def check(document: Document, problems: Problems) -> None:
@@ -124,38 +121,19 @@ def _keys(schema: Any) -> Iterator[str]:
         yield from _keys(schema.get(key))
 
 
-def dotted(place: Place) -> str:
-    """`schema[1].properties[2].quality[1]`, counted from 1."""
-    return "".join(f"[{p + 1}]" if isinstance(p, int) else f".{p}" for p in place).lstrip(".")
-
-
 def _words(error: Any) -> str:
+    if told := words(error):
+        return told
     found, limit = error.instance, error.validator_value
-    shown = json.dumps(found, ensure_ascii=False) if isinstance(found, (str, int, float, bool)) else _kind_of(found)
     match error.validator:
-        case "type":
-            kinds = [limit] if isinstance(limit, str) else limit
-            return f"{' or '.join(_KINDS[k] for k in kinds)} is needed, not {shown}"
-        case "enum":
-            return f"{shown} is none of {', '.join(map(str, limit))}{nearest(str(found), map(str, limit))}"
         case "const":
-            return f"{json.dumps(limit)} is needed, not {shown}"
-        case "required":
-            return f'the key "{next(k for k in limit if k not in found)}" is missing'
-        case "minItems" | "minProperties" | "minLength" if not found:
-            return "it is empty"
+            return f"{json.dumps(limit)} is needed, not {shown(found)}"
         case "minItems" | "maxItems":
             return f"{limit} are needed, not {len(found)}"
-        case "uniqueItems":
-            return "a value is written twice"
         case "pattern":
-            return f"{shown} is not written right" + (f": {d}" if (d := error.schema.get("description")) else "")
+            return f"{shown(found)} is not written right"
         case "minimum" | "exclusiveMinimum":
-            return f"{shown} is too small"
+            return f"{shown(found)} is too small"
         case "not":
             return f'the key "{limit["required"][0]}" does not belong here'
-    return f"{shown} is not what the standard allows ({error.validator})"
-
-
-def _kind_of(value: Any) -> str:
-    return _KINDS["null" if value is None else "array" if isinstance(value, list) else "object"]
+    return f"{shown(found)} is not what the standard allows ({error.validator})"
