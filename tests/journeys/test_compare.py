@@ -137,7 +137,7 @@ def test_what_cannot_be_judged_here_holds(
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ('{"results": [}', "gx-result.json:1: no JSON: Expecting value (column 14)\n    {\"results\": [}\n                 ^"),
+        ('{"results": [}', 'no JSON: Expecting value (column 14)\n    {"results": [}\n                 ^'),
         ("[1]", "no validation result of Great Expectations"),
         ('{"run_results": {}}', "a checkpoint's result: name one of the validation results"),
         ('{"results": [{"success": 1}]}', "result 1 tells no success of an expectation_config"),

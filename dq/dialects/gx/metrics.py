@@ -45,6 +45,9 @@ class Refused(Metric):
     message: str
     types: bool = True
 
+    def paths(self) -> frozenset[Path]:
+        return frozenset()
+
     def aggregates(self) -> tuple[Aggregate, ...]:
         raise Mistyped(self.message) if self.types else Unanswerable(self.message)
 
@@ -58,6 +61,9 @@ class Missing(Metric):
     dimension: ClassVar[Dimension] = Dimension.SCHEMA
 
     path: Path
+
+    def paths(self) -> frozenset[Path]:
+        return frozenset({self.path})
 
     def aggregates(self) -> tuple[Aggregate, ...]:
         raise Unknown(self.path)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dq import api
-from dq.converting import Converted, convert
+from dq.converting import SOME, Converted, convert
 from dq.dialects import contract as ours
 from dq.dialects import gx
 from dq.dialects.gx.vocabulary import KINDS
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from dq.ir.data import Schema, Type
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of pandera
-SLICE, ALL = range(2), range(1_000, 1_400)
+SLICE, ALL = range(2), range(1_000, 1_400, 100)
 Drawn = tuple[Any, Contract]
 
 
@@ -114,7 +114,7 @@ DRAWN: dict[str, tuple[Callable[[Random, Path], Drawn], str]] = {
 def compare(seed: int, way: str, folder: Path) -> None:
     draw, to = DRAWN[way]
     random = Random(seed)
-    assert differences(*draw(random, folder), to, folder) == []
+    assert differences(*draw(random, folder), to, folder) == [], seed
 
 
 @pytest.mark.parametrize("way", DRAWN)
@@ -125,20 +125,22 @@ def test_a_slice_of_the_draws(seed: int, way: str, tmp_path: Path) -> None:
 
 @pytest.mark.soak
 @pytest.mark.parametrize("way", DRAWN)
-@pytest.mark.parametrize("seed", ALL)
-def test_all_draws(seed: int, way: str, tmp_path: Path) -> None:
-    compare(seed, way, tmp_path)
+@pytest.mark.parametrize("hundred", ALL)
+def test_all_draws(hundred: int, way: str, tmp_path: Path) -> None:
+    for seed in range(hundred, hundred + 100):
+        compare(seed, way, tmp_path)
 
 
-@pytest.mark.parametrize("seed", SLICE)
+@pytest.mark.parametrize("seed", SLICE[:1])
 def test_there_and_back_a_contract_keeps_what_it_had(seed: int, tmp_path: Path) -> None:
     there_and_back(seed, tmp_path)
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("seed", ALL)
-def test_there_and_back_in_all_draws(seed: int, tmp_path: Path) -> None:
-    there_and_back(seed, tmp_path)
+@pytest.mark.parametrize("hundred", ALL)
+def test_there_and_back_in_all_draws(hundred: int, tmp_path: Path) -> None:
+    for seed in range(hundred, hundred + 100):
+        there_and_back(seed, tmp_path)
 
 
 def there_and_back(seed: int, folder: Path) -> None:
@@ -146,7 +148,7 @@ def there_and_back(seed: int, folder: Path) -> None:
     frame, contract = of_contract(Random(seed), folder)
     suite = loaded(convert(contract, "gx"), "gx", folder)
     back = convert(suite, "contract")
-    ours = [c for c in suite.suite.checks if c.id != "table.not_empty" and str(c.bound) != "> 0"]
+    ours = [c for c in suite.suite.checks if c.bound != SOME]
     told = {k.before.id for k in back.kept} | {one.name for one in back.lost}
     assert [c.id for c in ours if c.id not in told] == []
     assert differences(frame, suite, "contract", folder) == []
