@@ -131,8 +131,9 @@ class Watch:
         if not self.stopping():
             try:
                 left = self._gated(source)
-            except DQError as error:
-                log.warning("%s: %s", source, error)
+            except Exception as error:  # the other sources are not to wait for it
+                told = str(error) if isinstance(error, DQError) else f"internal error: {type(error).__name__}"
+                log.warning("%s: %s", source, told)
                 left = Left(whole=False, seconds=max(self.config.limits.retry_seconds, BUSY_SECONDS))
         self._due.pop(source, None)
         if left.seconds is not None:

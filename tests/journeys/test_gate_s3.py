@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, unquote
+from urllib.parse import unquote
 
 import pytest
 
@@ -16,7 +15,6 @@ from dq import api
 from dq import pretrain as api_pretrain
 from dq.opening import find_files
 from tests.conftest import make_bucket
-from tests.journeys.real import ROOT
 from tests.s3.place import CONTRACT, S3Place, before
 from tests.survival import invariants
 
@@ -340,42 +338,6 @@ def test_published_data_of_another_source_is_compared_with(place: S3Place, tmp_p
     data, suite = f"{url}/trips/dt=2026-03-02", suites / "trips.yaml"
     assert dq("validate", data, "--suite", suite, "--reference", f"zones={url}/zones", at=place.root).code == 1
     assert dq("status", "--config", place.settings).code == 0
-
-
-def test_the_readme_names_every_permission_and_no_other(tmp_path: Path, s3: str, dq: Dq) -> None:
-    """Of everything that is called while all zones are used and everything is done."""
-    place = S3Place(tmp_path, make_bucket("small"), CONTRACT + "policy: {on_fail: split}\nquarantine_copy: true\n")
-    called: set[tuple[str, str]] = set()
-
-    def see(request: Any) -> None:
-        path = unquote(request.url).partition("?")[0].split("/", 4)[4:]
-        listed = parse_qs(request.url.partition("?")[2]).get("prefix", [""])
-        zone = (path or listed)[0].split("/")[0] or "curated"
-        multipart = "uploadId" in request.url
-        kind = {"GET": "GetObject" if path else "ListBucket", "HEAD": "GetObject", "PUT": "PutObject",
-                "POST": "PutObject" if path else "DeleteObject",
-                "DELETE": "AbortMultipartUpload" if multipart else "DeleteObject"}[request.method]  # fmt: skip
-        called.add(("landing" if zone == "landing" else "other", f"s3:{kind}"))
-
-    with before("", see), before("", see, client=1):
-        place.land("2026-03-01", 0, n=500)
-        called.clear()
-        place.gate()
-        for command in (["status"], ["doctor"], ["gc"], ["show", "trips", "2026-03-01"]):
-            assert dq(*command, "--config", place.settings).code == 0
-        keys = place.objects("landing/")
-        called = {c for c in called if c != ("landing", "s3:PutObject")}
-        with before("UploadPartCopy", lambda _: place.put(next(iter(keys)), b"x" * 2000)):
-            place.land("2026-03-01", 900, n=500)
-            called.discard(("landing", "s3:PutObject"))
-            place.gate()
-    called.discard(("landing", "s3:PutObject"))  # of this test, as who lands
-    said = (
-        " ".join((ROOT / "README.md").read_text().split()).split("The gate needs ")[1].split(" on the other zones")[0]
-    )
-    landing, _, other = said.partition(" on landing, and ")
-    assert {p for z, p in called if z == "landing"} == set(re.findall(r"s3:\w+", landing))
-    assert {p for z, p in called if z == "other"} == set(re.findall(r"s3:\w+", other))
 
 
 def test_a_manifest_for_a_training_job_names_what_is_published(place: S3Place, dq: Dq) -> None:
