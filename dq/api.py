@@ -32,7 +32,7 @@ from dq.scanning import Scanner
 from dq.suite import Semantics, load_contract
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping
+    from collections.abc import Generator, Iterator, Mapping, Sequence
 
     from dq.config import Config
     from dq.drift import Difference
@@ -121,7 +121,16 @@ def validate(
             scanned = scanning.submit(here, held_to).result()
     judgement = judge(partition, held_to, scanned, Background())
     body = document.result(judgement, landing=partition.key, decided_at=asking.now.isoformat(), run_id=new_run_id())
-    return Result(judgement, body, result_format, scanned.places)
+    return Result(judgement, body, result_format, replace(scanned.places, labels=_labels(data)))
+
+
+def _labels(data: Any) -> Sequence[Any] | None:
+    """What a frame itself calls its rows."""
+    if is_path(data):
+        return None
+    from dq.engines.frames import labels
+
+    return labels(data)
 
 
 @contextmanager

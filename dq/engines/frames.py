@@ -37,6 +37,16 @@ def open_frame(data: Any, reading: Reading) -> Dataset:
     return _dataset(table.rename_columns(names), reading)
 
 
+def labels(data: Any) -> list[Any] | None:
+    """What an index of pandas calls the rows; None where it counts them, or there is none."""
+    index = getattr(data, "index", None)
+    if index is None or not hasattr(data, "iloc") or (type(index).__name__, getattr(index, "start", 1)) == (
+        "RangeIndex", 0,
+    ):  # fmt: skip
+        return None
+    return list(index.tolist())
+
+
 def write_frame(data: Any, path: str) -> None:
     """Write a frame as Parquet. Raises UsageError for what is no frame, or what Parquet does not take."""
     dataset = open_frame(data, Reading())

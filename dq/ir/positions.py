@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from dq.ir.aggregate import Aggregate, Family
 from dq.ir.data import DataFile
@@ -59,11 +59,12 @@ class Positions(Aggregate):
 @dataclass(frozen=True, slots=True)
 class Places:
     """Where all the rows stand that fail a check, by its id. `lines`: positions are lines of text, not rows; `files`
-    is how many the data has, 0 of a frame."""
+    is how many the data has, 0 of a frame. `labels`: what a frame itself calls its rows, where it does not count."""
 
     rows: Mapping[str, PositionsState] = field(default_factory=dict)
     lines: bool = False
     files: int = 0
+    labels: Sequence[Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ def validation_result(
     places: Places | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """One entry an expectation, in order of the suite; checks of other dialects are left out. With `places` it tells
-    which rows are unexpected: by index, as pandas counts them, where one file or frame has rows and no lines."""
+    which rows are unexpected: as pandas counts or calls them, where a frame or one file has rows and no lines."""
     asked = [r for r in results if is_expectation(r)]
     found = [_result(r, json.loads(r.origin.rule), result_format, places) for r in asked]
     good = sum(r["success"] for r in found)
@@ -125,7 +125,7 @@ def _where(result: CheckResult, result_format: ResultFormat, places: Places) -> 
         return body
     every = ((f, row) for f, rows in state.files for row in unpacked(rows)) if state else first
     body["unexpected_index_list"] = listed = _indexes(every, places)
-    if len(listed) <= MOST_INDEXES and all(isinstance(i, int) for i in listed):
+    if len(listed) <= MOST_INDEXES and not any(isinstance(i, dict) for i in listed):
         body["unexpected_index_query"] = f"df.filter(items={listed}, axis=0)"
     return body
 
@@ -134,6 +134,8 @@ def _indexes(rows: Iterable[tuple[str, int]], places: Places) -> list[Any]:
     unit = "line" if places.lines else "row"
     if places.files > 1:
         return [{"file": file, unit: row} for file, row in rows]
+    if places.labels is not None:
+        return [places.labels[row - 1] for _, row in rows]
     return [{unit: row} if places.lines else row - 1 for _, row in rows]
 
 

@@ -103,12 +103,16 @@ class _Compiler:
             self.builder.fault(place, "labels: at most 10, of keys with 128 and values with 256 characters at most")
 
     def item(self, item: t.Item) -> None:
-        """One rule, or several joined, as one check."""
+        """One rule, or several joined, as one check; what is joined by `and` and looks back, as one each."""
         text = printed(item)
         try:
             if isinstance(item, t.Group) and len(item.items) == 1:
                 self.labels(item.labels, item.place)
                 self.item(item.items[0])
+            elif isinstance(item, t.Group) and item.op == "and" and any(map(self.looks_back, item.items)):
+                self.labels(item.labels, item.place)
+                for one in item.items:
+                    self.item(one)
             elif isinstance(item, t.Group):
                 self.builder.add(self.joined(item, text), item.place, text)
             elif item.type == _DETECTS:
@@ -117,6 +121,13 @@ class _Compiler:
                 self.builder.add(self.meant(item), item.place, text)
         except Fault as fault:
             self.builder.fault(fault.place, str(fault))
+
+    def looks_back(self, item: t.Item) -> bool:
+        """Whether it is compared with what was before. Each number is remembered by the id of a check of its own, which
+        all rules that must hold may be."""
+        if isinstance(item, t.Group):
+            return any(map(self.looks_back, item.items))
+        return item.type == _DETECTS or bool(self.meant(item).bound.reach)
 
     def joined(self, group: t.Group, text: str) -> Meant:
         metric = self.rows(group, text) if self.by_row else self.whole(group, text)
@@ -129,7 +140,7 @@ class _Compiler:
             return Composite(item.op, tuple(self.whole(i, printed(i)) for i in item.items), text)
         meant = self.meant(item)
         if meant.bound.reach:
-            raise Fault("a rule that looks back stands by itself: what its parts were is not remembered", item.place)
+            raise Fault("a rule that looks back is joined by and only: what parts were is not remembered", item.place)
         return Held(meant.metric, meant.bound, text)
 
     def rows(self, item: t.Item, text: str) -> RowMetric:

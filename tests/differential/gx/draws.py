@@ -28,6 +28,7 @@ def frame(random: Random) -> pd.DataFrame:
         return [missing if random.random() < sparse else values() for _ in range(size)]
 
     start = datetime(2020, 1, 1)
+    calls: Any = {5: list("vwxyz"), 12: range(24, 0, -2)}.get(size)
     return pd.DataFrame(
         {
             "i": pd.Series([random.randint(-5, 5) for _ in range(size)], dtype="int64"),
@@ -41,7 +42,7 @@ def frame(random: Random) -> pd.DataFrame:
             ),
             "n": pd.Series([math.nan] * size, dtype=float),
         }
-    )  # fmt: skip
+    ).set_axis(range(size) if calls is None else calls)  # fmt: skip
 
 
 def expectation(random: Random, kind: str | None = None) -> tuple[str, dict[str, Any]]:

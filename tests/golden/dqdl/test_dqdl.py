@@ -264,3 +264,13 @@ def test_checks_are_plain_data_and_share_their_passes() -> None:
     shape = replace(shape_of(as_frame(DATA.to_arrow())), now=NOW)
     folded = plan(fitted(own, shape.schema), (), shape)
     assert len(folded.passes) <= 2, folded.passes  # one over the rows, one for queries in SQL
+
+
+@pytest.mark.parametrize("composite", ["column", "row"])
+def test_rules_joined_by_and_that_look_back_are_checks_of_their_own(composite: Any) -> None:
+    joined = '((RowCount > avg(last(3))) and (IsComplete "id")) and (DetectAnomalies "RowCount")'
+    suite = dqdl.load(f"Rules = [\n  {joined}\n]\n", "rules.dqdl", composite=composite)
+    rules = [(c.origin.line, c.origin.rule) for c in suite.checks if c.metric.name != "column_present"]
+    assert rules[-3:] == [
+        (2, "RowCount > avg(last(3))"), (2, 'IsComplete "id"'), (2, 'DetectAnomalies "RowCount"')
+    ]  # fmt: skip
