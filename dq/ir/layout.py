@@ -131,13 +131,14 @@ class Layout:
             return
         if len(parts) > 1:
             raise ValueError("there is no such date" if self.owns(parts) else f"its layout is {self.text}")
-        alone = [(f"({_pattern(k)})", (k,)) for k in sorted(self.keys, key=lambda k: k.kind == "str")]
         stems = [(pattern.removesuffix(re.escape(tail)), keys) for pattern, keys in self.segments if keys]
+        alone = [(f"({_pattern(k)})", (k,)) for k in self.keys]
         try:
             if re.fullmatch(r"\d{4}-\d\d(-\d\d.*)?", name) and any(k.type.kind in TIMES for k in self.keys):
                 datetime.fromisoformat(name if len(name) > 7 else f"{name}-01")
                 return
-            for pattern, keys in (*alone, *stems):
+            # A key of text fits any name: asked last.
+            for pattern, keys in sorted((*alone, *stems), key=lambda p: p[0] == "(.+?)"):
                 if match := re.fullmatch(pattern, name, re.ASCII):
                     for key, text in zip(keys, match.groups(), strict=True):
                         key.read(text)
