@@ -116,3 +116,18 @@ def test_json_of_another_kind_fails_on_every_engine(tmp_path: Path) -> None:
         assert failed["text.readable"] == (1, ["5"])
         assert failed["inner.readable"] == (1, [])  # as many as may
         assert [r["id"] for r in document["reasons"]] == ["text.readable", "inner.type"]
+
+
+def test_a_local_time_that_never_was_fails_on_every_engine(tmp_path: Path) -> None:
+    suite, path = tmp_path / "clocks.yaml", tmp_path / "part.csv"
+    rules = ("min(at) >= '2026-03-29T01:00:00+00:00'", "max(at) = '2026-10-25T00:30:00+00:00'")
+    suite.write_text(
+        "source: clocks\ncolumns:\n  at: {type: timestamp, timezone: Europe/Berlin, required: true}\nchecks:\n"
+        + "".join(f'  - {{rule: "{rule}"}}\n' for rule in rules)
+    )
+    path.write_text("at\n2026-03-29 02:30:00\n2026-10-25 02:30:00\n2026-03-29 03:00:00\n")
+    for engine in ("reference", "duckdb", "polars"):
+        document = judged(path, suite, engine)
+        assert [(r["id"], r["message"].partition(", e.g.")[0]) for r in document["reasons"]] == [
+            ("at.readable", "1 rows (33 %, allowed 0) cannot be read as timestamp")
+        ]

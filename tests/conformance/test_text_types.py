@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import duckdb
 import pytest
@@ -50,6 +52,27 @@ def test_formats(case: dict[str, Any], connection: duckdb.DuckDBPyConnection) ->
     texts = [t for t in case if t != "formats"]
     found = read(connection, declare("c", "timestamp", *case["formats"]), texts)
     assert dict(zip(texts, found, strict=True)) == {t: case[t] or None for t in texts}
+
+
+ZONES = ("Europe/Berlin", "Australia/Lord_Howe", "Pacific/Apia", "UTC")
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_clocks_that_change(zone: str, connection: duckdb.DuckDBPyConnection) -> None:
+    """As zoneinfo has it: a time that a clock showed twice is the first, one that it never showed cannot be read."""
+    place, texts, wanted = ZoneInfo(zone), [], []
+    for start in ("1968-10-01", "2011-12-25", "2026-03-20", "2026-10-01", "2069-03-20"):
+        for n in range(40 * 24 * 2):
+            clock = datetime.fromisoformat(start) + timedelta(minutes=30 * n)
+            moment = clock.replace(tzinfo=place).astimezone(UTC)
+            shown = moment.astimezone(place).replace(tzinfo=None) == clock
+            texts.append(str(clock))
+            wanted.append(f"{moment:%Y-%m-%d %H:%M:%S+00}" if shown else None)
+    assert read(connection, declare("c", "timestamp", zone=zone), texts) == wanted
+    nano = declare("c", "timestamp(ns)", zone="Europe/Berlin")
+    assert read(connection, nano, ["2026-10-25 02:30:00.123456789", "2026-03-29 02:00:00.000000001"]) == [
+        "2026-10-25 00:30:00.123456789+00", None,
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", [n for n in golden("inferred.toml") if n != "string"])

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
+from functools import cache
+from itertools import pairwise
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dq.engines.duckdb.connect import literal
 from dq.engines.duckdb.sql import type_name
@@ -134,7 +137,7 @@ def _timestamp(text: str, declared: Declared, found: Type) -> str:
         return value if zone else f"CAST({value} AS TIMESTAMP{nano})"
 
     def wall(value: str) -> str:
-        return f"timezone({literal(zone)}, {value})" if zone else value
+        return _moment(value, zone, nano=bool(nano)) if zone else value
 
     def read(spec: str) -> Callable[[str], str]:
         if "%z" in spec:
@@ -147,6 +150,44 @@ def _timestamp(text: str, declared: Declared, found: Type) -> str:
         aware = f"{DAY}[T ]{clock} ?{OFFSET}"
         values.append(shaped(text, aware, lambda t: instant(f"TRY_CAST({_compact(t)} AS TIMESTAMPTZ{nano})")))
     return _first(values)
+
+
+def _moment(wall: str, zone: str, *, nano: bool) -> str:
+    """When a clock there showed the time: the first time of two, and NULL where it never did. DuckDB takes the second,
+    and one that never was for another; so on days when clocks change the offset of the day before is tried first."""
+    place, plain = literal(zone), f"timezone({literal(zone)}, {wall})"
+    if zone == "UTC":
+        return plain
+    shown = f"make_timestamp(epoch_ns({wall}) // 1000)" if nano else wall
+    day = f"epoch_us({shown}) // 86400000000"
+    second = f"timezone({place}, {shown})"
+    before = f"({second} - INTERVAL 1 DAY)"
+    first = f"CAST({shown} - (timezone({place}, {before}) - CAST({before} AS TIMESTAMP)) AS TIMESTAMPTZ)"
+    found = [(m, f"WHEN timezone({place}, {m}) = {shown} THEN ") for m in (first, second)]
+    if nano:
+        exact = (
+            f"CAST(make_timestamp_ns(epoch_ns({wall}) - (epoch_us({shown}) - epoch_us({{}})) * 1000) AS TIMESTAMPTZ_NS)"
+        )
+        found = [(exact.format(m), tested) for m, tested in found]
+    known, changes = _changes(zone)
+    usual = f"{day} >= {known[0]} AND {day} < {known[1]} AND NOT contains({changes}::BIGINT[], {day})"
+    return f"CASE WHEN {usual} THEN {plain} {' '.join(tested + moment for moment, tested in found)} END"
+
+
+_DAYS = 80 * 365
+
+
+@cache
+def _changes(zone: str) -> tuple[tuple[int, int], list[int]]:
+    """Days since 1970 of which is known whether clocks change, from and to, and those on or beside which they do."""
+    try:
+        place = ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError):  # that only DuckDB knows
+        return (0, 0), []
+    start = date(1970, 1, 1).toordinal()
+    offsets = [datetime.fromordinal(start + n).replace(tzinfo=place).utcoffset() for n in range(_DAYS)]
+    changed = {n for n, (a, b) in enumerate(pairwise(offsets)) if a != b}
+    return (1, _DAYS - 1), sorted({n + beside for n in changed for beside in (-1, 0, 1)})
 
 
 def _parsed(text: str, spec: str) -> str:
