@@ -34,7 +34,7 @@ FORMATS = {
     ".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".json": "json",
     ".ndjson": "ndjson", ".jsonl": "ndjson",
 }  # fmt: skip
-COMPRESSIONS = (".gz", ".zst")
+COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 _NOWHERE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
 
 
@@ -227,10 +227,10 @@ def open_files(
         return dataset
     reading = replace(reading, format=kinds.pop())
     if parser is not None:
-        return parser.open(files, reading)
+        return _named_rightly(parser.open(files, reading), files)
     own = TextParser([f.location for f in files], budget)
     try:
-        dataset = own.open(files, reading)
+        dataset = _named_rightly(own.open(files, reading), files)
     except BaseException:
         own.close()
         raise
@@ -291,6 +291,22 @@ class TextParser:
         if self._kept is not None:
             self._kept.close()
             self._kept = None
+
+
+def _named_rightly(dataset: Dataset, files: tuple[DataFile, ...]) -> Dataset:
+    """Files are read by their content; whoever reads what is published goes by their names."""
+    from dq.engines.duckdb.landed import compression
+
+    found = []
+    for file in files:
+        told = next((k for e, k in COMPRESSIONS.items() if unversioned(file.location).lower().endswith(e)), None)
+        held = compression(file.location)
+        if told != held and file.bytes:
+            named = f"is named like {told} and " if told else ""
+            said = f"is {held}" if held else "is not compressed"
+            found.append(Finding("compression", f"{file.path} {named}{said}", file.path))
+    dataset.findings = (*dataset.findings, *found)
+    return dataset
 
 
 def _unlike(formats: dict[DataFile, str | None]) -> Finding:

@@ -13,6 +13,7 @@ from dq import engines, split
 from dq.discretion import marked
 from dq.engines.base import Unreadable
 from dq.errors import EngineError, UsageError
+from dq.ir.data import Kind, alike, fits
 from dq.judge import Asking, Scanned, prepare, read_by, run, scan, shape_of, sharing
 from dq.opening import Engines, TextParser, open_files
 from dq.others import Others
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from dq.engines.base import Dataset
     from dq.ir.check import Suite
-    from dq.ir.data import Partition, Reading
+    from dq.ir.data import Partition, Reading, Type
     from dq.ir.limits import Budget
     from dq.ir.positions import Parts, Selection
     from dq.plan import Plan
@@ -85,7 +86,7 @@ class Scanner:
         """The profile, and how text was read. Raises UsageError where there is nothing to read."""
         now = self._asking.now
         with closing(self._open(partition, suite)) as dataset:
-            faults = _faults(dataset)
+            faults = (*_faults(dataset), *_disagreements(dataset))
             pii = marked(suite, dataset.landed)
             answers = self._answers(questions(dataset.landed, now, depth, pii), dataset)
             found = profile(
@@ -132,6 +133,20 @@ class Scanner:
         self._parser.close()
         self._engines.close()
         self._others.close()
+
+
+def _disagreements(dataset: Dataset) -> Faults:
+    """Columns that no type of theirs holds in all files: they are read as text, or as what most of it fits."""
+    types: dict[str, dict[Type, str]] = {}
+    for file, schema in dataset.file_schemas:
+        for one in (f for f in schema.fields if f.type.kind is not Kind.NULL):
+            types.setdefault(one.name, {}).setdefault(one.type, file)
+    return tuple(
+        f'column "{name}" is {", ".join(f"{t} in {file}" for t, file in list(found.items())[:5])}'
+        for name, found in types.items()
+        if len(found) > 1
+        and not any(all(fits(t, w) or (name in dataset.schema.inferred and alike(t, w)) for t in found) for w in found)
+    )
 
 
 def _faults(dataset: Dataset) -> Faults:

@@ -219,6 +219,11 @@ def fits(found: Type, declared: Type) -> bool:
     return bool(declared.kind is Kind.STRING and found.kind in TEXTS)
 
 
+def alike(left: Type, right: Type) -> bool:
+    """Whether guesses of these types may be guesses at one."""
+    return any({left.kind, right.kind} <= kinds for kinds in (NUMBERS, TIMES))
+
+
 _UNITS = ("s", "ms", "us", "ns")
 
 

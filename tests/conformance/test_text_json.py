@@ -45,6 +45,17 @@ def test_bad_records_are_counted_with_their_lines(tmp_path: Path) -> None:
         assert (others.rows, [e[1] for e in others.evidence]) == (2, [4, 5])
 
 
+def test_what_only_lenient_readers_take(tmp_path: Path) -> None:
+    """A comma behind which nothing follows is malformed; NaN and Infinity are floats."""
+    content = '{"a":",}"}\n{"a":"1",}\n{"a":["x", ]}\n{"a":"x\\",]"}\n{"a":"\\\\",}\n'
+    with opened(tmp_path, content, format="ndjson") as dataset:
+        assert rows(dataset) == [(",}",), ('x",]',)]
+        assert [e[1] for e in dataset.findings[0].evidence] == [2, 3, 5]
+    with opened(tmp_path, '{"a":NaN}\n{"a":-Infinity}\n{"a":1.5}\n', format="ndjson") as dataset:
+        assert (types(dataset), kinds(dataset)) == ({"a": "double"}, [])
+        assert rows(dataset) == [("nan",), ("-inf",), ("1.5",)]
+
+
 def test_a_first_line_that_is_cut_leaves_the_others_readable(tmp_path: Path) -> None:
     for name in ("json", "ndjson"):
         with opened(tmp_path, '{"a":\n{"a":2}\n', format=name) as dataset:

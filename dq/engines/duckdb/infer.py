@@ -99,6 +99,22 @@ def infer(
     return found
 
 
+def looks(
+    connection: duckdb.DuckDBPyConnection, table: str, names: Sequence[str], rows: range, marks: Marks,
+    null_values: Sequence[str],
+) -> dict[str, Type]:  # fmt: skip
+    """Types that the texts of some rows look like."""
+    where = f"rowid >= {rows.start} AND rowid < {min(rows.stop, rows.start + _SAMPLE)}"
+    shown = ", ".join(map(identifier, names))
+    read = connection.execute(f"SELECT {shown} FROM {table} WHERE {where}").fetchall()
+    found = {}
+    for name, texts in zip(names, zip(*read, strict=True), strict=False):
+        present = [t for t in texts if t is not None and t.strip(" \t") not in null_values]
+        fitting = (c.type for c in text_candidates(marks) if all(re.fullmatch(c.shape, t, re.ASCII) for t in present))
+        found[name] = next(fitting, Type(Kind.STRING)) if present else Type(Kind.NULL)
+    return found
+
+
 def _samples(connection: duckdb.DuckDBPyConnection, table: str, names: list[str]) -> dict[str, list[str]]:
     """Some values of each column, from its first rows or, where those are NULL, from wherever there are any."""
     rows = connection.execute(f"SELECT {', '.join(map(identifier, names))} FROM {table} LIMIT {_SAMPLE}").fetchall()

@@ -41,6 +41,8 @@ _LEAVES = {
     "NULL": Kind.NULL, "VARCHAR": Kind.STRING, "BOOLEAN": Kind.BOOL, "BIGINT": Kind.INT64, "UBIGINT": Kind.INT64,
     "HUGEINT": Kind.INT64, "DOUBLE": Kind.DOUBLE,
 }  # fmt: skip
+_TRAILING = r"',\s*[}\]]'"  # DuckDB reads on over a comma that nothing follows
+_UNQUOTED = r"""regexp_replace(j, '"(?:\\.|[^"\\])*"', '""', 'g')"""
 _WIDER = ("BIGINT", "UBIGINT", "HUGEINT", "DOUBLE")  # HUGEINT: as soon as some are negative and some are not
 
 
@@ -142,6 +144,7 @@ def _is_record(line: str) -> bool:
 def _create(connection: duckdb.DuckDBPyConnection, table: str, source: str) -> None:
     first = "ltrim(j, ' \t\r\n')"
     kind = f"CASE WHEN j IS NULL OR {first} = '' THEN NULL WHEN NOT json_valid(j) THEN 'INVALID'"
+    kind += f" WHEN regexp_matches(j, {_TRAILING}) AND regexp_matches({_UNQUOTED}, {_TRAILING}) THEN 'INVALID'"
     kind += f" WHEN {first}[1] = '{{' THEN 'OBJECT' ELSE 'OTHER' END"
     connection.execute(f"CREATE TEMP TABLE {table} AS SELECT j, {kind} AS kind FROM ({source})")
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from dq.engines.base import FILE, ROW, Dataset, raw
 from dq.engines.duckdb.casts import cast, landing_type
 from dq.engines.duckdb.connect import identifier, literal
-from dq.engines.duckdb.infer import infer, text_candidates
+from dq.engines.duckdb.infer import infer, looks, text_candidates
 from dq.engines.duckdb.numerals import marks_of
 from dq.engines.duckdb.sql import constant, type_name
-from dq.ir.data import NUMBERS, Field, Finding, Kind, Schema, Type
+from dq.ir.data import NUMBERS, TEXTS, Field, Finding, Kind, Schema, Type
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 PART = "⟨part⟩"  # index of the file
 LINE = "⟨line⟩"  # stored where it does not follow from the row's place
 _MANY = 100_000  # rows
+_FILES = 100  # looked at one by one
 _serial = itertools.count(1)
 
 
@@ -302,9 +303,16 @@ class Table:
         self.connection.execute(f"CREATE TEMP VIEW {view} AS SELECT {', '.join(shown)} FROM {self.name}")
         fields = [Field(n, t) for n, t in types.items()]
         every = frozenset(guessed)
+        looks = self._looks([n for n, t in types.items() if n in guessed and t.kind in TEXTS])
         own = [
-            (p.file.path, Schema(tuple(f for f in fields if f.name in p.names), every & frozenset(p.names)))
-            for p in self.parts
+            (
+                p.file.path,
+                Schema(
+                    tuple(replace(f, type=look.get(f.name, f.type)) for f in fields if f.name in p.names),
+                    every & frozenset(p.names),
+                ),
+            )
+            for p, look in zip(self.parts, looks, strict=True)
         ]
 
         def closed() -> None:
@@ -322,6 +330,13 @@ class Table:
             raw_columns=frozenset(raw(n) for n in raws),
             close=closed,
         )
+
+    def _looks(self, names: list[str]) -> list[dict[str, Type]]:
+        """What columns of text look like in each file alone, where nobody described any: whoever asks is to be told."""
+        if not names or self.reading.declared or not 1 < len(self.parts) <= _FILES:
+            return [{} for _ in self.parts]
+        rows = [range(p.start, p.start + p.rows) for p in self.parts]
+        return [looks(self.connection, self.name, names, r, self.marks, self._nulls) for r in rows]
 
     def _per_file(self, values: list[str]) -> str:
         """SQL for the value of the row's own file."""
