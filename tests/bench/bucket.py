@@ -34,12 +34,9 @@ class Bucket(Server):
         content = self.contents[found.etag]
         first, _, last = environ["HTTP_RANGE"].removeprefix("bytes=").partition("-")
         body = content[int(first) : int(last) + 1 if last else None]
-        told = {
-            "Content-Length": len(body),
-            "Content-Range": f"bytes {first}-{int(first) + len(body) - 1}/{len(content)}",
-            "ETag": found.etag,
-        }
-        start("206 Partial Content", [(k, str(v)) for k, v in told.items()])
+        told = {"Content-Range": f"bytes {first}-{int(first) + len(body) - 1}/{len(content)}"}
+        told |= {"Content-Length": str(len(body)), "ETag": found.etag, "Last-Modified": found.last_modified_RFC1123}
+        start("206 Partial Content", list(told.items()))
         return [body]
 
 
