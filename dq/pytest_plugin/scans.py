@@ -128,8 +128,9 @@ def placed(asked: Asked, data: Any, config: pytest.Config) -> Partition:
     """The data as a partition. Raises Missing where it is not there."""
     from dq.catalogue import partition_named
 
+    settings = sources.settings(config)
     try:
-        return partition_named(data, asked.contract, sources.settings(config))
+        return partition_named(data, asked.contract, settings)
     except UsageError as error:
         raise sources.Missing(f'no data for source "{asked.source}": {error}') from None
 

@@ -264,7 +264,7 @@ def test_data_in_a_bucket_is_tested_alike(repository: Repository, bucket: str, n
     Access().clients[0].put_object(Bucket=bucket, Key=f"orders/{name}", Body=content)
     given = f"orders=s3://{bucket}/orders"
     repository.write("test_shop.py", ON_S3)
-    found = repository.pytest(".", "suites", "--dq-source", given)
+    found = repository.pytest("test_shop.py", "suites", "--dq-source", given)
     found.assert_outcomes(passed=16, failed=2, warnings=1)
     told = screen(found, "orders: amount.range")
     assert f"data       s3://{bucket}/orders, 20 rows" in told
