@@ -49,7 +49,7 @@ class Outbox:
             return
         known = {name for one in run.history.deliveries(run.contract.source) for name, _ in one.told}
         if new := [m.name for m in self.messengers if m.name not in known]:
-            past = tuple(_Facts(run).events(waiting=True))
+            past = tuple(_Facts(run).tell_of(waiting=True))
             _remember(run, dict.fromkeys(new, past))
 
     def pending(self, run: Run) -> list[Pending]:
@@ -86,29 +86,37 @@ class Outbox:
                 if str(error) != one.why:
                     faults[one.adapter] = str(error)
                 lines.append(f"{one.adapter}: {error}; told again by the next gate")
+        try:
+            self._catch_up(run, facts)
+        except DQError as error:
+            lines.append(str(error))
         _remember(run, done, faults)
         return lines
 
     def _tell(self, run: Run, facts: _Facts, adapter: str, marks: Sequence[Mark]) -> None:
         messenger = next((m for m in self.messengers if m.name == adapter), None)
         if messenger is not None:
-            events = facts.events()
-            return messenger.tell([events[mark] for mark in marks])
+            return messenger.tell([facts.events()[mark] for mark in marks])
         follower = next(f for f in self.followers if f.name == adapter)
-        keys = [partition for partition, _, _ in marks]
-        for _ in range(_TRIES):  # who was here meanwhile may have been overtaken by us
-            pinned = [key for key, commits in facts.commits.items() if not commits[-1].path]
-            if pinned and not follower.versions:
-                raise StoreError(
-                    f"{pinned[0]} is published as versions of what landed: land it again to have it copied"
-                )
-            follower.follow(run.contract, facts.shown(), keys)
-            now = run.history.publications(run.contract.source)
-            keys = [key for key in keys if now[key][-1] != facts.commits[key][-1]]
+        pinned = next((key for key, commits in facts.commits.items() if not commits[-1].path), None)
+        if pinned and not follower.versions:
+            raise StoreError(f"{pinned} is published as versions of what landed: land it again to have it copied")
+        facts.told += [partition for partition, _, _ in marks]
+        return follower.follow(run.contract, facts.shown(), facts.told[-len(marks) :])
+
+    def _catch_up(self, run: Run, facts: _Facts) -> None:
+        """Another gate may have told followers of a newer revision while we told them of ours."""
+        keys = dict.fromkeys(facts.told)
+        for _ in range(_TRIES):
             if not keys:
-                return None
-            facts = _Facts(run)
-        raise StoreError(f"{keys[0]} is published anew all the time")
+                return
+            now, before = _Facts(run), facts
+            keys = {key: None for key in keys if now.commits[key][-1] != before.commits[key][-1]}
+            for follower in self.followers if keys else ():
+                follower.follow(run.contract, now.shown(), list(keys))
+            facts = now
+        if keys:
+            raise StoreError(f"{next(iter(keys))} is published anew all the time")
 
 
 class _Facts:
@@ -118,14 +126,21 @@ class _Facts:
         self.run, source = run, run.contract.source
         self.decisions = [one for one in run.history.log(source) if isinstance(one, Decision)]
         self.commits: dict[str, list[Publication]] = run.history.publications(source)
+        self.told: list[str] = []  # partitions, to followers
         self._shown: dict[str, Shown] | None = None
+        self._events: dict[Mark, Event] | None = None
 
     def published(self) -> list[Mark]:
         if self.run.zones.curated is None:
             return []
         return [(p, commits[-1].digest, commits[-1].revision) for p, commits in self.commits.items()]
 
-    def events(self, *, waiting: bool = False) -> dict[Mark, Event]:
+    def events(self) -> dict[Mark, Event]:
+        if self._events is None:
+            self._events = self.tell_of()
+        return self._events
+
+    def tell_of(self, *, waiting: bool = False) -> dict[Mark, Event]:
         """All decisions, but for those to promote what is not published yet, unless `waiting`; and the later revisions
         of content that was published again, which no new decision tells of."""
         stands = {(d.partition, d.digest): d.n for d in sorted(self.decisions, key=lambda d: d.n)}
