@@ -14,7 +14,7 @@ from dq.engines.base import Dataset
 from dq.engines.duckdb.connect import connect
 from dq.engines.duckdb.counted import few
 from dq.engines.duckdb.engine import DuckDB
-from dq.engines.duckdb.sample import distinct_ratios, distinct_values, open_sample
+from dq.engines.duckdb.sample import distinct_estimates, distinct_ratios, distinct_values, open_sample
 from dq.engines.duckdb.source import readable_paths
 from dq.engines.reference import Reference
 from dq.ir import aggregate as a
@@ -91,6 +91,7 @@ def test_how_many_values_there_are_a_sample_tells_or_says_that_it_cannot(tmp_pat
         "sorted": [i // 3 for i in range(rows)],
         "tail": [m % 10 if m % 3 else m for m in mixed],
         "absent": pa.nulls(rows, pa.int64()),
+        "few": [m % 2_000 for m in mixed],
     })  # fmt: skip
     dataset = as_parquet(table, tmp_path, ("0.parquet",), group_rows=20_000)
     connection = connect(readable_paths(dataset), temp=str(tmp_path))
@@ -99,6 +100,9 @@ def test_how_many_values_there_are_a_sample_tells_or_says_that_it_cannot(tmp_pat
     assert 20_000 < distinct_values(sample, "alike") < 45_000
     assert distinct_values(sample, "sorted") == distinct_values(sample, "absent") == math.inf
     assert not few(distinct_values(sample, "tail"), rows)
+    of_many = distinct_estimates(sample, ("few", "sorted"), 250 * rows)  # as if there were so many
+    assert 1_500 < of_many["few"] < 2_500
+    assert of_many["sorted"] == math.inf
 
 
 def test_values_none_of_which_is_frequent_are_sampled(engine: DuckDB, tmp_path: Path) -> None:

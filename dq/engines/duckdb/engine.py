@@ -18,7 +18,7 @@ from dq.engines.duckdb.many import SLOTS, Slots, by_size, sized, slots, told_by_
 from dq.engines.duckdb.native import query
 from dq.engines.duckdb.rows import duplicate_keys, first_rows, order, positions
 from dq.engines.duckdb.run import Run, any_of, keys_of, scope_of
-from dq.engines.duckdb.sample import distinct_ratios, distinct_values, means
+from dq.engines.duckdb.sample import distinct_estimates, means
 from dq.engines.duckdb.simple import read_all, simple
 from dq.engines.duckdb.source import FRAME, open_source, readable_paths
 from dq.engines.duckdb.sql import Sql, translate
@@ -44,7 +44,6 @@ _PEEK_ROWS = 400_000  # looked at to tell whether a key has few values
 _MANY_KEYS = 100_000
 _FULLEST = 128  # hash slots of many keys, which are counted key by key
 _FLAT = 2  # times the mean: the fullest slot of keys none of which is frequent
-_FEW_RATIO, _MANY_RATIO = 1 / 8, 0.9  # of distinct values in a sample, beyond which nothing else needs to be known
 
 # In the text of errors over damaged bytes, beside those that have no class of their own.
 _DAMAGE = ("Failed to read file", "Could not read enough bytes", "Parquet")
@@ -117,10 +116,7 @@ class DuckDB:
             and (name := subject(x, types)) and x.arg == e.Col((name,)) and name not in self._counted
         }  # fmt: skip
         sample = run.sample if sketches else None
-        ratios = distinct_ratios(sample, tuple(sketches)) if sample else {}
-        values = {name: ratio * rows for name, ratio in ratios.items()}
-        between = [n for n in sketches if n in ratios and _FEW_RATIO < ratios[n] < _MANY_RATIO]
-        values |= {n: distinct_values(sample, n) for n in between if sample}
+        values = distinct_estimates(sample, tuple(sketches), rows) if sample else {}
         known = {n for n in values if values[n] < math.inf}
         states = run.sketched([x for n, x in sketches.items() if not (n in known and few(values[n], rows))], aggregates)
         values |= {n: distinct_estimate(states[x]) for n, x in sketches.items() if n not in known}

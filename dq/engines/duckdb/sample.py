@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dq.engines.base import FILE, ROW
+from dq.engines.duckdb.counted import few
 from dq.engines.duckdb.source import Source, open_source
 from dq.engines.duckdb.sql import translate
 
@@ -21,6 +22,7 @@ _MOST_ROWS = 400_000
 _SHARE = 16  # of the rows one is looked at
 _FEWEST_ROWS = 1_000
 _BLOCK_ROWS = 50_000
+_NEW_RATIO = 0.9  # of distinct values, beyond which nothing else needs to be known
 _EXPLAINED = 1.25  # times the distinct values that equally frequent ones would show
 
 
@@ -37,6 +39,15 @@ def open_sample(dataset: Dataset, connection: Any) -> Source | None:
         where = _stretches(per_file, wanted // len(parts), max(1, _STRETCHES // len(parts)), nth, len(parts))
         arms.append((f"{place} WHERE {where}", columns))
     return replace(source, arms=tuple(arms))
+
+
+def distinct_estimates(source: Source, names: Sequence[str], rows: int) -> dict[str, float]:
+    """Distinct values in so many rows, by column; inf where the sample does not tell. Most new values in the sample
+    are new in all rows too; fewer are drawn again and again, however many rows there are."""
+    ratios = distinct_ratios(source, names)
+    values = {n: ratio * rows for n, ratio in ratios.items()}
+    again = [n for n in values if not few(values[n], rows) and ratios[n] < _NEW_RATIO]
+    return values | {n: distinct_values(source, n) for n in again}
 
 
 def distinct_ratios(source: Source, names: Sequence[str]) -> dict[str, float]:

@@ -345,7 +345,8 @@ def _bucket(arg: Sql) -> Sql:
     value = f"CAST({arg.text} AS DOUBLE)"
     size = f"{e.BUCKET_OFFSET} + ceil(ln(abs({value})) * {e.BUCKETS_PER_E})"
     signed = f"CASE WHEN {value} = 0 THEN 0 ELSE sign({value}) * ({size}) END"
-    return Sql(f"CAST(CASE WHEN isfinite({value}) THEN {signed} END AS BIGINT)", _LONG)
+    finite = f"CASE WHEN isfinite({value}) THEN {signed} END" if arg.kind in FLOATS else signed
+    return Sql(f"CAST({finite} AS BIGINT)", _LONG)
 
 
 def _call(name: e.Function, args: list[Sql]) -> Sql:
