@@ -26,7 +26,7 @@ from dq.dialects.pandera.metrics import Castable
 from dq.dialects.saying import Unsayable
 from dq.errors import SuiteError, UsageError
 from dq.ir.check import Bound, Condition, Severity
-from dq.ir.data import Kind, Schema, parse_path
+from dq.ir.data import FLOATS, Kind, Schema, parse_path
 from dq.ir.expr import Col, Compare, Expr, Lit, replace_leaves, walk
 from dq.ir.metric import RowMetric
 from dq.ir.scalar import evaluate
@@ -187,7 +187,7 @@ class _Conversion:
         self.write(check, item)
         schema = self._schema(check)
         self.kept.append(Kept(check, after, schema))
-        self.certain |= _required(replace(check, metric=check.metric.fitted(schema)))
+        self.certain |= _required(replace(check, metric=check.metric.fitted(schema)), schema)
 
     def _schema(self, check: Check) -> Schema:
         own = schema_for((check,), self.types)
@@ -240,7 +240,7 @@ def _is_not_empty(check: Check) -> bool:
     return isinstance(metric, volume.RowCount) and metric.where is None and blocks and check.bound == SOME
 
 
-def _required(check: Check) -> set[tuple[str, bool]]:
+def _required(check: Check, landed: Schema) -> set[tuple[str, bool]]:
     """Of a check that lets through no row without a value: its column, and whether that is NULL or NaN."""
     metric = check.metric
     plain = check.severity is Severity.BLOCK and all(c.limit == 0 for c in check.bound.conditions)
@@ -249,14 +249,9 @@ def _required(check: Check) -> set[tuple[str, bool]]:
     ((name, *inner),) = metric.paths()
     if inner:
         return set()
-    found = set()
-    for nan, value in ((False, None), (True, float("nan"))):
-        try:
-            if evaluate(metric.ok, {name: value}) is False:
-                found.add((name, nan))
-        except TypeError:
-            pass
-    return found
+    found = landed.find((name,))
+    odd: list[float | None] = [None, float("nan")] if found is not None and found.kind in FLOATS else [None]
+    return {(name, value is not None) for value in odd if evaluate(metric.ok, {name: value}) is False}
 
 
 def _beside(file: str) -> Iterator[Lost]:

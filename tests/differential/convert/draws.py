@@ -3,20 +3,55 @@
 from __future__ import annotations
 
 import json
+import math
+import re
+from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import polars as pl
 
 from tests.differential.pandera.draws import POOLS
 
 if TYPE_CHECKING:
     from random import Random
 
-    import polars as pl
-
+NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
+_VERDICTS = Path(__file__).parents[2] / "golden" / "dqdl" / "verdicts"
+_ELSEWHERE = re.compile(r"other|same|empty|File|Dataset|last\(|DetectAnomalies|Analyzers")
+RULES = [
+    line
+    for file in sorted(_VERDICTS.glob("*.txt"))
+    for line in file.read_text().splitlines()
+    if line[:1].isalpha() and not _ELSEWHERE.search(line)
+]
 _TYPES = {
     "i": "int64", "j": "int32", "u": "uint8", "f": "double", "g": "float", "s": "string", "b": "bool", "d": "date",
     "t": "timestamp(us)", "m": "timestamp(ms)", "z": "timestamp(us, UTC)", "c": "decimal(10,2)",
 }  # fmt: skip
 _NUMBERS, _ORDERED = "ijufgc", "ijufgcdtm"
+
+
+def rows(random: Random) -> pl.DataFrame:
+    """Of the columns that the golden rules of DQDL speak of."""
+    count = random.choice([1, 3, 8])
+
+    def column(*values: Any) -> list[Any]:
+        return [random.choice(values) for _ in range(count)]
+
+    days = [None, date(2026, 3, 1), date(2026, 3, 10)]
+    return pl.DataFrame(
+        {
+            "id": column(1, 2, 3, 4), "x": column(1.0, 2.0, None, 5.0, math.nan), "s": column("a", "bb", None, "", " "),
+            "at": column(None, NOW.replace(tzinfo=None), datetime(2026, 3, 1)), "day": column(*days),
+            "n": column("1", "x", None), "when": column("2026-03-01", "x", None), "k": column(1, 2, 9),
+            "none": column(None),
+        },
+        schema={
+            "id": pl.Int64, "x": pl.Float64, "s": pl.String, "at": pl.Datetime("us"), "day": pl.Date, "n": pl.String,
+            "when": pl.String, "k": pl.Int64, "none": pl.Float64,
+        },
+    )  # fmt: skip
 
 
 def contract(random: Random, frame: pl.DataFrame) -> str:

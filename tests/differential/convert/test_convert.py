@@ -11,7 +11,7 @@ import pytest
 from dq import api
 from dq.converting import SOME, Converted, convert
 from dq.dialects import contract as ours
-from dq.dialects import gx
+from dq.dialects import dqdl, gx
 from dq.dialects.gx.vocabulary import KINDS
 from dq.dialects.pandera.objects import suite_of
 from dq.ir.check import Severity
@@ -47,6 +47,13 @@ def of_gx(random: Random, folder: Path) -> Drawn:
     return frame, Contract("drawn", gx.load(text, "drawn.json"), file="drawn.json")
 
 
+def of_dqdl(random: Random, folder: Path) -> Drawn:
+    """Some of the rules that have golden verdicts, on rows like those they are judged on."""
+    frame = draws.rows(random)
+    rules = random.sample(draws.RULES, 10)
+    return frame, Contract("drawn", dqdl.load(f"Rules = [\n{','.join(rules)}\n]", "drawn.dqdl"), file="drawn.dqdl")
+
+
 def of_pandera(random: Random, folder: Path) -> Drawn:
     frame = pandera_draws.frame(random)
     return frame, Contract("drawn", suite_of(pandera_draws.schema(random, frame.columns)), live=True)
@@ -64,7 +71,7 @@ def differences(frame: Any, contract: Contract, to: Any, folder: Path) -> list[s
     """Of every check that was kept: whether it lets the frame through, before and after."""
     converted = convert(contract, to)
     after = loaded(converted, to, folder)
-    left, right = (api.validate(frame, c) for c in (contract, after))
+    left, right = (api.validate(frame, c, now=draws.NOW) for c in (contract, after))
     if len(frame) == 0:  # is told by one check of each
         return [] if "promote" not in (left.verdict, right.verdict) else ["no rows were let through"]
     before_by, after_by = ({r.id: r for r in x.checks} for x in (left, right))
@@ -107,6 +114,7 @@ def _fits(taken: Type, landed: Type | None) -> bool:
 
 DRAWN: dict[str, tuple[Callable[[Random, Path], Drawn], str]] = {
     "contract-gx": (of_contract, "gx"), "gx-contract": (of_gx, "contract"),
+    "dqdl-contract": (of_dqdl, "contract"), "dqdl-gx": (of_dqdl, "gx"),
     "pandera-contract": (of_pandera, "contract"), "pandera-gx": (of_pandera, "gx"),
 }  # fmt: skip
 
