@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -15,7 +16,7 @@ from dq.ir.other import Referenced
 from dq.opening import find_files, is_path, said
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from dq.ir.check import Check
     from dq.ir.contract import Contract
@@ -53,6 +54,28 @@ def located(contract: Contract, published: Published) -> tuple[Referenced, ...]:
     """The data sets that a contract's checks compare with."""
     with referenced(contract, {}, published, strict=True) as found:
         return found
+
+
+def sources_of(contract: Contract) -> tuple[str, ...]:
+    """Sources whose published data its checks compare with."""
+    places = dict(contract.references)
+    named = (places.get(name, PUBLISHED + name) for name in _named(contract))
+    return tuple(re.split("[/?]", p.removeprefix(PUBLISHED))[0] for p in named if p.startswith(PUBLISHED))
+
+
+def in_order(refers: Mapping[str, Iterable[str]]) -> list[str]:
+    """Sources behind those that they refer to."""
+    found: dict[str, None] = {}
+
+    def visit(name: str, above: frozenset[str]) -> None:
+        for source in refers[name]:
+            if source in refers and source not in above:
+                visit(source, above | {source})
+        found[name] = None
+
+    for name in refers:
+        visit(name, frozenset({name}))
+    return list(found)
 
 
 def changed(one: Referenced) -> bool:

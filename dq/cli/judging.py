@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from dq.api import EngineName, Result
     from dq.config import Config
-    from dq.gate import Run, Wanted
+    from dq.gate import Wanted
     from dq.ir.aggregate import Aggregate
     from dq.ir.contract import Contract
     from dq.plan import Plan
@@ -96,6 +96,7 @@ def _gate_all(
 ) -> int:
     """A contract that does not parse keeps its own source from being gated; all of them where somebody `named` it."""
     from dq import api, running
+    from dq.references import in_order, sources_of
 
     runs, codes = {}, []
     for name in names:
@@ -107,7 +108,7 @@ def _gate_all(
             complain(f"{name} is passed over: {error}")
             codes.append(HoldError.exit_code)
     table = Table(as_json, with_source=len(names) > 1, silent=reports.printed)
-    for name in _in_order(runs):
+    for name in in_order({n: sources_of(run.contract) for n, run in runs.items()}):
         run = runs[name]
         if run.asking.referenced:  # which may have been published just now
             run.close()
@@ -123,22 +124,6 @@ def _gate_all(
         codes.append(HoldError.exit_code if run.open else 0)
     reports.write(table.documents)
     return first_of((*codes, table.end()))
-
-
-def _in_order(runs: Mapping[str, Run]) -> list[str]:
-    """Sources behind those that they refer to."""
-    found: dict[str, None] = {}
-
-    def visit(name: str, above: frozenset[str]) -> None:
-        for one in runs[name].asking.referenced:
-            source = one.place.removeprefix("dq://")
-            if source in runs and source not in above:
-                visit(source, above | {source})
-        found[name] = None
-
-    for name in runs:
-        visit(name, frozenset({name}))
-    return list(found)
 
 
 def _by(asked: bool) -> str:

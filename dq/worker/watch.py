@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from dq.gate import Wanted
 from dq.history import History
 from dq.opening import store
 from dq.reach import access_of, place
+from dq.references import in_order, sources_of
 from dq.stores.s3.keys import path_of
 from dq.worker.events import Message, Unreadable, urls
 
@@ -95,12 +96,21 @@ class Watch:
             with self.queue.kept(list(spoken)):
                 self._work(self.queue, spoken)
         now = time.monotonic()
-        for source in [s for s, at in sorted(self._due.items()) if at <= now]:
+        for source in self._in_order(s for s, at in self._due.items() if at <= now):
             self._look(source)
 
     def look_at_all(self) -> None:
-        for source in running.sources(self.config):
+        for source in self._in_order(running.sources(self.config)):
             self._look(source)
+
+    def _in_order(self, sources: Iterable[str]) -> list[str]:
+        """Behind those whose published data they compare with."""
+        refers: dict[str, tuple[str, ...]] = {}
+        for source in sorted(sources):
+            refers[source] = ()
+            with suppress(DQError):  # said when it is looked at
+                refers[source] = sources_of(running.contract_of(source, self.config))
+        return in_order(refers)
 
     def _work(self, queue: Queue, spoken: Mapping[Message, tuple[str, ...]]) -> None:
         done: list[Message] = []
@@ -119,8 +129,10 @@ class Watch:
         sources = running.sources(self.config) if any(spoken.values()) else ()
         folders = {source: f"{place(running.zones_of(source, self.config))}/" for source in sources}
         found = {message: list(_named(places, folders)) for message, places in spoken.items()}
-        left = {source: self._look(source) for source in sorted({s for named in found.values() for s, _ in named})}
-        done = [m for m, named in found.items() if not any(left[s].keeps(path) for s, path in named)]
+        left = {
+            source: self._look(source) for source in self._in_order({s for named in found.values() for s, _ in named})
+        }
+        done = [m for m, places in found.items() if not any(left[s].keeps(path) for s, path in places)]
         for source, partition in sorted({(s, p) for m in done for s, path in found[m] for p in left[s].later(path)}):
             self.dirty.add(source, partition)
         return done

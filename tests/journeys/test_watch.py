@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from dq import config
 from dq.dirty import Dirty
 from dq.history import History
 from dq.opening import store
@@ -326,6 +327,22 @@ def test_a_function_answers_with_the_messages_that_are_to_come_again(
     answer = lambda_handler({"Records": records[:1]}, late)
     assert answer == {"batchItemFailures": [{"itemIdentifier": "good"}]}, "nothing is begun when time is short"
     assert place.ids() == list(range(20))
+
+
+def test_sources_are_looked_at_behind_those_that_they_compare_with(tmp_path: Path) -> None:
+    contracts = {"rides": "{zone: {references: zones.zone}}", "zones": "{zone: {}}"}
+    (tmp_path / "suites").mkdir()
+    for source, columns in contracts.items():
+        layout = "layout: '{date:%Y-%m-%d}.csv'"
+        (tmp_path / "suites" / f"{source}.yaml").write_text(f"source: {source}\n{layout}\ncolumns: {columns}\n")
+        (tmp_path / "landing" / source).mkdir(parents=True)
+        (tmp_path / "landing" / source / "2026-03-01.csv").write_text("zone\n1\n")
+    settings = tmp_path / "dq.toml"
+    settings.write_text('[zones]\ncurated = "curated"\n[limits]\nisolated = false\n')
+    documents: list[dict[str, Any]] = []
+    watch = Watch(config.load(settings, environment={}), documents.append)
+    watch.work(watch.wait())
+    assert [(d["source"], d["verdict"]) for d in documents] == [("zones", "promote"), ("rides", "promote")]
 
 
 def test_a_queue_that_is_not_there_is_said(place: S3Place, dq: Dq) -> None:
