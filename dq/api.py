@@ -242,9 +242,9 @@ def _planned(scanning: Scanning, partition: Partition, suite: Suite) -> Plan:
 
 def gate(
     source: str, *, config: Config | None = None, wanted: Wanted | None = None, now: datetime | None = None
-) -> Iterator[dict[str, Any]]:
-    """Judge every ready, undecided partition of the source and promote or quarantine it; yields `dq.result/1`."""
-    return gated(gate_run(source, config or configuration.load(), wanted or Wanted(), now))
+) -> list[dict[str, Any]]:
+    """Judge every ready, undecided partition of the source and promote or quarantine it; their `dq.result/1`."""
+    return list(gated(gate_run(source, config or configuration.load(), wanted or Wanted(), now)))
 
 
 def gated(one: Run) -> Generator[dict[str, Any], None, None]:

@@ -269,7 +269,7 @@ def load(path: str | Path | None = None, environment: Mapping[str, str] | None =
     try:
         return Config(**body, file=str(file) if file else "", origins=origins)
     except ValidationError as error:
-        raise _explained(error, file, overrides) from None
+        raise _explained(error, file, {_VARIABLES[v]: origins[".".join(_VARIABLES[v])] for v in overrides}) from None
 
 
 def unknown_variables(environment: Mapping[str, str] | None = None) -> list[tuple[str, str]]:
@@ -326,13 +326,15 @@ def _from(base: Path, path: str) -> str:
     return path if "://" in path else str(base / path)
 
 
-def _explained(error: ValidationError, file: Path | None, overrides: Mapping[str, Any]) -> ConfigError:
+def _explained(
+    error: ValidationError, file: Path | None, overridden: Mapping[tuple[str, ...], str]
+) -> ConfigError:  # fmt: skip
+    """`overridden`: the flag or variable that gave a key, by its path."""
     lines = []
     for one in error.errors():
         keys = [str(k) for k in one["loc"]]
-        variable = next((v for v, k in _VARIABLES.items() if list(k) == keys and v in overrides), None)
         here = [k for k in keys if not k.isdecimal()]
-        where = variable or _where(file, here[:-1] if one["type"] == "missing" else here)
+        where = overridden.get(tuple(keys)) or _where(file, here[:-1] if one["type"] == "missing" else here)
         wrong = one["type"] == "extra_forbidden"
         known = nearest(keys[-1], _known(keys[:-1])) if wrong else ""
         said = "is needed" if one["type"] == "missing" else one["msg"]

@@ -64,6 +64,29 @@ def ranked(results: Iterable[CheckResult]) -> list[CheckResult]:
     return sorted(results, key=rank)
 
 
+_AS_TEXT = "land it again whole; if it is meant to be so, say how to read it in the contract (format, csv)"
+_MENDED = {
+    **dict.fromkeys(
+        (
+            "delimiter",
+            "encoding",
+            "header",
+            "mixed_formats",
+            "not_csv",
+            "quote",
+            "ragged",
+            "unknown_format",
+            "unreadable",
+        ),
+        _AS_TEXT,
+    ),
+    "compression": "pack it as its name says, or name it as it is packed",
+    "duplicate_columns": "give each column its own name, or declare it in the contract as it is numbered, like a_2",
+    "reserved_name": "give the column another name",
+    "unsupported_type": "give the column one type that Arrow has",
+}
+
+
 def _reason(suite: Suite, result: CheckResult) -> Reason:
     cause = result.cause or Cause.GATE
     if result.next:
@@ -73,7 +96,7 @@ def _reason(suite: Suite, result: CheckResult) -> Reason:
     elif result.id in ("table.over_limit", "table.line_too_long"):
         step = "land it in smaller pieces; if it is meant to be so, raise the limit in [limits] of dq.toml"
     elif result.metric == "readable" and result.column is None:
-        step = "land it again whole; if it is meant to be so, say how to read it in the contract (format, csv)"
+        step = _MENDED.get(result.id.removeprefix("table."), "land it again whole")
     elif cause is Cause.GATE:
         step = "run the gate again; the data was not judged"
     elif result.metric in ("change", "same_content", "anomaly") or "of previous" in result.bound:

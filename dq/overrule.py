@@ -35,6 +35,8 @@ def release(run: Run, name: str, *, by: str, why: str, teach: bool = False) -> s
         raise UsageError(
             f"{_said(decision)} is not in landing as data: nothing can be published; land the same files again"
         )
+    if not decision.releasable:
+        raise UsageError(f"{_said(decision)} is no partition of the layout and was never read: land it where that says")
     if decision.act is Act.REJECTED:
         log.warning("%s: overrules the rejection by %s: %s", _said(decision), decision.by, decision.why)
     values = dict(decision.values)

@@ -142,7 +142,8 @@ def _steps(run: Run, found: Standing) -> list[str]:
     steps = dict.fromkeys(r.next.replace(" PARTITION ", f" {key} ") for r in reasons if r.next)
     if any("contract" in step for step in steps):
         steps[f"dq gate {source} --partition {key} --again  once the contract is changed"] = None
-    return [*steps, f'dq release {source} {key} --reason "…"  to publish it as it is', reject]
+    whole = found.decision is not None and found.decision.releasable
+    return [*steps, *([f'dq release {source} {key} --reason "…"  to publish it as it is'] if whole else []), reject]
 
 
 def _ask(run: Run, key: str) -> list[str]:

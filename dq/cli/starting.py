@@ -31,12 +31,13 @@ def demo(
     from dq import api
     from dq.config import load
     from dq.reports import text
+    from dq.running import gate_run
 
     root = Path(folder)
     _lay_out(root)
     documents: list[dict[str, Any]] = []
     with progress("judging") as done:
-        for document in api.gate("jhu", config=load(root / "dq.toml", environment={})):
+        for document in api.gated(gate_run("jhu", load(root / "dq.toml", environment={}))):
             documents.append(document)
             done(document["partition"])
     width = max((len(d["partition"]) for d in documents), default=0)

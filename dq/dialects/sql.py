@@ -36,9 +36,29 @@ def parse_sql(text: str) -> Any:
         first = error.errors[0] if error.errors else {}
         found = first.get("highlight", "")
         place = len(first.get("start_context", "")) if first.get("line") == 1 else None
-        raise RuleError(f'the rule cannot be read at "{found}"', text, place) from None
+        raise RuleError(f'the rule cannot be read at "{found}"{_quoting(text)}', text, place) from None
     except sqlglot.errors.TokenError:
         raise RuleError("the rule cannot be read: a quote is open", text, None) from None
+
+
+_OWN = frozenset({"and", "or", "not", "in", "is", "null", "like", "between", "true", "false"})
+_WORDS = 20  # tried
+
+
+def _quoting(text: str) -> str:
+    """What to do where a column is called like a word of SQL."""
+    if "`" in text:
+        return ": names stand in double quotes, not in backticks"
+    words = [w for w in re.finditer(r"[A-Za-z_]\w*", text) if w[0].lower() not in _OWN]
+    for word in words[:_WORDS]:
+        try:
+            sqlglot.parse_one(
+                f'{text[: word.start()]}"{word[0]}"{text[word.end() :]}', dialect="duckdb", into=exp.Condition
+            )
+        except sqlglot.errors.SqlglotError:
+            continue
+        return f': a column called {word[0]} is written "{word[0]}", with the quotes'
+    return ""
 
 
 def is_text(node: exp.Expression) -> bool:

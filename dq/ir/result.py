@@ -74,6 +74,9 @@ class CheckResult:
         return self.status in (Status.FAIL, Status.ERROR) and self.severity is Severity.BLOCK
 
 
+LAYOUT = "table.layout"  # of what lies where no partition can
+
+
 @dataclass(frozen=True, slots=True)
 class Reason:
     """Why a partition is not promoted, in words for somebody woken up; `next` is the nearest fix."""
@@ -191,6 +194,11 @@ class Decision:
     withheld: tuple[DataFile, ...] = ()
     rows_quarantined: int = 0
     flagged: tuple[tuple[str, Any], ...] = ()
+
+    @property
+    def releasable(self) -> bool:
+        """Whether there is a partition to publish: files, where its layout has them."""
+        return bool(self.files) and all(r.id != LAYOUT for r in self.reasons)
 
     @property
     def shown(self) -> tuple[DataFile, ...]:

@@ -136,7 +136,12 @@ def steps(document: Mapping[str, Any]) -> list[str]:
         if any("contract" in step for step in found):
             found[f"dq gate {source} --partition {key} --again  once the contract is changed"] = None
         this = f"{source} {key}"
-        found[f'dq release {this} --reason "…"  to publish it as it is (dq reject to keep it out)'] = None
+        from dq.ir.result import LAYOUT
+
+        if document["files"] and all(r["id"] != LAYOUT for r in document["reasons"]):
+            found[f'dq release {this} --reason "…"  to publish it as it is (dq reject to keep it out)'] = None
+        else:
+            found[f'dq reject {this} --reason "…"  to keep it out for good'] = None
     return [("next: " if i == 0 else "      ") + printable(step) for i, step in enumerate(found)]
 
 

@@ -213,6 +213,27 @@ def test_a_bound_on_text_of_no_declared_type_names_the_fix(place: Path, dq: Dq) 
     assert "next: declare it in the contract, like  fare: {type: double}" in ran.out
 
 
+def test_what_is_no_partition_cannot_be_released(place: Path, dq: Dq) -> None:
+    good(place / "landing" / "trips" / "2026-13-45.csv")
+    ran = dq("gate", "trips")
+    assert ran.code == 1
+    assert "dq release" not in ran.out
+    assert "dq reject trips 2026-13-45.csv" in ran.out
+    assert "dq release" not in dq("status", "trips").out
+    ran = dq("release", "trips", "2026-13-45", "--reason", "hurry")
+    assert (ran.code, ran.out) == (2, "")
+    assert "is no partition of the layout and was never read" in ran.err
+    assert not (place / "curated").exists()
+
+
+def test_advice_fits_the_format(place: Path, dq: Dq) -> None:
+    (place / "suites" / "trips.yaml").write_text("source: trips\n")
+    (place / "trips.ndjson").write_text('{"a":1}\n{"a"\n')
+    (place / "trips.csv").write_text("a,b\n1\n")
+    assert "(format, csv)" not in dq("validate", "trips.ndjson", "--suite", "suites/trips.yaml").out
+    assert "(format, csv)" in dq("validate", "trips.csv", "--suite", "suites/trips.yaml").out
+
+
 def test_usage_of_the_gate(place: Path, dq: Dq) -> None:
     for arguments, message in {
         ("gate", "tripps"): 'no contract for source tripps (did you mean "trips"?); there are trips',
@@ -228,6 +249,7 @@ def test_usage_of_the_gate(place: Path, dq: Dq) -> None:
             "2026-13-45",
         ): 'can have no partition "2026-13-45": there is no such date',
         ("gate", "trips", "--partition", "1 March"): 'no partition "1 March": its layout is {date:%Y-%m-%d}.csv',
+        ("gate", "--engine", "spark"): "--engine: engine.name: Input should be 'auto', 'duckdb' or 'polars'",
         ("gates",): "No such command",
         ("validate", "landing"): "Missing option",
         ("accept", "trips", "2026-03-01"): "Missing option",

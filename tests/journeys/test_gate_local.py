@@ -175,6 +175,12 @@ def test_files_that_fit_no_layout_are_quarantined_unopened(place: Place) -> None
     assert place.gate() == []
 
 
+def test_the_gate_works_whether_its_documents_are_looked_at_or_not(place: Place) -> None:
+    place.land("2026-03-01")
+    api.gate("trips", config=place.config(), now=NOW)
+    assert place.gate() == []
+
+
 def test_the_same_content_as_an_earlier_partition_is_withheld(place: Place) -> None:
     first = place.land("2026-03-01")
     copy = place.land("2026-03-02")
