@@ -41,7 +41,7 @@ def test_the_same_rows_in_other_bytes_are_withheld(tmp_path: Path) -> None:
         "06": shuffled(day(1)).write_csv(separator=",", quote_style="always"),
     }  # fmt: skip
     for number, content in copies.items():
-        here.put(f"trips/dt=2026-03-{number}/a.csv", content)
+        here.put(f"trips/dt=2026-03-{number}/a.csv" + ".gz" * (number == "05"), content)
     here.put("trips/dt=2026-03-07/a.csv", day(1).with_columns(fare=pl.col("fare") + (pl.col("n") == 7) * 0.0001))
     documents = {d["partition"]: d for d in here.gate()}  # by another run: from what history keeps
     assert documents.pop("dt=2026-03-07")["verdict"] == "promote"
