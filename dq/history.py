@@ -7,6 +7,7 @@ import json
 import logging
 from collections import defaultdict
 from dataclasses import replace
+from itertools import count
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -41,6 +42,7 @@ class History:
     def __init__(self, store: Store) -> None:
         self.store = store
         self._indexes: dict[str, Index] = {}
+        self._numbers = count(1)  # of records of this run that have no name of their own
         self._written: dict[str, dict[str, str]] = defaultdict(dict)  # digests of new records by path, by source
 
     def lock(self, source: str) -> AbstractContextManager[None]:
@@ -173,11 +175,10 @@ class History:
 
     def deliver(self, delivery: Delivery) -> None:
         self._index("delivered", delivery.source).missing += 1
-        n = 1
-        while not self.store.put_if_absent(
-            f"delivered/{_segment(delivery.source)}/{delivery.run_id}-{n}.json", _dump(delivery)
-        ):
-            n += 1
+        folder = f"delivered/{_segment(delivery.source)}"
+        for n in self._numbers:
+            if self.store.put_if_absent(f"{folder}/{delivery.run_id}-{n}.json", _dump(delivery)):
+                return
 
     def deliveries(self, source: str) -> list[Delivery]:
         """Oldest first."""
