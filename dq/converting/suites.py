@@ -57,7 +57,8 @@ class Writer:
         return gx.load(_text("trial", [item]), "trial").checks[-1]
 
     def add(self, item: Item) -> None:
-        self.expectations.append(item)
+        if item not in self.expectations:
+            self.expectations.append(item)
 
     def reads(self, suite: Suite) -> Iterator[Lost]:
         """How columns are read and shown, of which it says nothing."""

@@ -90,6 +90,18 @@ def test_what_cannot_be_converted_is_refused(
     assert f"dq: {told}" in capsys.readouterr().err
 
 
+def test_what_a_contract_includes_of_gx_keeps_its_own_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kwargs = {"column": "fare", "partition_object": {"values": ["a"], "weights": [1]}, "threshold": 0.1}
+    kept = {"type": "expect_column_kl_divergence_to_be_less_than", "kwargs": kwargs, "meta": {"by": "us"}}
+    monkeypatch.chdir(tmp_path)
+    Path("fares.json").write_text(json.dumps({"name": "fares", "expectations": [kept]}))
+    Path("trips.yaml").write_text("source: trips\ncolumns:\n  fare: {}\ninclude: [fares.json]\n")
+    found = convert(load_contract("trips.yaml"), "gx")
+    assert found.lost == ()
+    there = {"type": "expect_column_to_exist", "kwargs": {"column": "fare"}}
+    assert json.loads(found.text)["expectations"][1:] == [there, kept]
+
+
 def test_a_column_called_anything_and_values_of_any_script_survive(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
