@@ -42,6 +42,19 @@ def sweep(run: Run, keep: int, *, dry: bool = False) -> Iterator[Piece]:
         if not dry:
             _remove(store, piece, f"{_GARBAGE}/{run.run_id}-{number}")
         yield piece
+    source = run.contract.source
+    for zone, top in (("curated", f".dq/generations/{source}"), ("quarantine", source)):
+        if (store := stores[zone]) is not None:
+            yield from _uploads(zone, store, top, dry)
+
+
+def _uploads(zone: str, store: Store, top: str, dry: bool) -> Iterator[Piece]:
+    before = _safe(store)
+    for entry in store.unfinished(top):
+        if entry.modified < before:
+            if not dry:
+                store.abandon(entry)
+            yield Piece(zone, entry.path, entry.bytes, "begun to be uploaded, and never finished")
 
 
 def _remove(store: Store, piece: Piece, aside: str) -> None:
@@ -55,9 +68,10 @@ def _remove(store: Store, piece: Piece, aside: str) -> None:
 
 
 def _pieces(run: Run, keep: int) -> Iterator[Piece]:
-    source, before = run.contract.source, run.asking.now.timestamp() - SAFE_SECONDS
+    source = run.contract.source
     if run.zones.curated is not None:
-        yield from _in_curated(run, run.zones.curated, keep, before)
+        yield from _in_curated(run, run.zones.curated, keep, _safe(run.zones.curated))
+    before = _safe(run.zones.history)
     for entry in run.history.unneeded(source):
         if entry.modified < before:
             yield Piece("history", entry.path, entry.bytes, "document of a decision that was never made")
@@ -67,6 +81,11 @@ def _pieces(run: Run, keep: int) -> Iterator[Piece]:
     for zone, entry in zones:
         if _TEMPORARY.fullmatch(entry.path.rsplit("/", 1)[-1]) and entry.modified < before:
             yield Piece(zone, entry.path, entry.bytes, "left behind while it was written")
+
+
+def _safe(zone: Store) -> float:
+    """What is older is nobody's work any more: by the clock of the zone, since ours may be days off."""
+    return zone.clock() - SAFE_SECONDS
 
 
 def _in_curated(run: Run, curated: Store, keep: int, before: float) -> Iterator[Piece]:

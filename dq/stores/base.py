@@ -45,6 +45,10 @@ class Store(Protocol):
         """`flat` where `commit` can exchange two folders in one step; found out once, by trying it in the zone."""
         ...
 
+    def clock(self) -> float:
+        """Seconds since 1970, by the clock that says when entries were modified."""
+        ...
+
     def list(self, prefix: str = "") -> Iterator[Entry]:
         """Regular files below the prefix, sorted by path; nothing when it is absent. Files that go meanwhile are left
         out."""
@@ -108,6 +112,14 @@ class Store(Protocol):
     def swap(self, path: str, content: bytes, expected: bytes | None) -> bool:
         """Write a small file in one step, durably, if it still is as `expected` (None: absent); else False. Of several
         swaps from one state one wins, and no state comes back once it was swapped."""
+        ...
+
+    def unfinished(self, prefix: str = "") -> Iterator[Entry]:
+        """What was begun to be written below the prefix and is no file yet, though it takes room."""
+        ...
+
+    def abandon(self, entry: Entry) -> None:
+        """Remove what is `unfinished`."""
         ...
 
     def restore(self, path: str) -> None:

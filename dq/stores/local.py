@@ -8,6 +8,7 @@ import hashlib
 import os
 import shutil
 import stat
+import time
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
@@ -62,6 +63,9 @@ class LocalStore:
             return False
         finally:
             shutil.rmtree(probe, ignore_errors=True)
+
+    def clock(self) -> float:
+        return time.time()
 
     def list(self, prefix: str = "") -> Iterator[Entry]:
         for entry in self._walk(prefix):
@@ -230,6 +234,12 @@ class LocalStore:
 
     def pin(self, location: str, signature: str) -> str:
         raise StoreError(f"{self.url} keeps no versions of what lies there")
+
+    def unfinished(self, prefix: str = "") -> Iterator[Entry]:
+        yield from ()
+
+    def abandon(self, entry: Entry) -> None:
+        raise StoreError(f"{self.location(entry.path)}: nothing is unfinished here")
 
     def restore(self, path: str) -> None:
         raise StoreError(f"{self.location(path)}: nothing is archived here")

@@ -243,6 +243,12 @@ class MemoryStore:
     def pin(self, location: str, signature: str) -> str:
         raise StoreError(f"{self.url} keeps no versions of what lies there")
 
+    def unfinished(self, prefix: str = "") -> Iterator[Entry]:
+        yield from ()
+
+    def abandon(self, entry: Entry) -> None:
+        raise StoreError(f"{self.location(entry.path)}: nothing is unfinished here")
+
     def restore(self, path: str) -> None:
         raise StoreError(f"{self.location(path)}: nothing is archived here")
 

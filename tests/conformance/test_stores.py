@@ -6,6 +6,7 @@ import hashlib
 import os
 import random
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from dq.stores.base import Store
 from dq.stores.local import LocalStore
 from dq.stores.memory import Crash, Faults, MemoryStore
 from dq.stores.s3 import S3Store
+from tests.s3.model import Bucket, Modelled
 
 HOSTILE = [
     "plain.csv", "with space", "a'b\"c;--", "[ ] * ?", "{x}", "100%", "%2e%2e", "back\\slash", "new\nline", "tab\t",
@@ -23,8 +25,10 @@ HOSTILE = [
 ]  # fmt: skip
 
 
-@pytest.fixture(params=["flat", "generations", "fuse", "memory", "memory generations", "s3"])
+@pytest.fixture(params=["flat", "generations", "fuse", "memory", "memory generations", "s3", "model"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    if request.param == "model":
+        return S3Store("s3://b/some/zone", access=Modelled(Bucket(time.time)))
     if request.param == "s3":
         return S3Store(f"s3://{request.getfixturevalue('bucket')}/some/zone")
     if "memory" in request.param:

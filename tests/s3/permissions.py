@@ -20,7 +20,8 @@ _WRITES = {
     "CompleteMultipartUpload",
     "CopyObject",
 }
-_ACTIONS = {"HeadObject": "GetObject", "ListObjectsV2": "ListBucket"} | dict.fromkeys(_WRITES, "PutObject")
+_LISTS = {"ListObjectsV2": "ListBucket", "ListMultipartUploads": "ListBucketMultipartUploads"}
+_ACTIONS = {"HeadObject": "GetObject"} | _LISTS | dict.fromkeys(_WRITES, "PutObject")
 _BATCHES = {
     "DeleteMessageBatch": "DeleteMessage", "ChangeMessageVisibilityBatch": "ChangeMessageVisibility",
     "PublishBatch": "Publish",

@@ -24,12 +24,12 @@ from dq.errors import HoldError
 from dq.gate import Run, Wanted, Zones, gate
 from dq.history import History
 from dq.ir.check import Suite
-from dq.ir.data import Partition
+from dq.ir.data import DataFile, Partition
 from dq.ir.limits import Budget
 from dq.ir.result import Act, Verdict
 from dq.judge import Asking, Scanned, scan
 from dq.opening import Engines
-from dq.stores.memory import Crash, Faults, MemoryStore, read_location
+from dq.stores.memory import Crash, MemoryStore, read_location
 from dq.sweep import sweep
 from tests.survival.invariants import World, at_any_moment, i9_success_is_what_readers_see
 
@@ -52,41 +52,62 @@ class Lockless(MemoryStore):
 
 class Rehearsal:
     def __init__(self, layout: Any) -> None:
-        n = next(_names)
-        names = ("landing", "history", "quarantine", "curated")
-        landing, history, quarantine, curated = (Lockless(f"memory://{n}/{name}", layout) for name in names)
-        self.stores = [landing, history, quarantine, curated]
-        for store in self.stores:
-            store.clock = START.timestamp
-        self.zones = Zones(landing, "trips", history, quarantine, curated)
-        self.world = World("trips", landing, curated, quarantine, History(history))
-        self.bad: set[str] = set()  # digests of files that no gate may promote
-        self._hours = count()
+        self.time = START
         self._runs = count(1)
+        self.stores, seen = self.made(("landing", "history", "quarantine", "curated"), layout)
+        landing, history, quarantine, curated = self.stores
+        self.zones = Zones(landing, "trips", history, quarantine, curated)
+        self.world = World("trips", seen[0], seen[3], seen[2], History(seen[1]))
+        self.bad: set[str] = set()  # digests of files that no gate may promote
+
+    def made(self, names: tuple[str, ...], layout: Any) -> tuple[list[Any], list[Any]]:
+        """The zones, and where they are looked into."""
+        n = next(_names)
+        stores = [Lockless(f"memory://{n}/{name}", layout) for name in names]
+        for store in stores:
+            store.clock = lambda: self.time.timestamp()
+        return stores, stores
+
+    def put(self, path: str, content: bytes) -> None:
+        landing = self.stores[0]
+        with landing._guard:
+            landing._write(path, content)
+            landing.durable = dict(landing.now)
+
+    def take(self, path: str) -> None:
+        self.stores[0].now.pop(path, None)
+        self.stores[0].durable.pop(path, None)
+
+    def read(self, file: DataFile) -> bytes:
+        return read_location(file.location)
+
+    def now(self) -> datetime:
+        self.time += timedelta(hours=1)
+        return self.time
+
+    def state(self) -> Any:
+        """Everything that lies anywhere."""
+        return [dict(s.now) for s in self.stores]
 
     def land(self, day: int, content: int, file: int = 0, rows: int = 6) -> None:
         """`content` under 0 is bad; the same content is the same bytes."""
         path = f"trips/dt=2026-03-{day:02}/part-{file}.csv"
         body = "id,fare\n" + "".join(f"{day * 1000 + file * 100 + n},{content}\n" for n in range(rows))
-        landing = self.stores[0]
-        with landing._guard:
-            landing._write(path, body.encode())
-            landing.durable = dict(landing.now)
+        self.put(path, body.encode())
         digest = self.world.landed[path] = hashlib.sha256(body.encode()).hexdigest()
         if content < 0:
             self.bad.add(digest)
 
     def take_away(self, day: int, file: int) -> None:
         path = f"trips/dt=2026-03-{day:02}/part-{file}.csv"
-        self.stores[0].now.pop(path, None)
-        self.stores[0].durable.pop(path, None)
+        self.take(path)
         self.world.landed.pop(path, None)
 
     def run(self, **wanted: Any) -> Run:
-        asking = Asking(START + timedelta(hours=next(self._hours)), "polars", None)
+        asking = Asking(self.now(), "polars", None)
 
         def opened(partition: Partition, suite: Suite) -> Dataset:
-            frames = [pl.read_csv(io.BytesIO(read_location(f.location))) for f in partition.files]
+            frames = [pl.read_csv(io.BytesIO(self.read(f))) for f in partition.files]
             return open_frame(pl.concat(frames), replace(suite.reading, keys=partition.values))
 
         def scanned(partition: Partition, suite: Suite) -> Future[Scanned]:
@@ -101,18 +122,18 @@ class Rehearsal:
         for store in self.stores:
             store.faults = faults
 
-    def gate(self, faults: Faults | None = None, **wanted: Any) -> list[dict[str, Any]]:
+    def gate(self, faults: Callable[[str, str, str], None] | None = None, **wanted: Any) -> list[dict[str, Any]]:
         """One run; what it said before it died, if it did."""
         return self.act(faults, lambda: self.gated(**wanted))
 
     def gated(self, **wanted: Any) -> Iterable[dict[str, Any]]:
         return gate(self.run(**wanted))
 
-    def collect(self, faults: Faults | None, keep: int) -> None:
+    def collect(self, faults: Callable[[str, str, str], None] | None, keep: int) -> None:
         """Long after everything so far."""
+        self.time += timedelta(days=100)
         run = self.run()
-        later = replace(run, asking=replace(run.asking, now=START + timedelta(days=1000)))
-        self.act(faults, lambda: sweep(later, keep))
+        self.act(faults, lambda: sweep(run, keep))
 
     def act(self, faults: Callable[[str, str, str], None] | None, what: Callable[[], Iterable[Any]]) -> list[Any]:
         said: list[Any] = []
@@ -125,12 +146,16 @@ class Rehearsal:
             self.disturbed(None)
         return said
 
-    def at_once(self, seed: int, gates: int, faults: Faults | None, between: Callable[[], None] | None = None) -> None:
-        """Several runs that take turns at every store step, in an order that the seed gives."""
+    def at_once(
+        self, seed: int, gates: int, faults: Callable[[str, str, str], None] | None,
+        between: Callable[[], None] | None = None, keep: int | None = None,
+    ) -> None:  # fmt: skip
+        """Several runs that take turns at every store step, in an order that the seed gives; with `keep`, and a gc."""
         turns = Turns(seed, faults, between)
         self.disturbed(turns.step)
+        collecting = [] if keep is None else [partial(lambda run: list(sweep(run, keep)), self.run())]
         try:
-            turns.take([partial(list, gate(self.run())) for _ in range(gates)])
+            turns.take([*collecting, *(partial(list, gate(self.run())) for _ in range(gates))])
         finally:
             self.disturbed(None)
 
@@ -156,7 +181,9 @@ class Rehearsal:
 class Turns:
     """Threads of which one runs, until its next store step; who is next is drawn, the same for the same seed."""
 
-    def __init__(self, seed: int, faults: Faults | None, between: Callable[[], None] | None) -> None:
+    def __init__(
+        self, seed: int, faults: Callable[[str, str, str], None] | None, between: Callable[[], None] | None
+    ) -> None:
         self._drawn = random.Random(seed)
         self._faults, self._between = faults, between
         self._mine = threading.local()

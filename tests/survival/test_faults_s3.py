@@ -15,6 +15,8 @@ from tests.conftest import configure
 from tests.s3.proxy import FAULTS, Asked, Proxy, proxy
 from tests.survival.scene_s3 import S3Scene
 
+# What a cut connection leaves behind is closed when it is collected.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 EVERY = int(os.environ.get("DQ_TEST_EVERY", "61"))
 
 

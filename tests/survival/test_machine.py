@@ -100,9 +100,9 @@ class Source(RuleBasedStateMachine):
         self.it.check(self.it.gate())
         days = {p.split("/")[1] for p in self.it.world.landed}
         law.i6_everything_landed_is_finished(self.it.world, days)
-        before = [dict(s.now) for s in self.it.stores]
+        before = self.it.state()
         assert self.it.gate() == []
-        assert [dict(s.now) for s in self.it.stores] == before
+        assert self.it.state() == before
 
 
 def machine(examples: int, steps: int) -> Any:

@@ -21,6 +21,7 @@ from dq.stores.s3.probe import probe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import datetime
 
 _CHUNK = 1 << 20
 _READS = {"get_object", "head_object"}
@@ -77,12 +78,26 @@ class S3Store:
         except (ResponseParserError, ValueError) as error:  # botocore's own, of what it cannot read
             raise unreadable(operation, self.bucket, where) from error
         if not is_whole(operation, answer):
+            getattr(answer.get("Body"), "close", lambda: None)()
             raise unreadable(operation, self.bucket, where)
         return answer
 
     @property
     def endpoint(self) -> str:
         return str(self.access.clients[0].meta.endpoint_url)
+
+    def clock(self) -> float:
+        inside = f"{self.prefix}/".lstrip("/")
+        return self._answered(self._ask(0, "list_objects_v2", None, MaxKeys=1, Prefix=inside)).timestamp()
+
+    def _answered(self, answer: dict[str, Any]) -> datetime:
+        """When, by the clock of S3."""
+        from email.utils import parsedate_to_datetime
+
+        date = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
+        if date is None:
+            raise unreadable("a request", self.bucket, self.prefix)
+        return parsedate_to_datetime(date)
 
     def list(self, prefix: str = "") -> Iterator[Entry]:
         top = self._key(prefix)
@@ -127,6 +142,12 @@ class S3Store:
         except Refused as error:
             if error.code != "RestoreAlreadyInProgress":
                 raise
+
+    def unfinished(self, prefix: str = "") -> Iterator[Entry]:
+        return copying.uploads(self, prefix)
+
+    def abandon(self, entry: Entry) -> None:
+        self.ask("abort_multipart_upload", entry.path, UploadId=entry.signature)
 
     def irregular(self, prefix: str = "") -> Iterator[str]:
         yield from ()
@@ -203,16 +224,10 @@ class S3Store:
 
     def aged(self, path: str) -> tuple[bytes, float] | None:
         """Content, and seconds since it was written, by the clock of S3."""
-        from email.utils import parsedate_to_datetime
-
         found = self._get(path)
         if found is None:
             return None
-        date = found["ResponseMetadata"]["HTTPHeaders"].get("date")
-        if date is None:
-            raise unreadable("get_object", self.bucket, self._key(path))
-        now = parsedate_to_datetime(date)
-        return found["content"], (now - found["LastModified"]).total_seconds()
+        return found["content"], (self._answered(found) - found["LastModified"]).total_seconds()
 
     def digest(self, path: str) -> str:
         return self.fetch(path, "", lambda _: None)

@@ -9,8 +9,9 @@ from typing import IO, TYPE_CHECKING, Any
 
 from dq.errors import SourceChanged
 from dq.ir.data import PINNED
+from dq.stores.base import Entry
 from dq.stores.s3.faults import Refused
-from dq.stores.s3.keys import parts_of_url, version_of
+from dq.stores.s3.keys import SCHEME, parts_of_url, path_of, version_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,6 +112,21 @@ def upload(store: S3Store, stream: IO[bytes], path: str) -> str:
 
     _in_parts(store, path, sent)
     return digest.hexdigest()
+
+
+def uploads(store: S3Store, prefix: str) -> Iterator[Entry]:
+    """Uploads in parts below the prefix whose writer has not said that they are complete; their id is the signature."""
+    top, inside, after = f"{store.location(prefix)}/", store.location("").rstrip("/"), dict[str, str]()
+    below = parts_of_url(top)[1]
+    while True:
+        answer = store.ask("list_multipart_uploads", None, Prefix=below, **after)
+        for one in answer.get("Uploads", ()):
+            if one["Key"].startswith(below):
+                path = path_of(f"{SCHEME}{store.bucket}/{one['Key']}".removeprefix(f"{inside}/"))
+                yield Entry(path, 0, one["UploadId"], one["Initiated"].timestamp())
+        if not answer["IsTruncated"]:
+            return
+        after = {"KeyMarker": answer["NextKeyMarker"], "UploadIdMarker": answer["NextUploadIdMarker"]}
 
 
 def _in_parts(store: S3Store, path: str, parts: Any) -> None:

@@ -30,14 +30,15 @@ _DENIES = re.compile(
 _ALWAYS = {  # in an answer of the kind; where it is missing the answer was cut off
     "list_objects_v2": {"IsTruncated"}, "get_object": {"ETag", "ContentLength", "LastModified"},
     "head_object": {"ETag", "ContentLength", "LastModified"}, "create_multipart_upload": {"UploadId"},
-    "upload_part": {"ETag"}, "upload_part_copy": {"CopyPartResult"},
+    "list_multipart_uploads": {"IsTruncated"}, "upload_part": {"ETag"}, "upload_part_copy": {"CopyPartResult"},
 }  # fmt: skip
 _ACTIONS = {
     "list_objects_v2": "s3:ListBucket", "get_object": "s3:GetObject", "head_object": "s3:GetObject",
     "put_object": "s3:PutObject", "copy_object": "s3:PutObject",
     "delete_objects": "s3:DeleteObject", "create_multipart_upload": "s3:PutObject", "upload_part": "s3:PutObject",
     "upload_part_copy": "s3:PutObject", "complete_multipart_upload": "s3:PutObject",
-    "abort_multipart_upload": "s3:AbortMultipartUpload", "restore_object": "s3:RestoreObject",
+    "abort_multipart_upload": "s3:AbortMultipartUpload",
+    "list_multipart_uploads": "s3:ListBucketMultipartUploads", "restore_object": "s3:RestoreObject",
     "get_bucket_versioning": "s3:GetBucketVersioning",
     "put_object_tagging": "s3:PutObjectTagging", "get_object_tagging": "s3:GetObjectTagging",
 }  # fmt: skip
