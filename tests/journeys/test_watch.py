@@ -274,6 +274,7 @@ def test_who_is_told_to_stop_gives_back_what_is_left(told: Told) -> None:
     assert told.verdicts[1:] == [("dt=2026-03-02", "promote")]
 
 
+@pytest.mark.soak
 def test_several_workers_decide_each_partition_once(told: Told) -> None:
     told.queue.hidden_seconds = 5
     watches = [told.watch() for _ in range(2)]
@@ -381,6 +382,7 @@ def test_the_commands_of_the_readme_run_until_told_to_stop(told: Told, dq: Dq) -
     assert said == "".join(f"trips dt=2026-03-0{n}  PROMOTE              20\n" for n in (1, 2))
 
 
+@pytest.mark.soak
 def test_a_folder_is_watched_until_told_to_stop(tmp_path: Path) -> None:
     (tmp_path / "suites").mkdir()
     (tmp_path / "suites" / "trips.yaml").write_text(CONTRACT)
