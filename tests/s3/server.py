@@ -115,7 +115,9 @@ class Server:
         backend = self.backend(bucket)
         held = backend.buckets[bucket]
         objects = {
-            name: (key.value, {told: getattr(key, told) for told in _OF_AN_OBJECT}) for name, key in held.keys.items()
+            name: (key.value, {told: getattr(key, told) for told in _OF_AN_OBJECT})
+            for name, key in held.keys.items()
+            if hasattr(key, "value")  # not the mark of a deletion, in a bucket that keeps versions
         }
         if what == "keep":
             self.kept[bucket] = objects
