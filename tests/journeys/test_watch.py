@@ -247,13 +247,13 @@ def test_a_source_that_another_worker_is_at_is_left_to_it(told: Told) -> None:
 
 
 def test_a_message_is_hidden_for_as_long_as_it_is_worked_on(told: Told) -> None:
-    told.queue.hidden_seconds = 1
+    told.queue.hidden_seconds = 2
     watch = told.watch()
     told.tell(*told.place.land("2026-03-01", 0, files=1))
     seen: list[tuple[int, int]] = []
 
     def slowly(document: dict[str, Any]) -> None:
-        time.sleep(1.5)
+        time.sleep(2.5)
         seen.append(told.left)
 
     watch.tell = slowly
