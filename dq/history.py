@@ -79,7 +79,8 @@ class History:
 
     def _record(self, decision: Decision, full: dict[str, Any]) -> Decision:
         name = f"{_folder(decision.source, decision.partition)}/{decision.digest}"
-        self.store.put_if_absent(_document(decision), json.dumps(full).encode())
+        if not self.store.put_if_absent(_document(decision), json.dumps(full).encode()) and not self._full(decision):
+            raise StoreError(f"{self.store.location(_document(decision))} is said to be there, and is not")
         self._index("decisions", decision.source).missing += 1
         if self._put(decision.source, f"decisions/{name}/{decision.n}.json", _dump(decision)):
             return decision
