@@ -32,7 +32,7 @@ from dq.scanning import Scanner
 from dq.suite import Semantics, load_contract
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping, Sequence
+    from collections.abc import Generator, Iterator, Mapping
 
     from dq.config import Config
     from dq.drift import Difference
@@ -124,7 +124,7 @@ def validate(
     return Result(judgement, body, result_format, replace(scanned.places, labels=_labels(data)))
 
 
-def _labels(data: Any) -> Sequence[Any] | None:
+def _labels(data: Any) -> tuple[Any, ...] | None:
     """What a frame itself calls its rows."""
     if is_path(data):
         return None

@@ -37,14 +37,14 @@ def open_frame(data: Any, reading: Reading) -> Dataset:
     return _dataset(table.rename_columns(names), reading)
 
 
-def labels(data: Any) -> list[Any] | None:
+def labels(data: Any) -> tuple[Any, ...] | None:
     """What an index of pandas calls the rows; None where it counts them, or there is none."""
     index = getattr(data, "index", None)
     if index is None or not hasattr(data, "iloc") or (type(index).__name__, getattr(index, "start", 1)) == (
         "RangeIndex", 0,
     ):  # fmt: skip
         return None
-    return list(index.tolist())
+    return tuple(index.tolist())
 
 
 def write_frame(data: Any, path: str) -> None:

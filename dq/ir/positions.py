@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -64,7 +64,7 @@ class Places:
     rows: Mapping[str, PositionsState] = field(default_factory=dict)
     lines: bool = False
     files: int = 0
-    labels: Sequence[Any] | None = None
+    labels: tuple[Any, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
