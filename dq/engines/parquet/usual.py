@@ -6,11 +6,8 @@ A footer holds one for every column of every row group, and little else. Numbers
 from __future__ import annotations
 
 import re
-from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
 
 _TRUE = b"\x11"
 _LONGEST = 32  # bytes of a name or an extreme
@@ -43,19 +40,17 @@ _CHUNK = (
 )
 
 
-@cache
-def _match() -> Callable[[bytes, int], re.Match[bytes] | None]:
-    """Compiled when first needed: it takes as long as a footer of many row groups."""
-    parts = {
-        b"text": _TEXT, b"number": _NUMBER, b"numbers": _NUMBERS, b"levels": _few(6, _NUMBER),
-        b"encodings": _few(5, rb"[\x00-\x7f]"), b"pages": _few(12, _NUMBERS + rb"\x00"),
-    }  # fmt: skip
-    return re.compile(_CHUNK % parts, re.DOTALL).match
+_PARTS = {
+    b"text": _TEXT, b"number": _NUMBER, b"numbers": _NUMBERS, b"levels": _few(6, _NUMBER),
+    b"encodings": _few(5, rb"[\x00-\x7f]"), b"pages": _few(12, _NUMBERS + rb"\x00"),
+}  # fmt: skip
+# Not when first needed: it takes as long as a footer of many row groups, and judge processes read many.
+_match = re.compile(_CHUNK % _PARTS, re.DOTALL).match
 
 
 def column_chunk(buffer: bytes, at: int) -> tuple[dict[int, Any], int] | None:
     """The struct without what nobody asks for, and where it ends; None where there is another one, or an odd one."""
-    found = _match()(buffer, at)
+    found = _match(buffer, at)
     if found is None:
         return None
     (
