@@ -143,6 +143,27 @@ class Store(Protocol):
         ...
 
 
+class Folder:
+    """What zones have in common that are folders: no versions, no archive, no uploads that are open."""
+
+    url: str
+
+    def keeps_versions(self) -> bool:
+        return False
+
+    def pin(self, location: str, signature: str) -> str:
+        raise StoreError(f"{self.url} keeps no versions of what lies there")
+
+    def unfinished(self, prefix: str = "") -> Iterator[Entry]:
+        yield from ()
+
+    def abandon(self, entry: Entry) -> None:
+        raise StoreError(f"{self.url}: {entry.path}: nothing is unfinished here")
+
+    def restore(self, path: str) -> None:
+        raise StoreError(f"{self.url}: {path}: nothing is archived here")
+
+
 def parts_of(path: str, zone: str) -> tuple[str, ...]:
     """Segments of a path below the zone. Raises StoreError on a path that would leave it."""
     parts = PurePosixPath(path).parts

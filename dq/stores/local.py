@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from dq.errors import PublishUnknown, StoreError, ZoneFault
 from dq.stores import pointer, posix
-from dq.stores.base import Entry, Layout, parts_of
+from dq.stores.base import Entry, Folder, Layout, parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,7 +29,7 @@ _OF_ALL = {  # not of the one file it was met at
 }  # fmt: skip
 
 
-class LocalStore:
+class LocalStore(Folder):
     """`layout` is found out where it is not given."""
 
     renames, at_once = True, 1
@@ -228,21 +228,6 @@ class LocalStore:
                 if target.read_bytes() != content:
                     raise _failed("write", error) from error
             raise PublishUnknown(f"write {target}: {error.strerror}; read back next time") from error
-
-    def keeps_versions(self) -> bool:
-        return False
-
-    def pin(self, location: str, signature: str) -> str:
-        raise StoreError(f"{self.url} keeps no versions of what lies there")
-
-    def unfinished(self, prefix: str = "") -> Iterator[Entry]:
-        yield from ()
-
-    def abandon(self, entry: Entry) -> None:
-        raise StoreError(f"{self.location(entry.path)}: nothing is unfinished here")
-
-    def restore(self, path: str) -> None:
-        raise StoreError(f"{self.location(path)}: nothing is archived here")
 
     def settle(self, path: str) -> None:
         try:

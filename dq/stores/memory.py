@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 from dq.errors import PublishUnknown, StoreError
-from dq.stores.base import Entry, Layout, parts_of
+from dq.stores.base import Entry, Folder, Layout, parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -65,7 +65,7 @@ class Faults:
             raise (PublishUnknown if unknown else StoreError)(f"{operation} {path}: input/output error (EIO)")
 
 
-class MemoryStore:
+class MemoryStore(Folder):
     renames, at_once = True, 1
 
     def __init__(self, url: str = SCHEME, layout: Layout | None = None) -> None:
@@ -236,21 +236,6 @@ class MemoryStore:
             self._journal.append({name: self._write(name, content)})
         self._sync("swap", name)
         return True
-
-    def keeps_versions(self) -> bool:
-        return False
-
-    def pin(self, location: str, signature: str) -> str:
-        raise StoreError(f"{self.url} keeps no versions of what lies there")
-
-    def unfinished(self, prefix: str = "") -> Iterator[Entry]:
-        yield from ()
-
-    def abandon(self, entry: Entry) -> None:
-        raise StoreError(f"{self.location(entry.path)}: nothing is unfinished here")
-
-    def restore(self, path: str) -> None:
-        raise StoreError(f"{self.location(path)}: nothing is archived here")
 
     def settle(self, path: str) -> None:
         with self._step("settle", path):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dq.errors import StoreError, ZoneFault
+from dq.errors import ConfigError, StoreError, ZoneFault
 from dq.stores.s3 import S3Store
 from dq.stores.s3.access import Access
 
@@ -113,3 +114,12 @@ def test_what_denies_one_object_is_told_from_what_denies_all(s3: str, endpoint: 
     for key in ("plain", "deny", "kms", "disabled", "expired"):
         with pytest.raises(ZoneFault):
             store.put(key, b"x")
+
+
+def test_a_region_that_nobody_names_is_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    with pytest.raises(ConfigError) as raised:
+        Access().client("sqs")
+    assert str(raised.value) == "SQS: no region: set `region` in [s3] of dq.toml, or AWS_REGION"

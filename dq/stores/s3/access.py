@@ -95,7 +95,7 @@ def _client(access: Access, service: str, region: str | None) -> Any:
 def _made(access: Access, service: str, region: str | None, tries: int) -> Any:
     import boto3
     from botocore.config import Config
-    from botocore.exceptions import BotoCoreError
+    from botocore.exceptions import BotoCoreError, NoRegionError
 
     config = Config(
         connect_timeout=_CONNECT_SECONDS,
@@ -110,5 +110,7 @@ def _made(access: Access, service: str, region: str | None, tries: int) -> Any:
         here = region or os.environ.get("AWS_REGION")  # of which boto3 takes no notice
         session = boto3.session.Session(profile_name=access.profile, region_name=here)
         return session.client(service, endpoint_url=endpoint, config=config)
+    except NoRegionError:
+        raise ConfigError(f"{service.upper()}: no region: set `region` in [s3] of dq.toml, or AWS_REGION") from None
     except (BotoCoreError, ValueError) as error:
         raise ConfigError(f"{service.upper()}: {error}") from None
