@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.s3 import servers
+
 _numbers = count()
 
 
@@ -28,7 +30,11 @@ def passed_through(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def s3_endpoint() -> Iterator[str]:
-    """moto, over HTTP, in a process of its own."""
+    """moto, over HTTP, in a process of its own, or what S3_SERVER names."""
+    if servers.CHOSEN != "moto":
+        with servers.started(servers.CHOSEN) as endpoint:
+            yield endpoint
+        return
     command = [sys.executable, "-m", "tests.s3.server"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
@@ -46,7 +52,7 @@ def s3(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
 def configure(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [n for n in os.environ if n.startswith("AWS_")]:
         monkeypatch.delenv(name)
-    settings = {"ENDPOINT_URL": s3_endpoint, "ACCESS_KEY_ID": "mine", "SECRET_ACCESS_KEY": "canary-secret"}
+    settings = {"ENDPOINT_URL": s3_endpoint, "ACCESS_KEY_ID": servers.KEY, "SECRET_ACCESS_KEY": servers.SECRET}
     settings |= {"REGION": "us-east-1", "CONFIG_FILE": os.devnull, "SHARED_CREDENTIALS_FILE": os.devnull}
     for name, value in settings.items():
         monkeypatch.setenv(f"AWS_{name}", value)
@@ -61,6 +67,8 @@ def make_bucket(kind: str = "plain") -> str:
     """A new one; `kind` is what tests/s3/server.py does to it."""
     from dq.stores.s3.access import Access
 
+    if kind != "plain":
+        servers.needs("front")
     name = f"{kind}-bucket-{next(_numbers)}"
     Access().clients[0].create_bucket(Bucket=name)
     return name

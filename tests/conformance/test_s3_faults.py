@@ -18,6 +18,7 @@ from dq.stores.s3 import S3Store, faults
 from dq.stores.s3.access import Access
 from dq.stores.s3.keys import key_of, path_of
 from tests.conftest import make_bucket
+from tests.s3 import servers
 from tests.s3.place import before
 
 KEYS = st.text(st.sampled_from("%25E.a/é"), max_size=12) | st.text(
@@ -52,6 +53,7 @@ REFUSALS = [
 
 @pytest.mark.parametrize(("answer", "told"), REFUSALS, ids=[a for a, _ in REFUSALS])
 def test_a_refusal_is_one_line_that_says_what_to_do(s3: str, answer: str, told: str) -> None:
+    servers.needs("front")
     bucket = f"says-{answer}"
     with pytest.raises(StoreError) as raised:
         S3Store(f"s3://{bucket}/zone").read("a")
@@ -189,6 +191,7 @@ def test_large_files_are_sent_in_parts(bucket: str, tmp_path: Path, monkeypatch:
 
 
 def test_who_owns_the_bucket_and_how_it_is_encrypted_goes_with_every_request(bucket: str) -> None:
+    servers.needs("kms")
     access = Access(owner="123456789012", requester_pays=True, encryption="aws:kms", kms_key="alias/mine")
     store, sent = S3Store(f"s3://{bucket}/zone", access=access), list[Any]()
     for client in access.clients:

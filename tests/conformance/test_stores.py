@@ -17,7 +17,9 @@ from dq.stores.base import Store
 from dq.stores.local import LocalStore
 from dq.stores.memory import Crash, Faults, MemoryStore
 from dq.stores.s3 import S3Store
+from tests.s3 import servers
 from tests.s3.model import Bucket, Modelled
+from tests.s3.place import known
 
 HOSTILE = [
     "plain.csv", "with space", "a'b\"c;--", "[ ] * ?", "{x}", "100%", "%2e%2e", "back\\slash", "new\nline", "tab\t",
@@ -30,7 +32,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     if request.param == "model":
         return S3Store("s3://b/some/zone", access=Modelled(Bucket(time.time)))
     if request.param == "s3":
-        return S3Store(f"s3://{request.getfixturevalue('bucket')}/some/zone")
+        return known(f"s3://{request.getfixturevalue('bucket')}/some/zone")
     if "memory" in request.param:
         name = f"memory://{tmp_path.name}"
         return MemoryStore(name, "generations" if "generations" in request.param else "flat")
@@ -123,7 +125,8 @@ def test_an_entry_says_size_and_changes_its_signature(store: Store, source: Path
 
 def test_any_name_is_only_a_name(store: Store, source: Path) -> None:
     source.write_bytes(b"1")
-    hostile = [n for n in HOSTILE if not (isinstance(store, S3Store) and "\n" in n)]  # of which moto finds no route
+    odd = servers.chosen().odd if isinstance(store, S3Store) else ""
+    hostile = [n for n in HOSTILE if not set(n) & set(odd)]
     for name in hostile:
         keep(store, source, name)
     assert [n for n in names(store) if "/" not in n] == sorted(hostile)

@@ -15,6 +15,7 @@ from dq import api
 from dq import pretrain as api_pretrain
 from dq.opening import find_files
 from tests.conftest import make_bucket
+from tests.s3 import servers
 from tests.s3.place import CONTRACT, S3Place, before
 from tests.survival import invariants
 
@@ -170,6 +171,7 @@ def test_more_keys_than_one_listing_holds(tmp_path: Path, s3: str) -> None:
 
 
 def test_odd_keys_are_strays_that_lead_nowhere_else(place: S3Place) -> None:
+    servers.needs("odd keys")
     place.land("2026-03-01", 0)
     odd = ["../out.csv", "./a.csv", "//b.csv", "a//c.csv", "%2E%2E/d.csv", "t\tab/[*].csv",
            "x" * 900 + ".csv"]  # fmt: skip
@@ -239,13 +241,24 @@ def test_an_object_replaced_by_a_bad_one_after_it_was_judged_is_not_published(pl
     invariants.at_any_moment(place.world())
 
 
-def test_a_store_that_ignores_conditions_is_refused(tmp_path: Path, s3: str, dq: Dq) -> None:
-    place = S3Place(tmp_path, make_bucket("lax"))
+def test_a_store_without_conditional_writes_takes_landings_and_nothing_else(tmp_path: Path, s3: str, dq: Dq) -> None:
+    """One line says why; what lands there is judged, and kept on a disk."""
+    bucket = make_bucket("plain" if servers.chosen().refused else "lax")
+    place = S3Place(tmp_path / "all", bucket)
     place.land("2026-03-01", 0)
+    place.land("2026-03-02", 100, fare=-1.0)
     ran = dq("gate", "--config", place.settings)
     assert ran.code == 3
-    assert "If-None-Match" in ran.err
+    (line,) = ran.err.strip().splitlines()
+    assert (servers.chosen().refused or "though told not to (If-None-Match)") in line
     assert not place.objects("curated/")
+
+    here = {zone: str(tmp_path / zone) for zone in ("curated", "quarantine", "history")}
+    place = S3Place(tmp_path / "landing", bucket, **here)
+    assert verdicts(place.gate()) == {"dt=2026-03-01": "promote", "dt=2026-03-02": "quarantine"}
+    assert place.gate() == []
+    published = [Path(p) for p in api.published("trips", config=place.config())]
+    assert [p.read_bytes() for p in published] == list(place.objects("landing/trips/dt=2026-03-01").values())
 
 
 def test_no_secret_is_in_anything_said_or_written(place: S3Place, dq: Dq) -> None:
@@ -320,7 +333,7 @@ def test_what_does_not_fit_here_is_held(place: S3Place, dq: Dq) -> None:
     ran = dq("gate", "--config", place.settings)
     assert ran.code == 3
     assert "bytes are to be read from elsewhere, and 100 fit here" in " ".join(ran.out.split())
-    assert not place.objects("curated/")
+    assert not place.objects("curated/trips/")
 
 
 def test_published_data_of_another_source_is_compared_with(place: S3Place, tmp_path: Path, dq: Dq) -> None:

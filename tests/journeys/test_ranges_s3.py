@@ -117,7 +117,7 @@ def test_an_object_replaced_while_it_is_read_is_judged_again(tmp_path: Path, buc
     assert (held.document["verdict"], len(held.document["reasons"])) == ("hold", 1)
     assert "part-0.parquet changed while it was judged" in held.document["reasons"][0]["message"]
     assert place.ids() == [*range(20, 40), *range(500, 520)]
-    assert not place.objects("quarantine/")
+    assert not place.objects("quarantine/trips/")
 
 
 def test_a_range_that_does_not_come_is_a_hold(tmp_path: Path, bucket: str) -> None:

@@ -13,12 +13,14 @@ from dq.history import History
 from dq.stores.local import LocalStore
 from dq.stores.s3 import S3Store
 from tests.conftest import make_bucket
+from tests.s3 import servers
 from tests.s3.place import CONTRACT, S3Place, before
 
 Dq = Callable[..., Any]
 
 
 def test_a_zone_that_denies_everything_holds_the_source_and_parks_nothing(tmp_path: Path, s3: str, dq: Dq) -> None:
+    servers.needs("policies")
     locked = make_bucket()
     on_disk = {zone: str(tmp_path / zone) for zone in ("history", "quarantine")}
     place = S3Place(tmp_path, make_bucket(), curated=f"s3://{locked}/curated", **on_disk)
@@ -42,6 +44,7 @@ def test_a_zone_that_denies_everything_holds_the_source_and_parks_nothing(tmp_pa
 def test_archived_objects_are_asked_for_once_and_only_where_they_are_needed(
     tmp_path: Path, bucket: str, dq: Dq
 ) -> None:
+    servers.needs("archives")
     on_disk = {zone: str(tmp_path / zone) for zone in ("history", "quarantine")}
     place = S3Place(tmp_path, bucket, CONTRACT + "ready: {restore: true}\n", **on_disk)
     place.land("2026-03-01", 0, files=1)

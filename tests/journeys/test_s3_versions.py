@@ -14,6 +14,7 @@ import pytest
 from dq import api, config, pretrain
 from dq.errors import ConfigError
 from dq.history import History
+from tests.s3 import servers
 from tests.s3.place import CONTRACT, S3Place, before
 
 Dq = Callable[..., Any]
@@ -24,6 +25,7 @@ REFERENCE = '[publish]\nmode = "reference"\n'
 def versioned(bucket: str) -> str:
     from dq.stores.s3.access import Access
 
+    servers.needs("versions")
     Access().clients[0].put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     return bucket
 
@@ -111,7 +113,7 @@ def test_an_object_replaced_before_it_is_pointed_to_is_judged_again(tmp_path: Pa
     with before("HeadObject", replace):
         (document,) = place.gate()
     assert replaced
-    assert document["verdict"] == "promote"
+    assert document["verdict"] == "promote", document["reasons"]
     assert ids(place, api.published("trips", config=place.config())) == list(range(500, 520))
 
 

@@ -20,8 +20,11 @@ from dq import api, config
 from dq.gate import Wanted
 from dq.history import History
 from dq.stores.memory import File, MemoryStore
+from dq.stores.s3 import S3Store
 from dq.stores.s3.access import Access
 from dq.stores.s3.keys import path_of
+from dq.stores.s3.probe import remember
+from tests.s3 import servers
 from tests.survival.invariants import World
 
 CONTRACT = """
@@ -52,6 +55,14 @@ def before(event: str, act: Callable[[Any], Any], client: int = 0, on: str = "")
         events.unregister(name, hook)
 
 
+def known(url: str) -> S3Store:
+    """That moto conforms is known, and asked by other tests."""
+    store = S3Store(url)
+    if servers.CHOSEN == "moto":
+        remember(store)
+    return store
+
+
 class S3Place:
     """Zones at `s3://bucket/<zone>` but for those that `zones` puts elsewhere; one that is None is not there."""
 
@@ -64,6 +75,9 @@ class S3Place:
         lines = "".join(f"{z} = {json.dumps(u)}\n" for z, u in urls.items() if u is not None)
         limits = "[limits]\nisolated = false\nretry_seconds = 0\n"
         (root / "dq.toml").write_text(f"[zones]\n{lines}{limits}{more}")
+        for zone, url in urls.items():
+            if zone != "landing" and url is not None and url.startswith("s3://plain-"):
+                known(url)
 
     @property
     def settings(self) -> Path:
@@ -99,6 +113,10 @@ class S3Place:
             return json.load(answer)  # type: ignore[no-any-return]
 
     def objects(self, prefix: str = "") -> dict[str, bytes]:
+        if servers.CHOSEN != "moto":
+            pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+            keys = [one["Key"] for page in pages for one in page.get("Contents", ())]
+            return {k: self.client.get_object(Bucket=self.bucket, Key=k)["Body"].read() for k in keys}
         found = sorted(self.ask("objects").items())
         return {key: base64.b64decode(content) for key, content in found if key.startswith(prefix)}
 

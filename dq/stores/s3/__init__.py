@@ -100,6 +100,10 @@ class S3Store:
         return parsedate_to_datetime(date)
 
     def list(self, prefix: str = "") -> Iterator[Entry]:
+        """Sorted here: not every store lists by key, nor do directory buckets."""
+        yield from sorted(self._entries(prefix), key=lambda entry: entry.path)
+
+    def _entries(self, prefix: str) -> Iterator[Entry]:
         top = self._key(prefix)
         for found in self._listed(f"{top}/" if top else ""):
             key, size = found["Key"], found["Size"]
@@ -282,9 +286,10 @@ class S3Store:
     def _exists_below(self, key: str) -> bool:
         return next(self._listed(f"{key}/" if key else "", MaxKeys=1), None) is not None
 
-    def put(self, path: str, content: bytes, **condition: str) -> None:
-        """Whatever stands there, but for the condition. One try where there is one. Raises Refused."""
-        self._ask(1 if condition else 0, "put_object", self._key(path), Body=content, **condition)
+    def put(self, path: str, content: bytes, **condition: str) -> str:
+        """Whatever stands there, but for the condition; the ETag. One try where there is one. Raises Refused."""
+        answer = self._ask(1 if condition else 0, "put_object", self._key(path), Body=content, **condition)
+        return str(answer["ETag"])
 
     @cached_property
     def _conforms(self) -> bool:

@@ -30,7 +30,8 @@ _DENIES = re.compile(
 _ALWAYS = {  # in an answer of the kind; where it is missing the answer was cut off
     "list_objects_v2": {"IsTruncated"}, "get_object": {"ETag", "ContentLength", "LastModified"},
     "head_object": {"ETag", "ContentLength", "LastModified"}, "create_multipart_upload": {"UploadId"},
-    "list_multipart_uploads": {"IsTruncated"}, "upload_part": {"ETag"}, "upload_part_copy": {"CopyPartResult"},
+    "list_multipart_uploads": {"IsTruncated"}, "put_object": {"ETag"}, "upload_part": {"ETag"},
+    "upload_part_copy": {"CopyPartResult"},
 }  # fmt: skip
 _ACTIONS = {
     "list_objects_v2": "s3:ListBucket", "get_object": "s3:GetObject", "head_object": "s3:GetObject",
