@@ -28,6 +28,10 @@ _TYPES = {
     Kind.FLOAT: "float", Kind.DOUBLE: "double", Kind.BINARY: "binary", Kind.DATE: "date", Kind.TIME: "bigint",
     Kind.TIMESTAMP: "timestamp", Kind.DURATION: "bigint",
 }  # fmt: skip
+_KEPT = (
+    "Name", "Description", "Owner", "LastAccessTime", "LastAnalyzedTime", "Retention", "StorageDescriptor",
+    "PartitionKeys", "ViewOriginalText", "ViewExpandedText", "TableType", "Parameters", "TargetTable",
+)  # what a table is told to be, of all that is told of it  # fmt: skip
 _HIVE = "org.apache.hadoop.hive"
 _TEXT_IN = "org.apache.hadoop.mapred.TextInputFormat"
 _TEXT_OUT = f"{_HIVE}.ql.io.HiveIgnoreKeyTextOutputFormat"
@@ -66,18 +70,28 @@ class Glue:
     def _prepare(self, table: str, contract: Contract, keys: list[dict[str, str]], newest: Shown) -> None:
         """See that the table is there and goes by these keys."""
         try:
-            found = self._ask("get_table", table, "GetTable", Name=table)["Table"].get("PartitionKeys", [])
+            made = self._ask("get_table", table, "GetTable", Name=table)["Table"]
         except Refused as error:
             if error.code != "EntityNotFoundException":
                 raise
             return self._create(table, contract, keys, newest)
+        found = made.get("PartitionKeys", [])
         if [k["Name"] for k in found] != [k["Name"] for k in keys]:
             theirs, ours = (", ".join(k["Name"] for k in each) or "nothing" for each in (found, keys))
             raise StoreError(
                 f"Glue table {self.database}.{table} is partitioned by {theirs}, {contract.source} by {ours}: name"
                 " another table in [adapters.glue], or drop this one"
             )
-        return None
+        return self._extend(table, made, _described(newest, contract, "")["Columns"])
+
+    def _extend(self, table: str, made: dict[str, Any], columns: list[dict[str, str]]) -> None:
+        """Columns that are new come last; those that are there stay as they are, whoever made them."""
+        there = made.get("StorageDescriptor", {})
+        known = {c["Name"] for c in there.get("Columns", ())}
+        if new := [c for c in columns if c["Name"] not in known]:
+            wanted = {name: made[name] for name in _KEPT if name in made}
+            wanted["StorageDescriptor"] = {**there, "Columns": [*there.get("Columns", ()), *new]}
+            self._ask("update_table", table, "UpdateTable", TableInput=wanted)
 
     def _create(self, table: str, contract: Contract, keys: list[dict[str, str]], newest: Shown) -> None:
         lies = _described(newest, contract, self.curated.location(contract.source))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ReadTimeoutError
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,7 +22,9 @@ from dq.stores.s3.keys import key_of, path_of
 from tests.conftest import make_bucket
 from tests.s3 import servers
 from tests.s3.place import before
+from tests.s3.proxy import Proxy, proxy
 
+CONTENT = bytes(range(256))
 KEYS = st.text(st.sampled_from("%25E.a/é"), max_size=12) | st.text(
     st.characters(exclude_categories=["Cs"]), max_size=12
 )
@@ -85,6 +89,12 @@ def test_a_missing_bucket_is_said(s3: str) -> None:
         list(S3Store("s3://nowhere-at-all/x").list())
 
 
+def test_a_missing_bucket_is_said_where_only_one_object_is_asked_for(s3: str) -> None:
+    for ask in (S3Store("s3://nowhere-at-all/x").stat, S3Store("s3://nowhere-at-all/x").exists_object):
+        with pytest.raises(StoreError, match="s3://nowhere-at-all: no such bucket"):
+            ask("a")
+
+
 def test_an_endpoint_that_is_down_is_said_in_seconds(s3: str) -> None:
     started = time.monotonic()
     with pytest.raises(StoreError, match=r"http://127.0.0.1:9.* does not answer"):
@@ -117,6 +127,43 @@ def test_what_breaks_off_is_gone_on_with(s3: str, tmp_path: Path) -> None:
     found = bytearray()
     assert store.fetch("a", "", found.extend) == hashlib.sha256(content).hexdigest()
     assert found == content
+
+
+@pytest.fixture
+def between(s3: str) -> Iterator[Proxy]:
+    with proxy(s3) as one:
+        yield one
+
+
+@pytest.fixture
+def arriving(bucket: str, between: Proxy) -> Callable[[str], S3Store]:
+    """An object `a`, with a checksum or without, on the other side of a network."""
+
+    def put(checksums: Any) -> S3Store:
+        client = boto3.client("s3", config=Config(request_checksum_calculation=checksums))
+        client.put_object(Bucket=bucket, Key="a", Body=CONTENT)
+        return S3Store(f"s3://{bucket}", access=Access(endpoint=between.url))
+
+    return put
+
+
+@pytest.mark.parametrize("checksums", ["when_supported", "when_required"])
+def test_bytes_that_arrive_damaged_are_no_content(
+    arriving: Callable[[str], S3Store], between: Proxy, checksums: str
+) -> None:
+    """With a checksum boto3 finds out; without one the ETag tells, where it is an MD5."""
+    store = arriving(checksums)
+    between.start(lambda asked: "" if asked.n else "damaged")
+    with pytest.raises(StoreError, match=r"cut off or damaged|other bytes arrive each time"):
+        store.digest("a")
+    assert store.digest("a") == hashlib.sha256(CONTENT).hexdigest()
+
+
+def test_an_etag_that_only_looks_like_an_md5_is_read_twice(arriving: Callable[[str], S3Store], between: Proxy) -> None:
+    store = arriving("when_required")
+    between.start(lambda _: "no md5")
+    assert store.digest("a") == hashlib.sha256(CONTENT).hexdigest()
+    assert len(between.seen) == 2
 
 
 def test_what_is_replaced_while_it_is_read_is_no_mixture(s3: str) -> None:
@@ -179,6 +226,14 @@ def test_large_objects_are_copied_in_parts_while_they_are_what_was_judged(
         store.copy_in(store.location("from"), "other", entry.signature)
     assert not store.exists("other")
     assert not store.access.clients[0].list_multipart_uploads(Bucket=store.bucket).get("Uploads")
+
+
+def test_large_objects_of_a_customers_key_are_copied_in_parts(s3: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dq.stores.s3.copying._COPIED_PART_BYTES", 5 << 20)
+    store = S3Store(f"s3://{make_bucket('sealed-small')}", access=Access(customer_key=bytes(range(32))))
+    content = bytes(range(256)) * (7 << 12)
+    store.put("from", content)
+    assert store.copy_in(store.location("from"), "to") == hashlib.sha256(content).hexdigest()
 
 
 def test_large_files_are_sent_in_parts(bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,6 +39,10 @@ ANSWERS: dict[str, tuple[int, str, str, dict[str, str]]] = {
     "signed": (400, "AuthorizationHeaderMalformed", "The authorization header is malformed; the region 'us-east-1' is"
                " wrong; expecting 'eu-central-1'</Message><Region>eu-central-1</Region><Message>", {}),
     "frozen": (403, "InvalidObjectState", "The operation is not valid for the object's storage class", {}),
+    "tiered": (403, "InvalidObjectState", "The operation is not valid for the object's access tier</Message>"
+               "<StorageClass>INTELLIGENT_TIERING</StorageClass><AccessTier>ARCHIVE_ACCESS</AccessTier><Message>", {}),
+    "cold": (200, "", "", {"ETag": '"1"', "Last-Modified": "Sun, 01 Mar 2026 00:00:00 GMT",
+             "x-amz-storage-class": "INTELLIGENT_TIERING", "x-amz-archive-status": "DEEP_ARCHIVE_ACCESS"}),
     "odd": (403, "AccessDenied", f"{WHO} s3:Get%Object on resource: secret", {}),
 }  # fmt: skip
 
@@ -88,6 +92,8 @@ SAID = [
      " dq.toml"),
     ("frozen", "archived (InvalidObjectState): aws s3api restore-object --bucket some-bucket --key frozen"
      " --restore-request Days=7  brings it back"),
+    ("tiered", "archived (InvalidObjectState): aws s3api restore-object --bucket some-bucket --key tiered"
+     " --restore-request '{}'  brings it back"),
     ("odd", f"access denied (AccessDenied): allow s3:GetObject on {HERE}/odd"),
 ]  # fmt: skip
 
@@ -106,7 +112,7 @@ def test_what_denies_one_object_is_told_from_what_denies_all(s3: str, endpoint: 
     """Landed objects are read while they are what was listed; nobody else's fault keeps a whole source waiting."""
     store = S3Store("s3://some-bucket", access=Access(endpoint=endpoint))
     faults = {}
-    for key in ANSWERS:
+    for key in (key for key, answer in ANSWERS.items() if answer[0] != 200):
         with pytest.raises(StoreError) as raised:
             store.fetch(key, '"etag"@1', lambda _: None)
         faults[key] = isinstance(raised.value, ZoneFault)
@@ -114,6 +120,16 @@ def test_what_denies_one_object_is_told_from_what_denies_all(s3: str, endpoint: 
     for key in ("plain", "deny", "kms", "disabled", "expired"):
         with pytest.raises(ZoneFault):
             store.put(key, b"x")
+
+
+def test_an_object_in_an_archive_tier_says_how_to_bring_it_back(s3: str, endpoint: str) -> None:
+    entry = S3Store("s3://some-bucket", access=Access(endpoint=endpoint)).stat("cold")
+    assert entry is not None
+    assert entry.archived
+    assert entry.unreadable == (
+        "s3://some-bucket/cold is archived (DEEP_ARCHIVE_ACCESS): aws s3api restore-object --bucket some-bucket"
+        " --key cold --restore-request '{}'  brings it back"
+    )
 
 
 def test_a_region_that_nobody_names_is_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -113,6 +113,24 @@ def check(place: S3Place, glue: Any, days: list[str]) -> None:
         assert tags(place, location.removeprefix(f"s3://{place.bucket}/"))["dq-verdict"] == "promote"
 
 
+def test_columns_that_come_later_come_to_the_table(tmp_path: Path, bucket: str, glue: Any) -> None:
+    """What a person made of the others stays."""
+    contract = "source: trips\nlayout: 'dt={date:%Y-%m-%d}'\n"
+    place = here(tmp_path, bucket, contract, '[adapters.glue]\ndatabase = "lake"\n')
+    rows = {"2026-03-01": b"id,fare\n1,2\n", "2026-03-02": b"id,tip,fare\n2,3,4\n"}
+    described: list[list[tuple[str, str]]] = []
+    for day, content in rows.items():
+        place.put(f"landing/trips/dt={day}/a.csv", content)
+        assert [d["verdict"] for d in place.gate()] == ["promote"]
+        table = glue.get_table(DatabaseName="lake", Name="trips")["Table"]
+        described.append([(c["Name"], c.get("Comment", "")) for c in table["StorageDescriptor"]["Columns"]])
+        table["StorageDescriptor"]["Columns"][0]["Comment"] = "mine"
+        told = ("Name", "PartitionKeys", "StorageDescriptor", "TableType", "Parameters")
+        glue.update_table(DatabaseName="lake", TableInput={name: table[name] for name in told})
+    assert described == [[("id", ""), ("fare", "")], [("id", "mine"), ("fare", ""), ("tip", "")]]
+    assert table["PartitionKeys"] == [{"Name": "dt", "Type": "date"}]
+
+
 def test_folders_are_copied_of_what_was_read_in_ranges_and_files_as_files(tmp_path: Path, bucket: str) -> None:
     contract = CONTRACT.replace("dt={date:%Y-%m-%d}", "{date:%Y-%m-%d}.parquet")
     place = here(tmp_path, bucket, contract, "ranged_bytes = 1\n[adapters.flat]\n")

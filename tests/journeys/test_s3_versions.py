@@ -14,6 +14,7 @@ import pytest
 from dq import api, config, pretrain
 from dq.errors import ConfigError
 from dq.history import History
+from dq.stores.s3 import S3Store
 from tests.s3 import servers
 from tests.s3.place import CONTRACT, S3Place, before
 
@@ -134,6 +135,26 @@ def test_copies_are_of_the_version_that_was_judged(tmp_path: Path, versioned: st
     versions = place.client.list_object_versions(Bucket=versioned, Prefix="landing/")["Versions"]
     assert sorted(n.partition("?versionId=")[2] for n in named) == sorted(v["VersionId"] for v in versions)
     assert place.ids() == list(range(40))
+
+
+def test_a_bucket_that_comes_to_keep_versions_is_noticed(bucket: str) -> None:
+    servers.needs("versions")
+    store, named = S3Store(f"s3://{bucket}/zone"), list[bool]()
+    store.put("a", b"1")
+
+    def copy() -> None:
+        entry = store.stat("a")
+        assert entry is not None
+        store.copy_in(store.location("a"), "b", entry.signature)
+
+    with before("CopyObject", lambda r: named.append(b"?versionId=" in r.headers["x-amz-copy-source"])):
+        copy()
+        kept = {"Status": "Enabled"}
+        store.access.clients[0].put_bucket_versioning(Bucket=bucket, VersioningConfiguration=kept)
+        store.put("a", b"2")
+        copy()
+        copy()
+    assert named == [False, False, True]
 
 
 def test_a_zone_without_versions_is_refused_before_anything_is_done(tmp_path: Path, bucket: str, dq: Dq) -> None:

@@ -87,9 +87,10 @@ class S3Place:
         self.client.put_object(Bucket=self.bucket, Key=key, Body=content, **more)
         return key
 
-    def table(self, first: int, n: int, fare: float = 5.0, bad: int = 0) -> bytes:
-        sink = io.BytesIO()
-        pq.write_table(pa.table({"id": list(range(first, first + n)), "fare": [-1.0] * bad + [fare] * (n - bad)}), sink)
+    def table(self, first: int, n: int, fare: float = 5.0, bad: int = 0, **more: float) -> bytes:
+        sink, others = io.BytesIO(), {name: [value] * n for name, value in more.items()}
+        fares = [-1.0] * bad + [fare] * (n - bad)
+        pq.write_table(pa.table({"id": list(range(first, first + n)), "fare": fares, **others}), sink)
         return sink.getvalue()
 
     def land(self, day: str, start: int, n: int = 20, fare: float = 5.0, files: int = 2, bad: int = 0) -> list[str]:

@@ -34,6 +34,7 @@ class Proxy:
 
     `lost`: done, and no answer · `unsent`: not done, and no answer · `cut`: done, and the answer ends among its
     headers (`cut 3`: after three eighths) · `short`: in its body · `damaged`: a bit of an object's content is another ·
+    `no md5`: an ETag looks like one, as those of some stores ·
     `slow`: piece by piece · a status: that answer, and nothing is done.
     """
 
@@ -81,11 +82,15 @@ class Proxy:
         if fault in ANSWERS:
             content = f"<Error><Code>{ANSWERS[fault]}</Code><Message>no</Message></Error>".encode()
             return send(to, int(fault), [("Content-Type", "application/xml")], b"" if to.command == "HEAD" else content)
+        if fault == "no md5":
+            del to.headers["If-Match"]
         status, headers, content = self.forward(to, body)
         if fault == "lost":
             return hang_up(to)
         if fault == "damaged" and content and to.command == "GET" and "?" not in to.path:
             content = content[:-1] + bytes([content[-1] ^ 1])
+        if fault == "no md5":
+            headers = [(name, f'"{"0" * 32}"' if name.lower() == "etag" else value) for name, value in headers]
         send(to, status, headers, content, fault)
 
     def forward(self, to: BaseHTTPRequestHandler, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:

@@ -66,14 +66,15 @@ class Server:
             if found and wanted and wanted.strip('"') != found.etag.strip('"'):
                 return refuse(start, "412 Precondition Failed", "PreconditionFailed")
             whole = "HTTP_X_AMZ_COPY_SOURCE_RANGE" not in environ
-            if found and bucket.startswith("small-") and whole and found.size > 1000:
+            if found and "small" in bucket.split("-") and whole and found.size > 1000:
                 return refuse(start, "400 Bad Request", "InvalidRequest")
         return self.moto(environ, start)  # type: ignore[no-any-return]
 
     def unsealed(self, environ: dict[str, Any]) -> tuple[str, str] | None:
         """As S3 does with SSE-C: every request about content says the key."""
         bucket, _, key = unquote(environ["PATH_INFO"]).strip("/").partition("/")
-        if not key or environ["REQUEST_METHOD"] not in ("GET", "HEAD", "PUT"):
+        begins = environ["REQUEST_METHOD"] == "POST" and environ["QUERY_STRING"].startswith("uploads")
+        if not key or not (begins or environ["REQUEST_METHOD"] in ("GET", "HEAD", "PUT")):
             return None
         sides = {f"{bucket}/{key}": "HTTP_X_AMZ_SERVER_SIDE"}
         if source := environ.get("HTTP_X_AMZ_COPY_SOURCE"):
@@ -82,7 +83,7 @@ class Server:
             given = environ.get(f"{side}_ENCRYPTION_CUSTOMER_KEY")
             if given is None:
                 return "400 Bad Request", "InvalidRequest"
-            written = environ["REQUEST_METHOD"] == "PUT" and path == f"{bucket}/{key}"
+            written = environ["REQUEST_METHOD"] in ("PUT", "POST") and path == f"{bucket}/{key}"
             if not written and self.keys.get(path, given) != given:
                 return "403 Forbidden", "AccessDenied"
             self.keys[path] = given

@@ -3,7 +3,6 @@ once, so what belongs together is published through a pointer. There are no fold
 
 from __future__ import annotations
 
-import hashlib
 import time
 from contextlib import contextmanager
 from functools import cached_property
@@ -13,9 +12,9 @@ from dq.errors import ConfigError, PublishUnknown, SourceChanged, StoreError, Zo
 from dq.ir.data import VERSION
 from dq.stores import posix
 from dq.stores.base import Entry, Layout, parts_of
-from dq.stores.s3 import copying, lease, ranges
+from dq.stores.s3 import copying, lease, ranges, whole
 from dq.stores.s3.access import TRIES, Access
-from dq.stores.s3.faults import RESTORED_DAYS, CutOff, Refused, is_whole, restore, said, status_of, unreadable
+from dq.stores.s3.faults import RESTORED_DAYS, CutOff, Refused, code_of, is_whole, restore, said, status_of, unreadable
 from dq.stores.s3.keys import SCHEME, key_of, parts_of_url, path_of, version_of
 from dq.stores.s3.probe import probe
 
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
 _CHUNK = 1 << 20
 _READS = {"get_object", "head_object"}
-_ARCHIVES = {"GLACIER", "DEEP_ARCHIVE"}
+_ARCHIVES = {"GLACIER", "DEEP_ARCHIVE", "ARCHIVE_ACCESS", "DEEP_ARCHIVE_ACCESS"}
 _PAUSES = (0.1, 0.4, 1.0)  # between tries of a conditional write
 
 
@@ -44,7 +43,8 @@ class S3Store:
             )
         self.url = f"{SCHEME}{self.bucket}/{self.prefix}".rstrip("/")
         self.access = access or Access()
-        self.unversioned: set[str] = set()  # buckets that are known to keep no versions
+        self.reached = False  # whether the bucket is known to be there
+        self.unversioned: set[str] = set()  # buckets that kept no versions when they were looked at
 
     def _key(self, path: str) -> str:
         """Inside the zone by construction."""
@@ -70,7 +70,9 @@ class S3Store:
             answer: dict[str, Any] = call(**target, **asked, **self.access.asked(operation))
         except (ClientError, BotoCoreError) as error:
             pinned = {"IfMatch": asked["IfMatch"]} if operation in _READS and "IfMatch" in asked else {}
-            if operation == "head_object" and status_of(error) in (400, 403):  # an answer with no room for the reason
+            self.reached |= code_of(error) == "NoSuchKey"
+            if operation == "head_object" and status_of(error) in (400, 403, *([] if self.reached else [404])):
+                # an answer with no room for the reason
                 self._ask(client, "get_object", key, Range="bytes=0-0", **pinned)
             raise said(error, operation, self.bucket, where, pinned=bool(pinned)) from error
         except UnicodeError:
@@ -80,6 +82,7 @@ class S3Store:
         if not is_whole(operation, answer):
             getattr(answer.get("Body"), "close", lambda: None)()
             raise unreadable(operation, self.bucket, where)
+        self.reached = True
         return answer
 
     @property
@@ -133,12 +136,15 @@ class S3Store:
     def _archived(self, found: dict[str, Any]) -> tuple[str, bool]:
         """Why it cannot be read, and whether nobody has asked for it yet."""
         restored = found.get("RestoreStatus", {})
-        if found.get("StorageClass") not in _ARCHIVES or restored.get("RestoreExpiryDate"):
+        rests = found.get("ArchiveStatus") or found.get(
+            "StorageClass"
+        )  # the former of a tier of S3 Intelligent-Tiering
+        if rests not in _ARCHIVES or restored.get("RestoreExpiryDate"):
             return "", False
         if restored.get("IsRestoreInProgress"):
             return f"{SCHEME}{self.bucket}/{found['Key']} is being restored from its archive", False
-        said = restore(self.bucket, found["Key"])
-        return f"{SCHEME}{self.bucket}/{found['Key']} is archived ({found['StorageClass']}): {said}", True
+        said = restore(self.bucket, found["Key"], tiered="ArchiveStatus" in found)
+        return f"{SCHEME}{self.bucket}/{found['Key']} is archived ({rests}): {said}", True
 
     def restore(self, path: str) -> None:
         try:
@@ -252,30 +258,7 @@ class S3Store:
         return path_of(location.removeprefix(f"{self.url}/"))
 
     def fetch(self, path: str, signature: str, write: Callable[[bytes], object]) -> str:
-        """Stream the content that has the signature (whatever is there, where it is empty) to `write`; its SHA-256.
-        Raises SourceChanged where it is another one, at the beginning or on the way."""
-        digest, done, etag = hashlib.sha256(), 0, signature.rpartition("@")[0]
-        for n in range(TRIES):
-            asked = {"IfMatch": etag} if etag else {}
-            asked |= {"Range": f"bytes={done}-"} if done else {}
-            try:
-                answer = self.ask("get_object", path, **asked)
-                etag, whole = answer["ETag"], done + answer["ContentLength"]
-                for chunk in self.chunks(answer, path):
-                    digest.update(chunk)
-                    write(chunk)
-                    done += len(chunk)
-                if done == whole:
-                    return digest.hexdigest()
-            except Refused as error:
-                if error.status == 412 or (error.absent and signature):
-                    what = "went" if error.absent else "changed"
-                    raise SourceChanged(f"{self.location(path)} {what} while it was judged") from error
-                raise
-            except CutOff:
-                if n == TRIES - 1:
-                    raise
-        raise StoreError(f"{self.location(path)}: less arrives than it holds, {TRIES} times")
+        return whole.fetch(self, path, signature, write)
 
     def exists(self, path: str) -> bool:
         return (path != "" and self.exists_object(path)) or self._exists_below(self._key(path))

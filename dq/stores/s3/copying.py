@@ -41,6 +41,8 @@ def copy(store: S3Store, location: str, path: str, etag: str, judged: str) -> st
             return _digest(store, location, path, judged)
     except Refused as error:
         raise _gone(error, location) from error
+    if "CopySourceVersionId" in answer:  # it keeps them by now
+        store.unversioned.discard(bucket)
     told = str(answer.get("CopyObjectResult", {}).get("ChecksumSHA256") or "")
     known = told and "-" not in told and not judged.startswith(PINNED)
     return base64.b64decode(told).hex() if known else _digest(store, location, path, judged)

@@ -102,7 +102,10 @@ def said(error: Exception, operation: str, bucket: str, key: str, *, pinned: boo
 
 def _is_of_all(code: str, status: int, pinned: bool) -> bool:
     """Who landed an object may keep it from being read; everything else a bucket denies of every object."""
-    if code in {"NoSuchBucket", _SKEWED} | _EXPIRED | _WRONG_KEYS | _ELSEWHERE | _BUSY or status >= 500:
+    if (
+        code in {"NoSuchBucket", "InvalidBucketName", _SKEWED} | _EXPIRED | _WRONG_KEYS | _ELSEWHERE | _BUSY
+        or status >= 500
+    ):
         return True
     return (status == 403 or code.startswith("KMS")) and not pinned and code not in ARCHIVED
 
@@ -118,8 +121,10 @@ def _why(code: str, status: int, response: dict[str, Any], operation: str, bucke
     headers = response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
     if code == "NoSuchBucket":
         return "no such bucket (NoSuchBucket): mend its name, or make it"
+    if code == "InvalidBucketName":
+        return "no bucket can have this name (InvalidBucketName): mend it"
     if code in ARCHIVED:
-        return f"archived ({code}): {restore(bucket, key)}"
+        return f"archived ({code}): {restore(bucket, key, tiered='AccessTier' in response)}"
     if code in _ELSEWHERE:
         region = _region(headers, response) or "another region"
         return f"the bucket is in {region} ({code}): set AWS_REGION, or region in [s3] of dq.toml"
@@ -173,9 +178,12 @@ def _permission(response: dict[str, Any], operation: str, bucket: str, key: str)
     return f"{action} on {target}" + (f"; a {denied[1]} policy denies it" if denied else "")
 
 
-def restore(bucket: str, key: str) -> str:
-    target = f"--bucket {shlex.quote(bucket)} --key {shlex.quote(key)}"
-    return f"aws s3api restore-object {target} --restore-request Days={RESTORED_DAYS}  brings it back"
+def restore(bucket: str, key: str, *, tiered: bool = False) -> str:
+    """What S3 Intelligent-Tiering brings back stays."""
+    target, asked = f"--bucket {shlex.quote(bucket)} --key {shlex.quote(key)}", f"Days={RESTORED_DAYS}"
+    if tiered:
+        asked = "'{}'"
+    return f"aws s3api restore-object {target} --restore-request {asked}  brings it back"
 
 
 def unanswered(error: Exception, where: str) -> StoreError:
