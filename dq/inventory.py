@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from dq.stores.base import Entry, Store
 
 _DROPPINGS = {"thumbs.db", "desktop.ini"}
+_ABANDONED_SECONDS = 86_400.0  # whoever began an upload so long ago is not at it any more
 _MISPLACED = "land it where the layout says, or extend `layout` in the contract"
 
 
@@ -57,6 +58,9 @@ def scan(
         inside = path.removeprefix(prefix).lstrip("/")
         if is_data(inside, 1) and not found.foreign(inside.split("/")):
             found.fault(inside, "neither a file nor a folder (link, pipe or device)")
+    for upload in landing.unfinished(prefix):
+        if now_seconds - upload.modified < _ABANDONED_SECONDS:
+            found.begin(upload.path.removeprefix(prefix).lstrip("/"), upload)
     found.finish()
     landed = [
         Landed(_partition(landing, contract, prefix, key, found.groups.pop(key, []), {}), fault=fault)
@@ -127,13 +131,21 @@ class _Sorted:
     def _key(self, path: str, parts: list[str]) -> str:
         return path if self.layout is None or self.layout.single_file else "/".join(parts[: self.layout.depth])
 
-    def _begin(self, path: str, parts: list[str], values: Mapping[str, Scalar] | None, entry: Entry) -> None:
+    def begin(self, path: str, upload: Entry) -> None:
+        """An upload is open, and no file yet."""
+        parts = path.split("/")
+        if is_data(path, 1) and not self.foreign(parts):
+            values = self.layout.match(parts) if self.layout else {}
+            self._begin(f"the upload of {path}", parts, values, replace(upload, path=path))
+
+    def _begin(self, said: str, parts: list[str], values: Mapping[str, Scalar] | None, entry: Entry) -> None:
         """Somebody is writing: into a partition, or what may become one."""
+        path = "/".join(parts)
         inside = values is not None and self.layout is not None and not self.layout.single_file
         key = self._key(path, parts) if inside else path
         self.groups.setdefault(key, [])
         self.values[key] = values or {}
-        self.marks.write(key, path, entry)
+        self.marks.write(key, said, entry)
 
     def fault(self, key: str, message: str, step: str = _MISPLACED, kind: str = "layout") -> None:
         self.faults.setdefault(key, Reason(Cause.DATA, f"table.{kind}", message, step))

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from dq.opening import store
@@ -53,11 +51,10 @@ class Lake(S3Place):
             self.queue = Queue(made["QueueUrl"], Access())
 
     def drop(
-        self, day: str, start: int, bad: int = 0, fare: float = 5.0, columns: Mapping[str, float] = MappingProxyType({}),
-        **more: Any,
-    ) -> str:  # fmt: skip
+        self, day: str, start: int, bad: int = 0, fare: float = 5.0, column: tuple[str, ...] = (), **more: Any
+    ) -> str:
         with self.recorder.apart():
-            content = self.table(start, 100, bad=bad, fare=fare, **columns)
+            content = self.table(start, 100, bad=bad, fare=fare, **dict.fromkeys(column, 1.0))
             key = self.put(f"raw/trips/dt={day}/part-{start}.parquet", content, **more)
             self.queue.client.send_message(QueueUrl=self.queue.url, MessageBody=notification(self.bucket, key))
         return key
@@ -96,12 +93,12 @@ def test_the_policy_allows_what_is_asked_and_nothing_else(tmp_path: Path, s3: st
         kept = {"Status": "Enabled"}
         lake.client.put_bucket_versioning(Bucket=lake.bucket, VersioningConfiguration=kept)
     store.cache_clear()  # as a process that begins now
-    lake.drop("2026-03-05", 4000, columns={"tip": 1.0})
+    lake.drop("2026-03-05", 4000, column=("tip",))
     told_to_stop = Watch(lake.config(), lambda _: None, queue=lake.queue, stopping=lambda: True)
     told_to_stop.work(watch.wait())
     run("gate", "--json")
     lake.settings.write_text(lake.settings.read_text().partition("[adapters")[0] + '[publish]\nmode = "reference"\n')
-    lake.drop("2026-03-06", 7000)
+    lake.drop("2026-03-06", 7000, column=("tip",))
     run("gate")
 
     policy = json.loads(POLICY.read_text().replace("arn:aws:s3:::lake", f"arn:aws:s3:::{lake.bucket}"))

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import pytest
+
 from dq import api
 from dq.history import History
 from dq.stores.local import LocalStore
@@ -15,8 +17,14 @@ from dq.stores.s3 import S3Store
 from tests.conftest import make_bucket
 from tests.s3 import servers
 from tests.s3.place import CONTRACT, S3Place, before
+from tests.s3.proxy import proxy
 
 Dq = Callable[..., Any]
+
+
+@pytest.fixture
+def place(tmp_path: Path, bucket: str) -> S3Place:
+    return S3Place(tmp_path, bucket)
 
 
 def test_a_zone_that_denies_everything_holds_the_source_and_parks_nothing(tmp_path: Path, s3: str, dq: Dq) -> None:
@@ -39,6 +47,50 @@ def test_a_zone_that_denies_everything_holds_the_source_and_parks_nothing(tmp_pa
     place.client.delete_bucket_policy(Bucket=locked)
     assert dq("gate", "--config", place.settings).code == 0
     assert len(api.published("trips", config=place.config())) == 3
+
+
+def test_an_upload_that_is_open_keeps_its_partition_waiting(
+    place: S3Place, dq: Dq, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not where it is of no data, nor of the source."""
+    monkeypatch.setattr("dq.inventory._ABANDONED_SECONDS", 1e10)  # moto says that all were begun in 2010
+    place.land("2026-03-01", 0)
+    key = "landing/trips/dt=2026-03-02/part-0.parquet"
+    keys = (key, "landing/trips/dt=2026-03-01/_log", "landing/taxis/dt=2026-03-01/a.parquet")
+    begun = [place.client.create_multipart_upload(Bucket=place.bucket, Key=k)["UploadId"] for k in keys]
+    assert [d["partition"] for d in place.gate()] == ["dt=2026-03-01"]
+    place.put("landing/trips/dt=2026-03-02/part-1.parquet", place.table(120, 20))
+    assert place.gate() == []
+    said = dq("gate", "trips", "--partition", "2026-03-02", "--config", place.settings)
+    assert said.code == 3
+    assert "the upload of dt=2026-03-02/part-0.parquet is there: somebody is still writing" in said.out
+
+    of = {"Bucket": place.bucket, "Key": key, "UploadId": begun[0]}
+    etag = place.client.upload_part(PartNumber=1, Body=place.table(100, 20), **of)["ETag"]
+    place.client.complete_multipart_upload(**of, MultipartUpload={"Parts": [{"ETag": etag, "PartNumber": 1}]})
+    assert [d["rows"] for d in place.gate()] == [40]
+
+
+def test_an_upload_of_another_day_keeps_nothing_waiting(place: S3Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.land("2026-03-01", 0)
+    of = {"Bucket": place.bucket, "Key": "landing/trips/dt=2026-03-01/part-9.parquet"}
+    upload = place.client.create_multipart_upload(**of)["UploadId"]
+    monkeypatch.setattr("dq.inventory._ABANDONED_SECONDS", 1e10)
+    assert place.gate() == []
+    monkeypatch.setattr("dq.inventory._ABANDONED_SECONDS", -60.0)
+    assert [d["verdict"] for d in place.gate()] == ["promote"]
+    place.client.abort_multipart_upload(**of, UploadId=upload)
+
+
+def test_a_zone_that_does_not_tell_of_uploads_is_said_to(tmp_path: Path, s3: str, bucket: str, dq: Dq) -> None:
+    with proxy(s3) as between:
+        between.start(lambda asked: "403" if "uploads" in asked.path else "")
+        place = S3Place(tmp_path, bucket, more=f'[s3]\nendpoint = "{between.url}"\n')
+        place.land("2026-03-01", 0)
+        ran = dq("gate", "--config", place.settings)
+    assert ran.code == 0
+    assert "uploads that are still open are not seen: " in ran.err
+    assert f"allow s3:ListBucketMultipartUploads on arn:aws:s3:::{bucket}\n" in ran.err
 
 
 def test_archived_objects_are_asked_for_once_and_only_where_they_are_needed(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import logging
 from typing import IO, TYPE_CHECKING, Any
 
 from dq.errors import SourceChanged
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 
 _PART_BYTES = 64 << 20
 _COPIED_PART_BYTES = 1 << 30
+_UNTOLD = {403, 405, 501}  # denied, or not known to the store
 _TOO_LARGE = {"InvalidRequest", "EntityTooLarge"}  # to be copied in one piece: over 5 GB
+log = logging.getLogger("dq")
 
 
 def copy(store: S3Store, location: str, path: str, etag: str, judged: str) -> str:
@@ -117,11 +120,18 @@ def upload(store: S3Store, stream: IO[bytes], path: str) -> str:
 
 
 def uploads(store: S3Store, prefix: str) -> Iterator[Entry]:
-    """Uploads in parts below the prefix whose writer has not said that they are complete; their id is the signature."""
+    """Uploads in parts below the prefix whose writer has not said that they are complete; their id is the signature.
+    A zone that does not tell has none, with a warning."""
     top, inside, after = f"{store.location(prefix)}/", store.location("").rstrip("/"), dict[str, str]()
     below = parts_of_url(top)[1]
     while True:
-        answer = store.ask("list_multipart_uploads", None, Prefix=below, **after)
+        try:
+            answer = store.ask("list_multipart_uploads", None, Prefix=below, **after)
+        except Refused as error:
+            if error.status not in _UNTOLD:
+                raise
+            log.warning("uploads that are still open are not seen: %s", error)
+            return
         for one in answer.get("Uploads", ()):
             if one["Key"].startswith(below):
                 path = path_of(f"{SCHEME}{store.bucket}/{one['Key']}".removeprefix(f"{inside}/"))

@@ -165,7 +165,7 @@ def _permission(response: dict[str, Any], operation: str, bucket: str, key: str)
     """What is to be allowed, and on what: as S3 says it, else as the operation needs it."""
     message = str(response.get("Error", {}).get("Message", ""))
     asked, denied, kms = _ASKED.search(message), _DENIES.search(message), _KEY.search(message)
-    target = f"arn:aws:s3:::{bucket}" + (f"/{key}" if key and operation != "list_objects_v2" else "")
+    target = f"arn:aws:s3:::{bucket}" + (f"/{key}" if key and not operation.startswith("list_") else "")
     action = _ACTIONS.get(operation, operation)
     if asked:
         action = f"{asked[1]}:{asked[2]}"
