@@ -88,8 +88,9 @@ def survey(
         if problems.found and not named:
             found["unknown"].append(problems.found[0])
         else:
-            last = builder.checks[-1].metric
-            kind = "delegated" if isinstance(last, Custom) or needs_gx(expectation.get("kwargs") or {}) else "planned"
+            custom = isinstance(builder.checks[-1].metric, Custom)
+            alone = custom or needs_gx(expectation.get("kwargs") or {}, semantics)
+            kind = "delegated" if alone else "planned"
             found[kind].append(expectation.get("type") or expectation.get("expectation_type"))
     delegated, unknown = tuple(found["delegated"]), tuple(found["unknown"])
     return Survey(len(found["planned"]), delegated, unknown, tuple(sorted(lacking)))
@@ -252,7 +253,7 @@ def _bound(name: str, kind: Kind, given: Mapping[str, Any]) -> Bound:
     if "value" in kind.required and kind.domain == "table":
         return Bound((Condition("=", int(given["value"])),))
     if "min_value" in kind.takes and "mostly" not in kind.takes:
-        return _ends(name, given)
+        return _ends(given)
     mostly = given.get("mostly")
     if mostly is None or (kind.domain == "table" and "mostly" not in kind.takes) or ("mostly" not in arguments(kind)):
         return NONE
@@ -262,10 +263,9 @@ def _bound(name: str, kind: Kind, given: Mapping[str, Any]) -> Bound:
     return Bound((Condition("<=", share, "share of rows"),)) if share else NONE
 
 
-def _ends(name: str, given: Mapping[str, Any]) -> Bound:
+def _ends(given: Mapping[str, Any]) -> Bound:
+    """Without either end, as profilers of 0.x wrote it, any number will do."""
     low, high = bound(given.get("min_value")), bound(given.get("max_value"))
-    if low is None and high is None and "table" not in name:
-        raise ValueError(f"{name} needs min_value or max_value")
     sides = (
         () if low is None else (Condition(">" if given.get("strict_min") else ">=", low),),
         () if high is None else (Condition("<" if given.get("strict_max") else "<=", high),),

@@ -58,6 +58,12 @@ def inexpressible(written: Any, parser: str | None) -> bool:
             return False
 
 
+def passed_through(arguments: Mapping[str, Any]) -> bool:
+    """Whether the row condition is in the words of pandas or Spark."""
+    written = arguments.get("row_condition")
+    return bool(written) and isinstance(written, str) and arguments.get("condition_parser") not in NATIVE
+
+
 class _Conditions:
     def __init__(self, schema: Schema, semantics: Semantics) -> None:
         self.schema = schema
@@ -151,7 +157,9 @@ class _Conditions:
 
     def negated(self, path: Path, inside: Expr) -> Expr:
         """To pandas a missing value differs from everything, to SQL from nothing."""
-        return Or((absent(path), Not(inside))) if self.semantics == "pandas" else Not(inside)
+        if self.semantics == "pandas":
+            return Or((absent(path), Not(inside)))
+        return And((present(path, "sql"), Not(inside)))
 
 
 def _name(node: ast.expr, text: str) -> str:

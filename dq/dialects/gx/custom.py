@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from dq.dialects.gx.conditions import inexpressible
+from dq.dialects.gx.conditions import inexpressible, passed_through
 from dq.ir.delegated import Delegated
 from dq.ir.metric import Dimension, Facts, Measure, Metric, metric
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from dq.dialects.gx.metrics import Semantics
     from dq.ir.aggregate import Aggregate
     from dq.ir.data import Schema
     from dq.ir.expr import Path as Column
@@ -59,8 +60,10 @@ class Custom(Metric):
         return self.kind
 
 
-def needs_gx(arguments: Mapping[str, Any]) -> bool:
-    """Whether the row condition is one that only GX can run."""
+def needs_gx(arguments: Mapping[str, Any], semantics: Semantics) -> bool:
+    """Whether the row condition is one that only GX can run; on SQL it cannot run that either."""
+    if semantics == "sql" and passed_through(arguments):
+        return False
     return inexpressible(arguments.get("row_condition"), arguments.get("condition_parser"))
 
 

@@ -97,6 +97,8 @@ def divergence(asked: Asked) -> Metric:
     """Raises Unfit on a partition that GX does not take."""
     partition = asked["partition_object"]
     tail, internal = float(asked["tail_weight_holdout"] or 0), float(asked["internal_weight_holdout"] or 0)
+    if not 0 <= internal <= 1 - tail <= 1:
+        raise Unfit("tail_weight_holdout and internal_weight_holdout are shares, and no more than all together")
     if asked["threshold"] is not None and asked["threshold"] < 0:
         raise Unfit("threshold is negative")
     if partition is None or not (_is_continuous(partition) or _is_categorical(partition)):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from dq.dialects.gx import numbers, queries, records, tables, values
 from dq.dialects.gx.asked import Asked, Unfit
-from dq.dialects.gx.conditions import Inexpressible, condition
+from dq.dialects.gx.conditions import Inexpressible, condition, passed_through
 from dq.dialects.gx.custom import Custom, needs_gx
 from dq.dialects.gx.metrics import Missing, Refused, Semantics
 from dq.ir.metric import Dimension, Metric, metric
@@ -39,7 +39,7 @@ class Expectation(Metric):
 
     def fitted(self, schema: Schema) -> Metric:
         arguments = json.loads(self.arguments)
-        if needs_gx(arguments):
+        if needs_gx(arguments, self.semantics):
             rule = json.dumps({"type": self.kind, "kwargs": arguments})
             return Custom(self.kind, rule, self.plugins).fitted(schema)
         return fit(self.kind, arguments, schema, self.semantics)
@@ -48,6 +48,8 @@ class Expectation(Metric):
 def fit(kind: str, arguments: Mapping[str, Any], schema: Schema, semantics: Semantics) -> Metric:
     """The metric. Where the question does not fit, one that says so when it is asked."""
     try:
+        if semantics == "sql" and passed_through(arguments):
+            raise Unfit("to GX a row condition in the words of pandas or Spark is none on SQL")
         where = condition(arguments.get("row_condition"), arguments.get("condition_parser"), schema, semantics)
         return FITTING[kind](Asked(kind, arguments, schema, semantics, where))
     except LookupError as error:

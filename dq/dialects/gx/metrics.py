@@ -106,17 +106,20 @@ class Nulls(Required):
 @metric
 @dataclass(frozen=True)
 class UniqueKey(Unique):
-    """`Unique`, with the rows that a missing value leaves out in the detail `rows`; `never` leaves out none."""
+    """`Unique`, with the rows that a missing value leaves out in the detail `rows`; `never` leaves out none. Of the
+    rows that are `counted`, those of `where` may be alike."""
 
     domain: Expr | None = None
     never: bool = False
+    counted: Expr | None = None
 
     def keys_asked(self) -> tuple[Expr, ...]:
         columns: tuple[Expr, ...] = tuple(Col(k) for k in self.keys)
         return (*columns, IsNull(columns[0])) if self.never else columns  # so that no key is all NULL
 
     def aggregates(self) -> tuple[Aggregate, ...]:
-        return Distinctness(self.keys_asked(), self.where), Count(self.domain), Count(self.where)
+        counted = self.where if self.counted is None else self.counted
+        return Distinctness(self.keys_asked(), self.where), Count(self.domain), Count(counted)
 
     def measure(self, states: Mapping[Aggregate, Any], facts: Facts) -> Measure:
         state, rows, scope = (states[a] for a in self.aggregates())

@@ -7,10 +7,10 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from dq.dialects.gx.asked import Asked, Unfit
-from dq.dialects.gx.conditions import member
+from dq.dialects.gx.conditions import comparable, member
 from dq.dialects.gx.metrics import Raises, UniqueKey
 from dq.ir.data import NUMBERS, TEXTS, TIMES, Kind, Type
-from dq.ir.expr import And, Arith, Call, Col, Compare, Comparison, Expr, Lit, Not, Or, all_of
+from dq.ir.expr import And, Arith, Call, Col, Compare, Comparison, Expr, In, Lit, Not, Or, all_of
 from dq.metrics.consistency import Rule
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def _equal(asked: Asked, a: str, b: str) -> Expr:
 
 def _pair_equal(asked: Asked) -> Metric:
     a, b = _names(asked)
-    return _rows(asked, _known(asked, (a, b), _same(asked, a, b)), f"{a} = {b}")
+    return _rows(asked, _equal(asked, a, b), f"{a} = {b}")
 
 
 def _pair_greater(asked: Asked) -> Metric:
@@ -101,15 +101,22 @@ def _pair_in_set(asked: Asked) -> Metric:
 def _is(asked: Asked, name: str, value: Any) -> Expr:
     if value is None:
         return asked.absent(name)
-    given = [value] if asked.of(name).kind not in TIMES else []  # a text is no time
-    return member((name,), asked.of(name), given)
+    given = [value] if asked.of(name).kind not in TIMES or asked.sql else []  # to pandas a text is no time
+    if not asked.sql:
+        return member((name,), asked.of(name), given)
+    column, kept = Col((name,)), comparable(asked.of(name), given)
+    return In(column, kept) if kept else Compare("!=", column, column)  # NULL where the value is
 
 
 def _unique(asked: Asked) -> Metric:
     names = _names(asked)
     ignored = _ignored(asked)
-    scope = asked.where if ignored == Lit(False) else all_of(asked.where, Not(ignored))
-    return UniqueKey(tuple((n,) for n in names), scope, asked.where, never=ignored == Lit(False))
+    keys, never = tuple((n,) for n in names), ignored == Lit(False)
+    scope = asked.where if never else all_of(asked.where, Not(ignored))
+    if asked.sql:  # where nothing equals NULL
+        known = all_of(scope, *(asked.present(n) for n in names))
+        return UniqueKey(keys, known, asked.where, counted=scope or Lit(True))
+    return UniqueKey(keys, scope, asked.where, never=never)
 
 
 def _unique_within(asked: Asked) -> Metric:

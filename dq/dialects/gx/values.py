@@ -119,9 +119,6 @@ def _length(asked: Asked) -> Metric:
 def _found(asked: Asked, pattern: str) -> Expr:
     """The pattern as Python reads it: in the engines where they read it alike, else in Python."""
     column = Col(asked.path)
-    if asked.sql:
-        check_pattern(pattern)
-        return Matches(column, pattern)
     try:
         re.compile(pattern)
     except re.error as error:

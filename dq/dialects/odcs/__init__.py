@@ -5,6 +5,7 @@ The README beside this file says how the points are read that the standard leave
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from dq.dialects.base import Document, Problems, identified, read_yaml
@@ -39,6 +40,8 @@ def load(text: str, file: str, name: str = "", *, likely: str = "") -> Suite:
     """
     document = _modern(read_yaml(text, file))
     problems = Problems(file)
+    if isinstance(document.value, dict):
+        document.value.update({k: _filled(v) for k, v in document.value.items()})
     shape.check(document, problems)
     problems.settle()
     value: Mapping[str, Any] = document.value
@@ -64,6 +67,18 @@ def _modern(document: Document) -> Document:
             rule["metric"] = _OLD_NAMES.get(old, old)
         rule.setdefault("type", "library")
     return document
+
+
+def _filled(value: Any) -> Any:
+    """With `${NAME:-default}` as its default: what lies in the environment is no business of a contract."""
+    match value:
+        case str():
+            return re.sub(r"\$\{\w+:-([^{}]*)\}", r"\1", value)
+        case list():
+            return [_filled(v) for v in value]
+        case dict():
+            return {k: _filled(v) for k, v in value.items()}
+    return value
 
 
 def _collect(value: Any, rules: list[dict[str, Any]]) -> None:

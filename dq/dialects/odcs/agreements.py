@@ -150,7 +150,7 @@ def _element(builder: Builder, text: str, place: Place) -> Path | None:
         name, rest = str(builder.object["name"]), text
     known = {str(n): o for key, o in builder.others.items() for n in (key, o.get("physicalName")) if n}
     if name not in known:
-        builder.fault(place, f'"{text}": no object "{name}"{nearest(name, known)}')
+        builder.not_run(place, text, f'"{text}": no object "{name}"{nearest(name, known)}')
         return None
     path = _path(known[name], rest.split("."))
     if path is None:

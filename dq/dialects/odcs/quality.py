@@ -34,6 +34,7 @@ _ARGUMENTS: dict[str, tuple[str, ...]] = {
     "nullValues": (), "missingValues": ("missingValues",), "invalidValues": ("validValues", "pattern"),
     "duplicateValues": ("properties",), "rowCount": (),
 }  # fmt: skip
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
 _BLANKS = re.compile(r"\$?\{(object|property|table|column|model)\}")
 _GX = ("greatexpectations", "great-expectations", "great_expectations")
 
@@ -181,7 +182,10 @@ class _Rule:
             return names[name] if name in ("property", "column") else quoted(names[name], builder.dialect)
 
         try:
-            query = read_query(_BLANKS.sub(filled, text), relations, dialect=builder.dialect, limit=2)
+            asked = _BLANKS.sub(filled, text)
+            if variable := _VARIABLE.search(asked):
+                raise ValueError(f"{variable[0]} has no value here: write ${{{variable[1]}:-…}} with its default")
+            query = read_query(asked, relations, dialect=builder.dialect, limit=2)
         except ValueError as error:
             self.fault("query", str(error))
             return

@@ -23,6 +23,12 @@ _SECONDS = {
     "weeks": 604_800, "mo": 2_592_000, "month": 2_592_000, "months": 2_592_000, "y": 31_536_000, "yr": 31_536_000,
     "year": 31_536_000, "years": 31_536_000,
 }  # fmt: skip
+_NUMBER = r"(?:(?P<{}>\d+(?:\.\d+)?){})?"
+_DAYS, _CLOCK = (
+    "".join(_NUMBER.format(unit, unit[0].upper()) for unit in units)
+    for units in (("year", "mo", "week", "day"), ("hour", "min", "sec"))
+)
+_DURATION = re.compile(rf"P(?=.){_DAYS}(?:T(?=.){_CLOCK})?")  # of ISO 8601
 
 
 def strptime_format(pattern: str) -> str:
@@ -59,11 +65,14 @@ def bound(logical: str, text: str, pattern: str | None) -> Scalar:
 
 
 def seconds(value: object, unit: object) -> int:
-    """Raises ValueError. A month has 30 days, a year 365; unsaid, the unit is days."""
+    """Of a number with a unit, or of a duration like P1DT12H. Raises ValueError. A month has 30 days, a year 365;
+    unsaid, the unit is days."""
+    if isinstance(value, str) and (found := _DURATION.fullmatch(value)):
+        return int(sum(float(n) * _SECONDS[unit] for unit, n in found.groupdict().items() if n))
     if isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)?", value):
         value = float(value)
     if not isinstance(value, (int, float)) or isinstance(value, bool) or value < 0:
-        raise ValueError(f"a number is needed, not {value}")
+        raise ValueError(f"a number is needed, or a duration like P1D, not {value}")
     name = "d" if unit is None else str(unit).lower()
     if name not in _SECONDS:
         raise ValueError(f'"{unit}" is no unit{nearest(name, _SECONDS)}; units are s, m, h, d, w, mo and y')

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import logging
+import tempfile
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -14,6 +15,9 @@ with warnings.catch_warnings():
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+Asked: TypeAlias = list[tuple[str, dict[str, Any]]]
 
 
 @functools.cache
@@ -43,11 +47,30 @@ def judged(frame: pd.DataFrame, suite: dict[str, Any]) -> dict[str, bool]:
     return {f"{config['type']} {config['meta']['n']}": success for config, success in told}
 
 
-def verdicts(frame: pd.DataFrame, asked: list[tuple[str, dict[str, Any]]]) -> list[dict[str, Any]]:
+def verdicts(frame: pd.DataFrame, asked: Asked) -> list[dict[str, Any]]:
     """One result an expectation, in the order they were asked."""
+    return _verdicts(_definition().get_batch({"dataframe": frame}), asked)
+
+
+def on_sqlite(tables: dict[str, pd.DataFrame], asked: Asked) -> list[dict[str, Any]]:
+    """The same of the first table, each in a database under its name."""
+    import sqlalchemy
+
+    with tempfile.TemporaryDirectory() as folder:
+        place = f"sqlite:///{folder}/tables.db"
+        engine = sqlalchemy.create_engine(place)
+        for name, frame in tables.items():
+            frame.to_sql(name, engine, index=False)
+        engine.dispose()
+        context = gx.get_context(mode="ephemeral")
+        context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
+        asset = context.data_sources.add_sqlite("tables", connection_string=place).add_table_asset(next(iter(tables)))
+        return _verdicts(asset.add_batch_definition_whole_table("whole").get_batch(), asked)
+
+
+def _verdicts(batch: Any, asked: Asked) -> list[dict[str, Any]]:
     suite = gx.ExpectationSuite("drawn")
     for n, (kind, arguments) in enumerate(asked):
         suite.expectations.append(get_expectation_impl(kind)(**arguments, meta={"n": n}))
-    batch = _definition().get_batch({"dataframe": frame})
     found = batch.validate(suite, result_format="COMPLETE").to_json_dict()["results"]
     return sorted(found, key=lambda r: r["expectation_config"]["meta"]["n"])

@@ -114,6 +114,25 @@ def compare(seed: int, engine: str) -> None:
     assert [d for one in found for d in differences(*one)] == []
 
 
+@pytest.mark.parametrize("size", [0, 3])
+def test_what_old_suites_leave_open_or_overdo(size: int) -> None:
+    """Profilers of 0.x wrote ends that are null; holdouts may leave less than nothing to the bins."""
+    frame = pd.DataFrame({"f": pd.Series([0.5, 1.0, 2.5][:size], dtype=float)})
+    ends = {"column": "f", "min_value": None, "max_value": None}
+    numbers = ("mean", "median", "min", "max", "sum", "stdev", "unique_value_count", "proportion_of_unique_values")
+    asked: list[tuple[str, dict[str, Any]]] = [(f"expect_column_{name}_to_be_between", ends) for name in numbers]
+    bins = {"bins": [0, 1, 2, 3], "weights": [0.25, 0.5, 0.25]}
+    held = {"internal_weight_holdout": 0.9, "tail_weight_holdout": 0.5}
+    asked.append(
+        (
+            "expect_column_kl_divergence_to_be_less_than",
+            {**held, "column": "f", "partition_object": bins, "threshold": 0.5},
+        )
+    )
+    found = zip(asked, ours(frame, asked, "auto"), oracle.verdicts(frame, asked), strict=True)
+    assert [d for one in found for d in differences(*one)] == []
+
+
 def test_gx_loads_and_judges_what_a_contract_became(tmp_path: Path) -> None:
     """The verdict of GX itself on two frames, of which the second breaks each check once."""
     columns = {

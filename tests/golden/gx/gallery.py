@@ -3,13 +3,12 @@ itself answers.
 
 Frame and arguments are those of GX 1.24.1's own table of cases (Apache-2.0, see tests/data/ATTRIBUTION.md).
 `semantics` of a case are those under which both ways end as they are called. `python -m tests.golden.gx.gallery` asks
-GX anew, on pandas and on SQLite (which needs SQLAlchemy), and writes gallery.json.
+GX anew, on pandas and on SQLite, and writes gallery.json.
 """
 
 from __future__ import annotations
 
 import json
-import tempfile
 import warnings
 from datetime import date, datetime
 from pathlib import Path
@@ -49,26 +48,10 @@ def on_pandas(found: dict[str, Any], way: str) -> list[dict[str, Any]]:
 
 
 def on_sqlite(found: dict[str, Any], way: str) -> list[dict[str, Any]]:
-    import great_expectations as gx
-    import sqlalchemy  # type: ignore[import-not-found,unused-ignore]
-    from great_expectations.expectations.registry import get_expectation_impl
+    from tests.differential.gx import oracle
 
-    with tempfile.TemporaryDirectory() as folder:
-        place = f"sqlite:///{folder}/gallery.db"
-        engine = sqlalchemy.create_engine(place)
-        for name in ("gallery", "gallery_extra_table"):
-            frame(found[name], "sql").to_sql(name, engine, index=False)
-        engine.dispose()
-        context = gx.get_context(mode="ephemeral")
-        context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
-        asset = context.data_sources.add_sqlite("gallery", connection_string=place).add_table_asset(
-            "gallery", table_name="gallery"
-        )
-        batch = asset.add_batch_definition_whole_table("whole").get_batch()
-        return [
-            batch.validate(get_expectation_impl(kind)(**arguments)).to_json_dict()
-            for kind, arguments in asked(found, way)
-        ]
+    tables = {name: frame(found[name], "sql") for name in ("gallery", "gallery_extra_table")}
+    return oracle.on_sqlite(tables, asked(found, way))
 
 
 def record() -> None:

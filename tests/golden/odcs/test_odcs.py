@@ -173,6 +173,7 @@ def test_verdicts(tmp_path: Path, column: str, spec: dict[str, Any], identity: s
         ({"property": "latency", "value": 86_399, "unit": "s", "element": "day"}, "fail", 86_400),
         ({"property": "Retention", "value": 7, "unit": "years", "element": "at"}, "pass", 195_264_000),
         ({"property": "retention", "value": 6, "unit": "y", "element": "at"}, "fail", 195_264_000),
+        ({"property": "retention", "value": "P7Y", "element": "at"}, "pass", 195_264_000),
         ({"property": "latency", "value": 6, "unit": "y", "element": "id"}, "error", None),
     ],
 )
@@ -180,6 +181,24 @@ def test_how_old_data_may_be(tmp_path: Path, agreed: dict[str, Any], status: str
     found = judged(tmp_path, "", {}, slaProperties=[agreed])
     (check,) = [c for c in found.checks if c.metric == "age" or c.id.endswith(agreed["property"].lower())]
     assert (check.status, check.observed) == (status, age)
+
+
+def test_an_agreement_on_an_object_of_nobody_holds(tmp_path: Path) -> None:
+    found = judged(tmp_path, "", {}, slaProperties=[{"property": "latency", "value": 9, "element": "good.at"}])
+    assert found.verdict == "hold"
+    (reason,) = found.judgement.reasons
+    assert 'no object "good" (did you mean "goods"?)' in reason.message
+
+
+def test_variables_have_their_defaults_and_nothing_of_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOW", "0")
+    query = "SELECT count(*) FROM ${TARGET:-goods} WHERE id > ${LOW%s}"
+    found = judged(tmp_path, "", sql(query % ":-9", "mustBe", 3))
+    assert next(c for c in found.checks if c.id == "table.query_value").observed == 3
+    with pytest.raises(SuiteError, match=r"query: \$\{LOW\} has no value here"):
+        judged(tmp_path, "", sql(query % "", "mustBe", 3))
 
 
 @pytest.mark.parametrize(
@@ -287,6 +306,7 @@ def test_an_included_contract_of_the_standard_joins_the_sources_own(tmp_path: Pa
         (lambda: seconds(3, "dayz"), "is no unit .did you mean"),
         (lambda: seconds(-3, "d"), "a number is needed"),
         (lambda: seconds(True, "d"), "a number is needed"),
+        (lambda: seconds("P", None), "a duration like P1D"),
     ],
 )
 def test_times_that_are_none(call: Callable[[], object], said: str) -> None:
@@ -299,3 +319,4 @@ def test_times() -> None:
     assert bound("date", "03/01/2020", "MM/dd/yyyy") == date(2020, 3, 1)
     assert bound("date", "2020-03-01T12:00:00", None) == datetime(2020, 3, 1, 12)
     assert (seconds(1.5, "h"), seconds("2", None), seconds(1, "Y")) == (5400, 172_800, 31_536_000)
+    assert (seconds("P1M", None), seconds("P1DT2H", "d"), seconds("PT0.5M", None)) == (2_592_000, 93_600, 30)
