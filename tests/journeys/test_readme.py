@@ -110,3 +110,12 @@ def test_the_contract_shown_can_be_read(folder: Path) -> None:
 
     (text,) = re.findall(r"```yaml\n(.*?)```", TEXT, re.S)
     assert load(text, "README.md").source == "trips"
+
+
+@pytest.mark.parametrize("page", ["README.md", "dq/pipeline/README.md"])
+def test_the_settings_shown_can_be_read(page: str, tmp_path: Path) -> None:
+    from dq.config import load
+
+    for n, text in enumerate(re.findall(r"```toml\n(.*?)```", (ROOT / page).read_text(), re.S)):
+        (tmp_path / f"{n}.toml").write_text(text)
+        load(tmp_path / f"{n}.toml", environment={})

@@ -357,8 +357,8 @@ def test_a_queue_that_is_not_there_is_said(place: S3Place, dq: Dq) -> None:
     assert (ran.code, "--poll" in ran.err) == (2, True)
 
 
-def test_the_commands_of_the_readme_run_until_told_to_stop(told: Told, dq: Dq) -> None:
-    commands = re.findall("^dq (watch [^#\n]*)", (ROOT / "README.md").read_text(), re.MULTILINE)
+def test_the_commands_of_the_page_run_until_told_to_stop(told: Told, dq: Dq) -> None:
+    commands = re.findall("^dq (watch [^#\n]*)", (ROOT / "dq" / "pipeline" / "README.md").read_text(), re.MULTILINE)
     assert len(commands) == 2
     said = ""
     for n, command in enumerate(commands, 1):
