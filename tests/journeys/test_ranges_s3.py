@@ -50,7 +50,7 @@ def weight(content: bytes, columns: tuple[int, ...]) -> int:
 
 @contextmanager
 def counted() -> Iterator[list[tuple[int, int]]]:
-    """Ranges of objects that are asked for."""
+    """Ranges of what lies in `data/` that are asked for."""
     asked: list[tuple[int, int]] = []
 
     def see(request: Any) -> None:
@@ -58,7 +58,7 @@ def counted() -> Iterator[list[tuple[int, int]]]:
         start, _, last = request.headers["Range"].decode().removeprefix("bytes=").partition("-")
         asked.append((int(start), int(last) + 1))
 
-    with before("GetObject", see):
+    with before("GetObject", see, on="/data/"):
         yield asked
 
 
