@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dq.errors import StoreError
+from dq.stores.base import answers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from dq.stores.base import Store
+
+Told: TypeAlias = "tuple[str, str]"
+"""Path and digest."""
 
 
 class Chain:
@@ -27,22 +31,25 @@ class Chain:
     ) -> None:
         self.store, self.folder, self.folders, self._beside = store, folder, folders, beside
 
-    def seal(self, written: Mapping[str, str], count: int, at: str) -> None:
-        """Add a link for the records written (digest by path). Where it does not add up to the `count` of records that
-        there are, a run ended before it sealed its own: then those that no link names are sealed too."""
+    def seal(self, written: Mapping[str, str], documents: Mapping[str, Told], count: int, at: str) -> None:
+        """Add a link for the records written (digest by path) and their `documents`, those of them that are known by
+        record. Where it does not add up to the `count` of records that there are, a run ended before it sealed its own:
+        then those that no link names are sealed too."""
         while True:
             n = self._last()
             records = dict(written)
             if (self._link(n)["count"] if n else 0) + len(written) != count:
                 sealed = self._sealed(n)
-                records |= {p: self.store.digest(p) for p in self._paths() if p not in sealed}
+                paths = [p for p in self._paths() if p not in sealed]
+                records |= zip(paths, answers(self.store, self.store.digest, paths), strict=True)
                 count = len(sealed) + len(records)
             if not records:
                 return
-            documents = {d: self.store.digest(d) for p in records if (d := self._beside(p)) and self.store.exists(d)}
+            unknown = [path for path in records if path not in documents]
+            told = (*documents.values(), *answers(self.store, self._document, unknown))
             link = {
                 "schema": "dq.audit/1", "n": n + 1, "at": at, "count": count, "previous": self._digest(n),
-                "records": records, "documents": documents,
+                "records": records, "documents": dict(filter(None, told)),
             }  # fmt: skip
             if self.store.put_if_absent(self._path(n + 1), json.dumps(link, ensure_ascii=False).encode()):
                 return
@@ -62,11 +69,9 @@ class Chain:
             for path, digest in (link["records"] | link["documents"]).items():
                 if sealed.setdefault(path, digest) != digest:
                     yield f"{path}: sealed twice, and not alike"
-        for path, digest in sealed.items():
-            if not self.store.exists(path):
-                yield f"{path}: removed"
-            elif self.store.digest(path) != digest:
-                yield f"{path}: changed"
+        for path, found in zip(sealed, answers(self.store, self._digest_at, sealed), strict=True):
+            if found != sealed[path]:
+                yield f"{path}: changed" if found else f"{path}: removed"
 
     def _path(self, n: int) -> str:
         return f"{self.folder}/{n}.json"
@@ -76,7 +81,17 @@ class Chain:
         return max((int(n) for n in names if n.isdecimal()), default=0)
 
     def _digest(self, n: int) -> str:
-        return self.store.digest(self._path(n)) if n and self.store.exists(self._path(n)) else ""
+        return self._digest_at(self._path(n)) if n else ""
+
+    def _digest_at(self, path: str) -> str:
+        """An empty text where nothing is."""
+        content = self.store.read(path)
+        return "" if content is None else digest_of(content)
+
+    def _document(self, record: str) -> Told | None:
+        document = self._beside(record)
+        digest = self._digest_at(document) if document else ""
+        return (document, digest) if document and digest else None
 
     def _link(self, n: int) -> dict[str, Any]:
         content = self.store.read(self._path(n))

@@ -50,7 +50,7 @@ def finish(run: Run, past: Past, partition: Partition, decision: Decision) -> bo
         return False
     if decision.verdict is Verdict.PROMOTE and run.zones.curated is not None:
         done = past.is_published(partition)
-        if done and (not decision.withheld or publish.is_withheld(decision, run.zones.quarantine)):
+        if done and (not decision.withheld or _is_kept(run, past, decision)):
             return False
         shown = _shown(run, partition, decision)
         if done:
@@ -65,10 +65,21 @@ def finish(run: Run, past: Past, partition: Partition, decision: Decision) -> bo
         past.published.setdefault(partition.key, []).append(commit)
         return True
     if decision.verdict is Verdict.QUARANTINE and run.zones.quarantine is not None:
+        if _is_kept(run, past, decision):
+            return False
         copy = run.contract.quarantine_copy
         shown = _within_reach(run, partition, run.zones.quarantine) if copy else partition
         return publish.quarantine(shown, decision, run.zones.quarantine, run.landing(partition), copy=copy)
     return False
+
+
+def _is_kept(run: Run, past: Past, decision: Decision) -> bool:
+    """Whether an earlier run left all that the quarantine zone is to hold of it."""
+    zone, record = run.zones.quarantine, publish.record_of(decision)
+    if zone is None or decision.run_id == run.run_id or record not in past.kept(zone):
+        return False
+    zone.settle(record)
+    return True
 
 
 def _within_reach(run: Run, partition: Partition, zone: Store) -> Partition:

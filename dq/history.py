@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
+    from dq.audit import Told
     from dq.ir.positions import Selection
     from dq.profile import Profile
     from dq.stores.base import Entry, Store
@@ -44,6 +45,7 @@ class History:
         self._indexes: dict[str, Index] = {}
         self._numbers = count(1)  # of records of this run that have no name of their own
         self._written: dict[str, dict[str, str]] = defaultdict(dict)  # digests of new records by path, by source
+        self._documents: dict[str, dict[str, Told]] = defaultdict(dict)  # of new decisions
 
     def lock(self, source: str) -> AbstractContextManager[None]:
         return self.store.lock(_segment(source))
@@ -78,13 +80,17 @@ class History:
         return self._record(decision, {**full, "document": {**full.get("document", {}), **changes}})
 
     def _record(self, decision: Decision, full: dict[str, Any]) -> Decision:
-        name = f"{_folder(decision.source, decision.partition)}/{decision.digest}"
-        if not self.store.put_if_absent(_document(decision), json.dumps(full).encode()) and not self._full(decision):
-            raise StoreError(f"{self.store.location(_document(decision))} is said to be there, and is not")
+        document, content = _document(decision), json.dumps(full).encode()
+        new = self.store.put_if_absent(document, content)
+        if not new and not self._full(decision):
+            raise StoreError(f"{self.store.location(document)} is said to be there, and is not")
         self._index("decisions", decision.source).missing += 1
-        if self._put(decision.source, f"decisions/{name}/{decision.n}.json", _dump(decision)):
-            return decision
-        return self._load(f"decisions/{name}/{decision.n}.json")  # type: ignore[no-any-return]
+        path = f"decisions/{_folder(decision.source, decision.partition)}/{decision.digest}/{decision.n}.json"
+        if not self._put(decision.source, path, _dump(decision)):
+            return self._load(path)  # type: ignore[no-any-return]
+        if new:
+            self._documents[decision.source][path] = document, digest_of(content)
+        return decision
 
     def settle(self, decision: Decision) -> None:
         """Nothing is moved on a decision that a power cut could take: who wrote it may have been killed at it."""
@@ -223,8 +229,8 @@ class History:
         written = self._written[source]
         try:
             count = sum(self._count(kind, source) for kind in _SEALED) + len(written)
-            self.chain(source).seal(written, count, at)
-            del self._written[source]
+            self.chain(source).seal(written, self._documents[source], count, at)
+            del self._written[source], self._documents[source]
         except StoreError as error:
             log.warning("%s: records are not sealed, the next run does it: %s", source, error)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dq.errors import StoreError
 from dq.ir.codec import decode
+from dq.stores.base import answers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -37,12 +38,9 @@ class Index:
         gathered, parts = self._gathered()
         shared: dict[int, Any] = {}
         self.missing = self.total = 0
-        for entry in self._listed():
+        for entry, body, read in self._bodies(gathered):
             self.total += 1
-            body = gathered.get((entry.path, entry.signature))
-            if body is None:
-                self.missing += 1
-                body = _body(self.store, entry.path)
+            self.missing += read
             yield entry.path, _record(self.store, entry.path, body, parts, shared)
 
     def gather(self) -> None:
@@ -53,6 +51,14 @@ class Index:
             self._replace(self._made())
         except StoreError as error:
             log.warning("%s: the index is not written, which costs time only: %s", self.folder, error)
+
+    def _bodies(self, gathered: Mapping[tuple[str, str], Body]) -> Iterator[tuple[Entry, Body, bool]]:
+        """What each record says, and whether it had to be read for that."""
+        listed = [(entry, gathered.get((entry.path, entry.signature))) for entry in self._listed()]
+        missing = [entry.path for entry, body in listed if body is None]
+        bodies = answers(self.store, lambda path: _body(self.store, path), missing)
+        for entry, body in listed:
+            yield entry, next(bodies) if body is None else body, body is None
 
     def _listed(self) -> Iterator[Entry]:
         for entry in self.store.list(self.folder):
@@ -79,11 +85,12 @@ class Index:
         gathered, parts = self._gathered()
         places = {json.dumps(p): n for n, p in enumerate(parts)}
         records = []
-        for entry in self._listed():
-            body = gathered.get((entry.path, entry.signature)) or {
-                k: {_PART: places.setdefault(json.dumps(v), len(places))} if _is_object(v) else v
-                for k, v in _body(self.store, entry.path).items()
-            }
+        for entry, body, read in self._bodies(gathered):
+            if read:
+                body = {
+                    k: {_PART: places.setdefault(json.dumps(v), len(places))} if _is_object(v) else v
+                    for k, v in body.items()
+                }
             records.append((entry.path, entry.signature, body))
         made = {"parts": [json.loads(p) for p in places], "records": records}
         return json.dumps(made, separators=(",", ":")).encode()

@@ -15,6 +15,7 @@ from dq.ir.layout import parse_layout
 from dq.ir.result import Acceptance, Decision, Publication, Verdict
 from dq.judge import Background
 from dq.profile import same_rows, trace
+from dq.publish import RECORD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from dq.ir.contract import Contract
     from dq.ir.data import Schema
     from dq.profile import Profile, Trace
+    from dq.stores.base import Store
 
 Place: TypeAlias = tuple[Any, ...]
 
@@ -57,6 +59,7 @@ class Past:
         self._traces: dict[tuple[str, str, int], Trace | None] = {}
         self._series: dict[tuple[Any, ...], list[tuple[Place, str]]] | None = None
         self._contents: dict[str, set[str]] | None = None
+        self._kept: set[str] | None = None
 
     def standing(self, partition: Partition) -> Decision | None:
         return self.known.get(partition.key, {}).get(partition.digest)
@@ -97,6 +100,13 @@ class Past:
         stands = self.standing(partition)
         digest = stands.shown_digest if stands else partition.digest
         return commits[-1] if commits and commits[-1].digest == digest else None
+
+    def kept(self, quarantine: Store) -> set[str]:
+        """Records of the source in the quarantine zone, all listed when one is asked for first."""
+        if self._kept is None:
+            listed = (entry.path for entry in quarantine.list(self.contract.source))
+            self._kept = {path for path in listed if path.endswith(f"/{RECORD}")}
+        return self._kept
 
     def learn(self, partition: Partition, decision: Decision, profile: Profile | None, flagged: frozenset[str]) -> None:
         """A decision made just now; where its profile is at hand, what it teaches need not be read back."""

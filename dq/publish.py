@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ from dq.inventory import identity
 from dq.ir.codec import plain
 from dq.ir.data import DataFile, Partition
 from dq.ir.result import Decision, Publication, Verdict
+from dq.stores.base import answers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from dq.stores.base import Store
 
 POINTER = "_current.json"
+RECORD = "quarantine.json"
 
 
 def promote(
@@ -51,7 +52,7 @@ def promote(
             continue
         if (unrecorded := found(curated, other, revision)) is not None:
             revision = history.publish(unrecorded).revision + 1
-    where, files = (place(decision), decision.shown) if pin is None else ("", _pinned(partition, pin, curated.at_once))
+    where, files = (place(decision), decision.shown) if pin is None else ("", _pinned(partition, pin, curated))
     publication = Publication(
         decision.source, decision.partition, revision, decision.shown_digest, where, files, now, run_id
     )  # fmt: skip
@@ -129,7 +130,7 @@ def stage(partition: Partition, curated: Store, publication: Publication, staged
     whole = curated.layout == "flat" and partition.single_file
     try:
         _copy(((f, staged if whole else f"{staged}/{f.path}") for f in partition.files), curated)
-        if _sizes(curated, staged) != _wanted(partition.files, whole):
+        if curated.renames and _sizes(curated, staged) != _wanted(partition.files, whole):  # all that lies there goes
             raise StoreError(f"{curated.location(staged)} was changed by somebody: staged again next time")
     except (StoreError, SourceChanged):
         with suppress(StoreError):
@@ -146,16 +147,8 @@ def _copy(files: Iterable[tuple[DataFile, str]], zone: Store) -> None:
         if zone.copy_in(file.location, path, file.signature, file.digest) != file.digest:
             raise SourceChanged(f"{file.location} changed after it was judged: judged again next time")
 
-    if zone.at_once == 1:
-        for pair in files:
-            one(pair)
-        return
-    pool = ThreadPoolExecutor(zone.at_once)
-    try:
-        for _ in pool.map(one, files):
-            pass
-    finally:
-        pool.shutdown(cancel_futures=True)
+    for _ in answers(zone, one, files):
+        pass
 
 
 def _superseded(publication: Publication) -> str:
@@ -170,7 +163,8 @@ def _overtaken(publication: Publication) -> SourceChanged:
 def _point(partition: Partition, curated: Store, publication: Publication, still: Callable[[], bool]) -> Publication:
     """Publish as a generation; the publication that the pointer tells of in the end."""
     pointer = f"{place(publication)}/{POINTER}"
-    seen = curated.read(pointer)
+    there = _below(curated, place(publication))
+    seen = curated.read(pointer) if POINTER in there else None
     told = told_by(curated, pointer, seen)
     if told and told["digest"] == publication.digest:
         curated.settle(pointer)
@@ -193,7 +187,7 @@ def _point(partition: Partition, curated: Store, publication: Publication, still
         curated.move(stage(partition, curated, publication), generation)
     else:  # nobody looks for it there before the pointer tells of it
         stage(partition, curated, publication, generation)
-    if seen is None and _sizes(curated, place(publication)).keys() - {POINTER}:
+    if seen is None and (there or (partition.single_file and curated.stat(place(publication)))):
         curated.move(place(publication), _superseded(publication))  # published flat before
     body = {
         "schema": "dq.current/1", "source": publication.source, "partition": publication.partition, **entry,
@@ -225,11 +219,10 @@ def _as_told(publication: Publication, entry: dict[str, Any]) -> Publication:
     )  # fmt: skip
 
 
-def _pinned(partition: Partition, pin: Callable[[str, str], str], at_once: int) -> tuple[DataFile, ...]:
+def _pinned(partition: Partition, pin: Callable[[str, str], str], zone: Store) -> tuple[DataFile, ...]:
     """The files as they are: each the version that was judged."""
-    with ThreadPoolExecutor(at_once) as pool:
-        places = pool.map(lambda f: pin(f.location, f.signature), partition.files)
-        return tuple(replace(f, location=place) for f, place in zip(partition.files, places, strict=True))
+    places = answers(zone, lambda f: pin(f.location, f.signature), partition.files)
+    return tuple(replace(f, location=place) for f, place in zip(partition.files, places, strict=True))
 
 
 def told_by(curated: Store, pointer: str, content: bytes | None) -> dict[str, Any] | None:
@@ -259,8 +252,10 @@ def holds(curated: Store, target: str, files: tuple[DataFile, ...], digest: str)
 def _sizes(curated: Store, target: str) -> dict[str, int]:
     """Bytes of the files below the target by path; of the target itself, where it is a file, under an empty path."""
     single = curated.stat(target)
-    if single is not None:
-        return {"": single.bytes}
+    return _below(curated, target) if single is None else {"": single.bytes}
+
+
+def _below(curated: Store, target: str) -> dict[str, int]:
     return {e.path.removeprefix(f"{target}/"): e.bytes for e in curated.list(target)}
 
 
@@ -271,33 +266,32 @@ def _wanted(files: tuple[DataFile, ...], single: bool) -> dict[str, int]:
 def quarantine(partition: Partition, decision: Decision, zone: Store, landing: str, *, copy: bool = False) -> bool:
     """Leave a durable record of the reasons with a pointer to the landing bytes, or with `copy` beside copies of them.
     Whether it was not there yet. Raises SourceChanged where landing no longer holds the judged bytes."""
-    folder = f"{decision.source}/{decision.partition}/{decision.digest}"
     copies = tuple(replace(f, path=f"rows/{f.path}") for f in partition.files) if copy else ()
-    return _withhold(folder, partition.files, decision, zone, landing, copies)
+    return _withhold(partition.files, decision, zone, landing, copies)
 
 
 def withhold(files: tuple[DataFile, ...], partition: Partition, decision: Decision, zone: Store, landing: str) -> bool:
     """The part of a split that is not published, beside its record. Whether it was not there yet."""
-    return _withhold(withheld_at(decision), partition.files, decision, zone, landing, files)
-
-
-def is_withheld(decision: Decision, zone: Store | None) -> bool:
-    """Whether the part of a split that is not published is kept, all of it."""
-    return zone is not None and zone.exists(f"{withheld_at(decision)}/quarantine.json")
+    return _withhold(partition.files, decision, zone, landing, files)
 
 
 def withheld_at(decision: Decision) -> str:
-    """Where the part of a split that is not published lies in the quarantine zone."""
-    return f"{decision.source}/{decision.partition}/{decision.digest}/split-{decision.n}"
+    """Where what is withheld lies in the quarantine zone: all of the partition, or of a split the other part."""
+    folder = f"{decision.source}/{decision.partition}/{decision.digest}"
+    return folder if decision.verdict is Verdict.QUARANTINE else f"{folder}/split-{decision.n}"
+
+
+def record_of(decision: Decision) -> str:
+    """The record in the quarantine zone: where it stands, all is there."""
+    return f"{withheld_at(decision)}/{RECORD}"
 
 
 def _withhold(
-    folder: str, landed: tuple[DataFile, ...], decision: Decision, zone: Store, landing: str,
-    files: tuple[DataFile, ...],
-) -> bool:  # fmt: skip
-    """Data first, the record last: where it stands, all is there."""
-    path = f"{folder}/quarantine.json"
-    if zone.exists(path):
+    landed: tuple[DataFile, ...], decision: Decision, zone: Store, landing: str, files: tuple[DataFile, ...]
+) -> bool:
+    """Data first, the record last."""
+    folder, path = withheld_at(decision), record_of(decision)
+    if zone.stat(path):
         zone.settle(path)
         return False
     for top in dict.fromkeys(f.path.split("/")[0] for f in files):

@@ -6,16 +6,19 @@ pointer. Everything else may be half done when the power fails, and is done agai
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
 from dq.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from contextlib import AbstractContextManager
 
+T = TypeVar("T")
+R = TypeVar("R")
 # How readers find a partition: `flat`, its files lie where its name says; `generations`, a pointer lies there.
 Layout = Literal["flat", "generations"]
 
@@ -162,6 +165,18 @@ class Folder:
 
     def restore(self, path: str) -> None:
         raise StoreError(f"{self.url}: {path}: nothing is archived here")
+
+
+def answers(zone: Store, ask: Callable[[T], R], of: Iterable[T]) -> Iterator[R]:
+    """In order; as many are asked for at the same time as is best for the zone. What is raised ends the others."""
+    if zone.at_once == 1:
+        yield from map(ask, of)
+        return
+    pool = ThreadPoolExecutor(zone.at_once)
+    try:
+        yield from pool.map(ask, of)
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def parts_of(path: str, zone: str) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from dq import api
 from dq.config import Config, Limits, load
 from dq.dialects.contract import load as read_contract
 from dq.stores.s3.access import Access
-from tests.bench import contenders, data
+from tests.bench import contenders, data, many
 from tests.bench.bucket import LATENCY_SECONDS
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
@@ -134,6 +134,7 @@ def best(name: str) -> Moved:
 def table() -> str:
     with server():
         found = {name: best(name) for name in CONTENDERS}
+        crowds = many.section()
     names = list(CONTENDERS)
     weight = sum(data.weight(file, ("fare", "distance")) for file in files())
     size, two, full = sum(f.stat().st_size for f in files()), found[names[4]], found[names[1]]
@@ -160,6 +161,7 @@ def table() -> str:
         "| --- | --- | --- |",
         *(f"| {text} | {value:.3g} | {'yes' if value <= most else 'no'} |" for text, value, most in claims),
         "",
+        *crowds,
     ]
     return "\n".join(lines)
 

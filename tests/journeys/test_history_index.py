@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -84,6 +85,20 @@ def test_what_was_gathered_is_what_the_records_say_and_none_is_read(zone: Path) 
     assert told(zone) == (decisions, publications, 2 * COUNT)
     assert decisions == {f"day={d}": {"d": decision(d)} for d in range(COUNT)}
     assert publications == {f"day={d}": [commit(d)] for d in range(COUNT)}
+
+
+def test_records_that_are_not_gathered_are_read_at_once_where_reading_takes_long(zone: Path) -> None:
+    class Far(LocalStore):
+        at_once = COUNT
+        together = Barrier(COUNT)
+
+        def read(self, path: str) -> bytes | None:
+            self.together.wait(60)
+            return super().read(path)
+
+    decisions, _, _ = told(zone)
+    shutil.rmtree(zone / "index")
+    assert History(Far(zone)).decisions("trips") == decisions
 
 
 def truncate(file: Path) -> None:

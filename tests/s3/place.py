@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -61,6 +62,23 @@ def known(url: str) -> S3Store:
     if servers.CHOSEN == "moto":
         remember(store)
     return store
+
+
+@contextmanager
+def counted() -> Iterator[Counter[str]]:
+    """Requests of this process by kind, but for those about leases, which are a matter of time."""
+    seen, clients = Counter[str](), Access().clients
+
+    def see(event_name: str, request: Any, **_: Any) -> None:
+        seen[event_name.rpartition(".")[2]] += "/locks/" not in request.url
+
+    for client in clients:
+        client.meta.events.register("before-send.s3", see)
+    try:
+        yield seen
+    finally:
+        for client in clients:
+            client.meta.events.unregister("before-send.s3", see)
 
 
 class S3Place:
