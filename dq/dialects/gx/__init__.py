@@ -18,7 +18,7 @@ from dq.dialects.gx.asked import Unfit, bound
 from dq.dialects.gx.custom import Custom, classes, code_of, needs_gx
 from dq.dialects.gx.fit import Expectation
 from dq.dialects.gx.parameters import filled, wanting
-from dq.dialects.gx.vocabulary import KINDS, Kind, arguments
+from dq.dialects.gx.vocabulary import KINDS, Kind, arguments, misshapen
 from dq.errors import SuiteError, nearest
 from dq.ir.check import Bound, Check, Condition, Origin, Severity, Suite
 from dq.ir.data import Reading, format_path
@@ -229,6 +229,8 @@ class _Builder:
         for key in (*needed[kind.domain], *kind.required):
             if key not in given:
                 raise ValueError(f'{name} needs "{key}"')
+        for words in misshapen(given):
+            raise ValueError(f"{name}: {words}")
 
 
 def _rule(name: str, given: Mapping[str, Any], written: Mapping[str, Any]) -> str:

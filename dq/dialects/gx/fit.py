@@ -56,5 +56,7 @@ def fit(kind: str, arguments: Mapping[str, Any], schema: Schema, semantics: Sema
         return Missing((str(error.args[0]),))
     except Unfit as error:
         return Refused(str(error))
+    except (TypeError, ValueError, AttributeError) as error:  # arguments that GX's own model refuses, too
+        return Refused(f"arguments that are not as {kind} takes them: {error}")
     except Inexpressible as error:
         return Refused(f"{error} runs in GX only", types=False)

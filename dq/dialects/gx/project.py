@@ -16,7 +16,7 @@ from dq.dialects.gx.sources import Asset, assets_of
 from dq.errors import SuiteError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Set
 
 CONFIG = "great_expectations.yml"
 _STORES = {
@@ -65,11 +65,23 @@ def read(folder: str) -> Project:
 _NAMES = ("gx", "great_expectations")
 
 
+def _settings(path: Path) -> dict[str, Any]:
+    document = read_yaml(read_text(path), str(path))
+    if not isinstance(document.value, dict):
+        raise SuiteError("no settings of Great Expectations: a mapping is needed", file=str(path))
+    for key in ("stores", "datasources", "fluent_datasources"):
+        found = document.value.get(key)
+        if found is not None and not (isinstance(found, dict) and all(isinstance(v, dict) for v in found.values())):
+            raise SuiteError(f"{key}: a mapping of mappings is needed", file=str(path), line=document.line((key,)))
+        document.value[key] = found or {}
+    return document.value
+
+
 class _Reader:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.project = Project(root)
-        self.config = self.yaml(root / CONFIG) or {}
+        self.config = _settings(root / CONFIG)
         self.variables = self.given()
 
     def yaml(self, path: Path) -> Any:
@@ -104,7 +116,7 @@ class _Reader:
         """Files of a store, sorted. A store that is no folder is told."""
         key, default = _STORES[store]
         name = self.config.get(key)
-        backend = (self.config.get("stores") or {}).get(name, {}).get("store_backend") or {}
+        backend = self.config["stores"].get(name, {}).get("store_backend") or {}
         if "Filesystem" not in str(backend.get("class_name", "Filesystem")):
             self.project.unread.append(f"{name}: kept in {backend['class_name']}, which is not read: export it first")
             return
@@ -149,13 +161,18 @@ class _Reader:
     def checkpoints(self) -> None:
         known = {r.by for r in self.project.runs}
         for path, found in self.documents("checkpoints", ".json", ".yml", ".yaml"):
-            name = str(found.get("name") or path.stem)
-            for wanted in found.get("validation_definitions") or ():
-                if wanted.get("name") not in known:
-                    self.project.unread.append(f"checkpoint {name}: no validation definition {wanted.get('name')}")
-            for action in found.get("actions") or found.get("action_list") or ():
-                self.action(name, action)
-            self.validations(name, found)
+            try:
+                self.checkpoint(str(found.get("name") or path.stem), found, known)
+            except (AttributeError, TypeError, ValueError):
+                self.project.unread.append(f"{path}: no checkpoint")
+
+    def checkpoint(self, name: str, found: dict[str, Any], known: Set[str]) -> None:
+        for wanted in found.get("validation_definitions") or ():
+            if wanted.get("name") not in known:
+                self.project.unread.append(f"checkpoint {name}: no validation definition {wanted.get('name')}")
+        for action in found.get("actions") or found.get("action_list") or ():
+            self.action(name, action)
+        self.validations(name, found)
 
     def action(self, name: str, action: dict[str, Any]) -> None:
         kind = str((action.get("action") or {}).get("class_name") or action.get("type") or action.get("name"))

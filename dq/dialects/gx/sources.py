@@ -52,9 +52,15 @@ def assets_of(
 ) -> Iterator[Asset]:  # fmt: skip
     """Assets whose files we can read. Of the others, `unread` says why."""
     for name, written in (config.get("fluent_datasources") or {}).items():
-        for asset, options in (written.get("assets") or {}).items():
+        assets = written.get("assets") or {}
+        if not isinstance(assets, dict):
+            unread.append(f"{name}: its assets are no mapping")
+            continue
+        for asset, options in assets.items():
             try:
                 yield _fluent(name, written, asset, options or {}, root, runs)
+            except (AttributeError, TypeError):
+                unread.append(f"{name}.{asset}: not written as Great Expectations writes it")
             except ValueError as error:
                 unread.append(f"{name}.{asset}: {error}")
     for name, written in (config.get("datasources") or {}).items():

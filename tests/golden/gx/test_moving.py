@@ -175,10 +175,28 @@ def test_usage(old: Path, capsys: pytest.CaptureFixture[str], arguments: list[st
     assert says in capsys.readouterr().err
 
 
-def test_settings_that_cannot_be_read(old: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (old / "great_expectations.yml").write_text("a: &x 1\nb: *x\n")
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("a: &x 1\nb: *x\n", "great_expectations.yml:2: aliases (*x) are not allowed"),
+        ("stores: foo\n", "great_expectations.yml:1: stores: a mapping of mappings is needed"),
+        ("a: 1\nfluent_datasources: {d: [1]}\n", "great_expectations.yml:2: fluent_datasources: a mapping of"),
+        ("- 1\n", "great_expectations.yml: no settings of Great Expectations"),
+        ("fluent_datasources: {d: {assets: [a]}}\n", "d: its assets are no mapping"),
+        ("fluent_datasources: {d: {assets: {a: 1}}}\n", "d.a: not written as Great Expectations writes it"),
+    ],
+)
+def test_settings_that_cannot_be_read(old: Path, capsys: pytest.CaptureFixture[str], text: str, says: str) -> None:
+    (old / "great_expectations.yml").write_text(text)
     assert main(["init", "--gx", "."]) == 2
-    assert "great_expectations.yml:2: aliases (*x) are not allowed" in capsys.readouterr().err
+    assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["batches: 3", "validations: [3]", "actions: [3]", "validation_definitions: [x]"])
+def test_a_checkpoint_that_is_none_is_told(old: Path, capsys: pytest.CaptureFixture[str], text: str) -> None:
+    (old / "checkpoints" / "odd.yml").write_text(text)
+    assert main(["init", "--gx", "."]) == 1
+    assert "odd.yml: no checkpoint" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
