@@ -128,9 +128,10 @@ def uploads(store: S3Store, prefix: str) -> Iterator[Entry]:
         try:
             answer = store.ask("list_multipart_uploads", None, Prefix=below, **after)
         except Refused as error:
-            if error.status not in _UNTOLD:
+            if error.status in _UNTOLD:
+                log.warning("uploads that are still open are not seen: %s", error)
+            elif not error.absent:  # NoSuchUpload: there are none, as rclone says it
                 raise
-            log.warning("uploads that are still open are not seen: %s", error)
             return
         for one in answer.get("Uploads", ()):
             if one["Key"].startswith(below):
