@@ -175,9 +175,9 @@ def convert(
         complain(str(lost))
     _write(Path(out), found.text) if out is not None else say(found.text.removesuffix("\n"))
     changed = sum(one.written for one in found.lost)
-    left = len(found.lost) - changed
+    left = sum(one.asks for one in found.lost) - changed
     complain(f"{counted(len(found.kept), 'check')} as they were, {changed:,} changed, {left:,} left out")
-    return 1 if found.lost else 0
+    return 1 if changed or left else 0
 
 
 def _moved(folder: str) -> int:

@@ -47,6 +47,7 @@ Target = Literal["contract", "gx"]
 SOME = Bound((Condition(">", 0),))
 _OURS = (schema.FilesAgree, schema.Change, consistency.SameContent)  # what the gate asks of every partition
 _SAID = ("source", "description", "owner", "columns", "checks", "strict", "include")
+_OF_THE_GATE = ("layout", "ready", "expected", "policy", "history", "quarantine_copy")
 _ELSEWHERE = ("aliases", "formats", "timezone", "pii")
 
 
@@ -258,7 +259,9 @@ def _beside(file: str) -> Iterator[Lost]:
     """What a contract says beside its checks."""
     document = read_yaml(Path(file).read_text(encoding="utf-8"), file)
     for name in document.value:
-        if name not in _SAID:
+        if name in _OF_THE_GATE:
+            yield Lost(file, document.line((name,)), name, "no check, it stays with the gate", asks=False)
+        elif name not in _SAID:
             yield Lost(file, document.line((name,)), name, "a suite does not say it: keep it in the contract")
     for column, spec in document.value.get("columns", {}).items():
         for name in _ELSEWHERE:

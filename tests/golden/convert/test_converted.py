@@ -69,8 +69,20 @@ def test_the_command_lists_what_is_lost(capsys: pytest.CaptureFixture[str], tmp_
     assert main(["convert", str(HERE / "lost.yaml"), "--to", "gx", "--out", str(out)]) == 1
     told = capsys.readouterr().err
     assert f"dq: {HERE}/lost.yaml:5: tip.range: left out: of the values up to a share may fail, not <= 3" in told
-    assert "dq: 5 checks as they were, 1 changed, 14 left out" in told
+    assert "dq: 5 checks as they were, 1 changed, 12 left out" in told
     assert len(json.loads(out.read_text())["expectations"]) == 7
+
+
+def test_what_is_no_check_is_told_and_no_loss(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    place = written(
+        tmp_path / "t.yaml", 'source: t\nlayout: "dt={date}"\npolicy: {on_fail: warn}\ncolumns: {a: {required: true}}\n'
+    )
+    assert main(["convert", str(place), "--to", "gx"]) == 0
+    told = capsys.readouterr().err
+    assert f"{place}:2: layout: no check, it stays with the gate" in told
+    assert "0 changed, 0 left out" in told
+    place.write_text(f"{place.read_text()}csv: {{delimiter: ';'}}\n")
+    assert main(["convert", str(place), "--to", "gx"]) == 1
 
 
 @pytest.mark.parametrize(
