@@ -6,7 +6,8 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,24 @@ class Warm:
 
     def close(self) -> None:
         self.process.communicate(timeout=10)
+
+
+@pytest.fixture
+def covers(record_property: Callable[[str, object], None]) -> Callable[[Counter[str]], None]:
+    """Has the summary of the run say how many points a test went through, by kind."""
+
+    def told(points: Counter[str]) -> None:
+        for kind, n in sorted(points.items()):
+            record_property(kind, n)
+
+    return told
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for report in terminalreporter.getreports("passed"):
+        if report.when == "call" and report.user_properties:
+            told = ", ".join(f"{n:,} {kind}" for kind, n in report.user_properties)
+            terminalreporter.write_line(f"{report.nodeid}: {told}")
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -16,6 +17,13 @@ from dq.ir.result import Decision, Publication, Verdict
 from dq.stores.base import Store
 
 Document = dict[str, Any]
+
+
+def at_rest(history: History) -> History:
+    """Of a moment: what everybody asks for is read once."""
+    found = History(history.store)
+    found.decisions, found.publications = cache(found.decisions), cache(found.publications)  # type: ignore[method-assign]
+    return found
 
 
 @dataclass
@@ -68,8 +76,9 @@ def i2_every_visible_byte_has_a_passing_decision(world: World) -> None:
 
 
 def i2_what_a_split_withholds_is_kept_before_readers_see_the_rest(world: World) -> None:
+    decided = world.history.decisions(world.source)
     for key, one in world.visible().items():
-        for decision in world.history.decisions(world.source)[key].values():
+        for decision in decided[key].values():
             if decision.published and decision.shown_digest == one.digest:
                 folder = publish.withheld_at(decision)
                 assert world.quarantine.exists(f"{folder}/quarantine.json"), f"{key}: no record of the other rows"
@@ -85,7 +94,7 @@ def i4_decisions_stay_and_count_from_one(world: World) -> None:
     records = {p: d for p, d in digests(world.history.store).items() if is_record(p)}
     changed = {p for p, d in world.records.items() if records.get(p) != d}
     assert not changed, f"records that changed or went: {changed}"
-    world.records = records
+    world.records.update(records)
     for decisions in world.history.decisions(world.source).values():
         assert all(world.history.document(d) for d in decisions.values()), "a decision without its document"
     by_digest: dict[str, list[int]] = {}
@@ -167,8 +176,9 @@ def i10_no_record_was_tampered_with(world: World) -> None:
     assert not list(world.history.chain(world.source).verify())
 
 
-def at_any_moment(world: World) -> None:
-    """Those that hold in the middle of things too."""
+def at_any_moment(world: World) -> World:
+    """Those that hold in the middle of things too. The world as it was then."""
+    world = replace(world, history=at_rest(world.history))
     i1_readers_see_whole_sets_with_their_digests(world)
     i2_every_visible_byte_has_a_passing_decision(world)
     i2_what_a_split_withholds_is_kept_before_readers_see_the_rest(world)
@@ -177,6 +187,7 @@ def at_any_moment(world: World) -> None:
     i7_publications_stay_and_sequences_grow(world)
     i8_one_winner_per_revision(world)
     i10_no_record_was_tampered_with(world)
+    return world
 
 
 def documents_in(text: str) -> list[Document]:

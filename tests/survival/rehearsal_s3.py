@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from dq.ir.data import DataFile, Partition
 from dq.stores.memory import Crash, File, MemoryStore
@@ -48,6 +49,7 @@ class Pinned:
 class Trouble:
     """By seed: answers that are lost, or are the server's own fault, and clients that die."""
 
+    done: ClassVar[Counter[str]] = Counter()  # by all of them
     seed: int
     errors: float
     crashes: float
@@ -58,9 +60,12 @@ class Trouble:
 
     def __call__(self, moment: str, operation: str, key: str) -> None:
         number = self.drawn.random()
+        self.done["moments"] += 1
         if number < self.crashes:
+            self.done[f"deaths {moment} {operation}"] += 1
             raise Crash(f"{moment} {operation} {key}")
         if number < self.crashes + self.errors:
+            self.done[f"{'lost' if moment == 'after' else 'refused'} {operation}"] += 1
             if moment == "after":
                 raise Lost
             raise refused(*self.drawn.choice(_ANSWERS))

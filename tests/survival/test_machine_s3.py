@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import os
 import random
+from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -122,5 +124,7 @@ def test_interleavings() -> None:
 
 
 @pytest.mark.soak
-def test_thousands_of_interleavings() -> None:
+def test_thousands_of_interleavings(covers: Callable[[Counter[str]], None]) -> None:
+    Trouble.done.clear()
     machine(2000, 40).runTest()
+    covers(Trouble.done)
