@@ -189,11 +189,12 @@ def test_what_is_not_ready_is_marked_for_any_worker(told: Told) -> None:
 
 
 def test_what_must_be_quiet_is_judged_when_it_was(told: Told) -> None:
-    (told.place.root / "suites" / "trips.yaml").write_text(CONTRACT + "ready: {quiet: 1s}\n")
-    watch = told.watch()
+    (told.place.root / "suites" / "trips.yaml").write_text(CONTRACT + "ready: {quiet: 2s}\n")
+    watch, began = told.watch(), time.monotonic()
     told.tell(*told.place.land("2026-03-01", 0, files=1))
     watch.work(watch.wait())
-    assert (told.verdicts, told.left) == ([], (0, 0))
+    assert told.left == (0, 0)
+    assert not told.verdicts or time.monotonic() - began > 1, "S3 tells seconds"
     until = time.monotonic() + 20
     while not told.verdicts and time.monotonic() < until:
         watch.work(watch.wait())
@@ -247,13 +248,13 @@ def test_a_source_that_another_worker_is_at_is_left_to_it(told: Told) -> None:
 
 
 def test_a_message_is_hidden_for_as_long_as_it_is_worked_on(told: Told) -> None:
-    told.queue.hidden_seconds = 2
+    told.queue.hidden_seconds = 3
     watch = told.watch()
     told.tell(*told.place.land("2026-03-01", 0, files=1))
     seen: list[tuple[int, int]] = []
 
     def slowly(document: dict[str, Any]) -> None:
-        time.sleep(2.5)
+        time.sleep(3.5)
         seen.append(told.left)
 
     watch.tell = slowly
@@ -357,6 +358,7 @@ def test_a_queue_that_is_not_there_is_said(place: S3Place, dq: Dq) -> None:
     assert (ran.code, "--poll" in ran.err) == (2, True)
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of a socket that was just opened
 def test_the_commands_of_the_page_run_until_told_to_stop(told: Told, dq: Dq) -> None:
     commands = re.findall("^dq (watch [^#\n]*)", (ROOT / "dq" / "pipeline" / "README.md").read_text(), re.MULTILINE)
     assert len(commands) == 2
@@ -365,7 +367,7 @@ def test_the_commands_of_the_page_run_until_told_to_stop(told: Told, dq: Dq) -> 
         told.tell(*told.place.land(f"2026-03-0{n}", 100 * n, files=1))
 
         def stop(wanted: int = n, queued: bool = "--queue" in command) -> None:
-            until = time.monotonic() + 20
+            until = time.monotonic() + 60
             while time.monotonic() < until:
                 decided = sum("/dt=" in k for k in told.place.objects("history/decisions/"))
                 if decided == wanted and not (queued and sum(told.left)):

@@ -81,6 +81,20 @@ def counted() -> Iterator[Counter[str]]:
             client.meta.events.unregister("before-send.s3", see)
 
 
+def kind(request: Any) -> str:
+    """What is asked of S3."""
+    url, headers = request.url, request.headers
+    if request.method == "GET" and "list-type=" in url:
+        return "ListObjectsV2"
+    if request.method == "GET" and "Range" in headers:
+        return "GetObject of a range"
+    if request.method == "PUT" and "x-amz-copy-source" in headers:
+        return "CopyObject"
+    if request.method == "PUT" and {"If-Match", "If-None-Match"} & {*headers}:
+        return "PutObject on a condition"
+    return {"GET": "GetObject", "HEAD": "HeadObject", "PUT": "PutObject", "POST": "DeleteObjects"}[request.method]
+
+
 class S3Place:
     """Zones at `s3://bucket/<zone>` but for those that `zones` puts elsewhere; one that is None is not there."""
 

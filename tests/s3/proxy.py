@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,9 +14,11 @@ from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests.s3.place import kind
+
 ANSWERS = {
     "503": "SlowDown", "500": "InternalError", "409": "ConditionalRequestConflict", "412": "PreconditionFailed",
-    "403": "AccessDenied", "404": "NoSuchKey",
+    "403": "AccessDenied", "404": "NoSuchKey", "400": "ExpiredToken",
 }  # fmt: skip
 FAULTS = ("lost", "unsent", "cut", "short", "damaged", "slow", *ANSWERS)
 _CONNECTION = {"connection", "keep-alive", "transfer-encoding", "content-length"}
@@ -25,8 +28,13 @@ _CONNECTION = {"connection", "keep-alive", "transfer-encoding", "content-length"
 class Asked:
     n: int  # counts from 0
     method: str
-    path: str
+    url: str  # without scheme and host
     headers: Any
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128  # a gate asks 16 times at once; who finds no room waits for a second
 
 
 class Proxy:
@@ -42,8 +50,8 @@ class Proxy:
         self.target = urlsplit(endpoint).netloc
         self.fault: Callable[[Asked], str] = lambda _: ""
         self.seen: list[Asked] = []
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self.server.daemon_threads = True
+        self.failed: Counter[str] = Counter()
+        self.server = Server(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self.server.server_port}"
 
     def start(self, fault: Callable[[Asked], str]) -> None:
@@ -67,7 +75,9 @@ class Proxy:
                 proxy.seen.append(asked)
                 self.n = asked.n
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                proxy.serve(self, proxy.fault(asked), body)
+                if fault := proxy.fault(asked):
+                    proxy.failed[kind(asked)] += 1
+                proxy.serve(self, fault, body)
 
             do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = pass_on
 

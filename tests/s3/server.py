@@ -140,7 +140,7 @@ def refuse(start: Start, status: str, code: str) -> list[bytes]:
 
 
 class Quiet(WSGIRequestHandler):
-    timeout = 3.0  # a client that sleeps in the middle of a request keeps nobody waiting for longer
+    timeout = 5.0  # a client that sleeps in the middle of a request keeps nobody waiting for longer
 
     def log(self, *arguments: Any) -> None:
         pass

@@ -10,12 +10,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 
 from tests.s3.place import S3Place
 from tests.survival.place import CONTRACT, Place
+
+Covers: TypeAlias = "Callable[[Counter[str]], None]"
 
 
 class Warm:
@@ -45,7 +47,7 @@ class Warm:
 
 
 @pytest.fixture
-def covers(record_property: Callable[[str, object], None]) -> Callable[[Counter[str]], None]:
+def covers(record_property: Callable[[str, object], None]) -> Covers:
     """Has the summary of the run say how many points a test went through, by kind."""
 
     def told(points: Counter[str]) -> None:

@@ -19,11 +19,13 @@ OLD, REVISED, NEW, GOOD = range(20), range(100, 120), range(200, 240), [*range(4
 
 class S3Scene(S3Place):
     """One partition to be revised, one new, one bad, one with a bad row to be split off; the gate has yet to see them.
-    With `through`, an endpoint, the gate reaches S3 there, and this test does not."""
+    With `through`, an endpoint, the gate reaches S3 there, and this test does not. `ranged`: files are read in
+    ranges, and of a partition with a bad row nothing is split off."""
 
-    def __init__(self, root: Path, through: str = "") -> None:
-        more = f'[s3]\nendpoint = "{through}"\n' if through else ""
-        super().__init__(root, make_bucket(), CONTRACT + "policy: {on_fail: split}\n", more)
+    def __init__(self, root: Path, through: str = "", *, ranged: bool = False) -> None:
+        more = "ranged_bytes = 100\n" * ranged + f'[s3]\nendpoint = "{through}"\n' * bool(through)
+        super().__init__(root, make_bucket(), CONTRACT + "policy: {on_fail: split}\n" * (not ranged), more)
+        self.good = [] if ranged else GOOD
         self.land("2026-03-01", 0, files=1)
         self.gate()
         S3Store(f"s3://{self.bucket}/quarantine", access=self.config().s3.access()).put_if_absent(".dq/seen", b"")
@@ -58,7 +60,7 @@ class S3Scene(S3Place):
         }
         assert seen.pop(PARTITIONS[0]) in ([*OLD], [*REVISED])
         assert seen.pop(PARTITIONS[1], [*NEW]) == [*NEW]
-        assert seen.pop(PARTITIONS[3], GOOD) == GOOD
+        assert seen.pop(PARTITIONS[3], self.good) == self.good
         assert not seen
 
     def finishes(self) -> None:
@@ -73,4 +75,4 @@ class S3Scene(S3Place):
     def is_finished(self, documents: list[dict[str, Any]]) -> None:
         self.holds(documents)
         invariants.i6_everything_landed_is_finished(self.world(), PARTITIONS)
-        assert self.ids() == [*REVISED, *NEW, *GOOD]
+        assert self.ids() == [*REVISED, *NEW, *self.good]

@@ -4,7 +4,9 @@ the gate holds or goes on; nothing is lost, nothing let through, and the next ru
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -12,7 +14,9 @@ from dq.errors import StoreError
 from dq.stores.s3 import S3Store
 from dq.stores.s3.access import Access
 from tests.conftest import configure
+from tests.s3.place import kind
 from tests.s3.proxy import FAULTS, Asked, Proxy, proxy
+from tests.survival.conftest import Covers
 from tests.survival.scene_s3 import S3Scene
 
 # What a cut connection leaves behind is closed when it is collected.
@@ -35,10 +39,10 @@ def between(s3_endpoint: str) -> Iterator[Proxy]:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory, s3_endpoint: str, between: Proxy) -> S3Scene:
+def made(request: Any, tmp_path_factory: pytest.TempPathFactory, s3_endpoint: str, between: Proxy) -> S3Scene:
     with pytest.MonkeyPatch.context() as patch:
         configure(s3_endpoint, patch)
-        return S3Scene(tmp_path_factory.mktemp("place"), between.url)
+        return S3Scene(tmp_path_factory.mktemp("place"), between.url, ranged=getattr(request, "param", False))
 
 
 @pytest.fixture
@@ -58,7 +62,7 @@ def goes_wrong(scene: S3Scene, between: Proxy, fault: str, n: int, last: bool) -
     between.start(lambda asked: fault if asked.n == n or (last and asked.n > n) else "")
     try:
         documents, held = scene.fresh().tried()
-        hit = next((f"{a.method} {a.path}" for a in between.seen if a.n == n), "")
+        hit = next((f"{a.method} {a.url}" for a in between.seen if a.n == n), "")
         between.start(lambda _: "")
         assert "\n" not in held
         holds = bool(held) or any(d["verdict"] == "hold" for d in documents)
@@ -103,9 +107,29 @@ def test_a_request_goes_wrong(scene: S3Scene, between: Proxy, last: bool) -> Non
     assert any(held) or not last
 
 
+def all_go_wrong(scene: S3Scene, between: Proxy, fault: str, last: bool, tried: list[Asked]) -> Counter[str]:
+    """How many points were tried, and what was asked in vain there."""
+    between.failed.clear()
+    for asked in tried:
+        goes_wrong(scene, between, fault, asked.n, last)
+    return Counter(points=len(tried)) + between.failed
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize("last", [False, True], ids=["once", "from then on"])
 @pytest.mark.parametrize("fault", FAULTS)
-def test_every_request_goes_wrong(scene: S3Scene, between: Proxy, fault: str, last: bool) -> None:
-    for n in range(len(requests(scene, between))):
-        goes_wrong(scene, between, fault, n, last)
+def test_every_request_goes_wrong(scene: S3Scene, between: Proxy, fault: str, last: bool, covers: Covers) -> None:
+    covers(all_go_wrong(scene, between, fault, last, requests(scene, between)))
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("made", [True], ids=["ranged"], indirect=True)
+@pytest.mark.parametrize("last", [False, True], ids=["once", "from then on"])
+@pytest.mark.parametrize("fault", [f for f in FAULTS if f != "damaged"])
+def test_every_request_about_ranges_goes_wrong(
+    scene: S3Scene, between: Proxy, fault: str, last: bool, covers: Covers
+) -> None:
+    """Of files that are read so. Whether a bit of them is another one no range tells: TLS does."""
+    tried = [a for a in requests(scene, between) if "/landing/" in a.url and kind(a) != "ListObjectsV2"]
+    assert "GetObject of a range" in map(kind, tried)
+    covers(all_go_wrong(scene, between, fault, last, tried))

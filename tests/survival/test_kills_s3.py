@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -18,9 +19,9 @@ import pytest
 
 from dq.stores.s3.access import Access
 from tests.conftest import configure
-from tests.s3.place import before
+from tests.s3.place import before, kind
 from tests.survival import invariants
-from tests.survival.conftest import Warm
+from tests.survival.conftest import Covers, Warm
 from tests.survival.scene_s3 import PARTITIONS, S3Scene
 
 EVERY = int(os.environ.get("DQ_TEST_EVERY", "17"))
@@ -33,14 +34,20 @@ class Dead(BaseException):
 class Death:
     """Counts requests; at the n-th it dies, and from then on everything it tries to send does."""
 
-    def __init__(self, at: int = -1, after: bool = False) -> None:
-        self.at, self.after, self.seen = at, after, 0
+    def __init__(self, at: int = -1, after: bool = False, on: str = "") -> None:
+        self.at, self.after, self.on, self.seen = at, after, on, 0
+        self.asked = ""  # what it dies at
 
     def __call__(self, request: Any) -> None:
-        n, self.seen = self.seen, self.seen + 1
-        if self.at < 0 or n < self.at:
+        if self.asked:
+            raise Dead
+        if self.on not in request.url:
             return
-        if n == self.at and self.after:
+        n, self.seen = self.seen, self.seen + 1
+        if n != self.at:
+            return
+        self.asked = kind(request)
+        if self.after:
             Access().clients[0]._endpoint.http_session.send(request)
         raise Dead
 
@@ -57,10 +64,10 @@ def short_leases(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory, s3_endpoint: str) -> S3Scene:
+def made(request: Any, tmp_path_factory: pytest.TempPathFactory, s3_endpoint: str) -> S3Scene:
     with pytest.MonkeyPatch.context() as patch:
         configure(s3_endpoint, patch)
-        return S3Scene(tmp_path_factory.mktemp("place"))
+        return S3Scene(tmp_path_factory.mktemp("place"), ranged=getattr(request, "param", False))
 
 
 @pytest.fixture
@@ -68,26 +75,39 @@ def scene(made: S3Scene, s3: str) -> S3Scene:
     return made.fresh()
 
 
-def dies(scene: S3Scene, after: bool, start: int, step: int) -> int:
-    """At every `step`-th request; at how many."""
-    tried = range(start, Death().during(scene.fresh().gate), step)
-    for n in tried:
+def dies(scene: S3Scene, after: bool, start: int = 0, step: int = 1, on: str = "") -> Counter[str]:
+    """At every `step`-th request about a key with `on` in it; at which."""
+    found: Counter[str] = Counter()
+    for n in range(start, Death(on=on).during(scene.fresh().gate), step):
+        death = Death(n, after, on)
         with pytest.raises(Dead):
-            Death(n, after).during(scene.fresh().gate)
+            death.during(scene.fresh().gate)
+        found[death.asked] += 1
         scene.holds()
         scene.finishes()
-    return len(tried)
+    return found
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_dies_at_requests(scene: S3Scene, after: bool) -> None:
-    assert dies(scene, after, 11 + 8 * after, 2 * EVERY) >= 3
+    assert dies(scene, after, 11 + 8 * after, 2 * EVERY).total() >= 3
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-def test_dies_at_every_request(scene: S3Scene, after: bool) -> None:
-    assert dies(scene, after, 0, 1) > 100
+def test_dies_at_every_request(scene: S3Scene, after: bool, covers: Covers) -> None:
+    found = dies(scene, after)
+    covers(found)
+    assert found.total() > 100
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("made", [True], ids=["ranged"], indirect=True)
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_dies_at_every_request_about_ranges(scene: S3Scene, after: bool, covers: Covers) -> None:
+    found = dies(scene, after, on="/landing/")
+    covers(found)
+    assert found["GetObject of a range"] >= 5
 
 
 ENDED = """
@@ -137,11 +157,12 @@ def test_stopped_for_longer_than_its_lease(scene: S3Scene) -> None:
 
 
 @pytest.mark.soak
-def test_stopped_anywhere_for_longer_than_its_lease(scene: S3Scene) -> None:
+def test_stopped_anywhere_for_longer_than_its_lease(scene: S3Scene, covers: Covers) -> None:
     puts = 1
     while stopped(scene.fresh(), puts, scene.finishes):
         scene.is_finished([])
         puts += 1
+    covers(Counter(points=puts - 1))
     assert puts > 20
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import os
 import random
-from collections import Counter
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -18,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from dq.errors import UsageError
 from tests.survival import invariants as law
+from tests.survival.conftest import Covers
 from tests.survival.rehearsal_s3 import S3Rehearsal, Trouble
 from tests.survival.test_machine import CONTENTS, DAYS, FILES, SEEDS, WORDS
 
@@ -124,7 +123,7 @@ def test_interleavings() -> None:
 
 
 @pytest.mark.soak
-def test_thousands_of_interleavings(covers: Callable[[Counter[str]], None]) -> None:
+def test_thousands_of_interleavings(covers: Covers) -> None:
     Trouble.done.clear()
     machine(2000, 40).runTest()
     covers(Trouble.done)
