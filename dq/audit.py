@@ -48,7 +48,8 @@ class Chain:
             unknown = [path for path in records if path not in documents]
             told = (*documents.values(), *answers(self.store, self._document, unknown))
             link = {
-                "schema": "dq.audit/1", "n": n + 1, "at": at, "count": count, "previous": self._digest(n),
+                "schema": "dq.audit/1", "n": n + 1, "at": at, "count": count,
+                "previous": self.store.digest(self._path(n)) if n else "",
                 "records": records, "documents": dict(filter(None, told)),
             }  # fmt: skip
             if self.store.put_if_absent(self._path(n + 1), json.dumps(link, ensure_ascii=False).encode()):

@@ -77,13 +77,15 @@ class History:
     def overrule(self, decision: Decision, overruled: Decision, changes: dict[str, Any]) -> Decision:
         """Like `record`, with the document of the overruled decision but for the changes, and its profile."""
         full = self._full(overruled)
+        if not full:
+            raise self._missing(overruled)
         return self._record(decision, {**full, "document": {**full.get("document", {}), **changes}})
 
     def _record(self, decision: Decision, full: dict[str, Any]) -> Decision:
         document, content = _document(decision), json.dumps(full).encode()
         new = self.store.put_if_absent(document, content)
         if not new and not self._full(decision):
-            raise StoreError(f"{self.store.location(document)} is said to be there, and is not")
+            raise self._missing(decision)
         self._index("decisions", decision.source).missing += 1
         path = f"decisions/{_folder(decision.source, decision.partition)}/{decision.digest}/{decision.n}.json"
         if not self._put(decision.source, path, _dump(decision)):
@@ -91,6 +93,9 @@ class History:
         if new:
             self._documents[decision.source][path] = document, digest_of(content)
         return decision
+
+    def _missing(self, decision: Decision) -> StoreError:
+        return StoreError(f"{self.store.location(_document(decision))} is said to be there, and is not")
 
     def settle(self, decision: Decision) -> None:
         """Nothing is moved on a decision that a power cut could take: who wrote it may have been killed at it."""

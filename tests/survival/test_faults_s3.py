@@ -30,6 +30,7 @@ def in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
     monkeypatch.setattr("dq.stores.s3._PAUSES", (0.0,) * 3)
     monkeypatch.setattr("dq.stores.s3.lease.SECONDS", -1.0)
+    monkeypatch.setattr("dq.stores.s3.lease.RENEW_SECONDS", 3600.0)  # no request but those of the gate
 
 
 @pytest.fixture(scope="module")
