@@ -165,6 +165,8 @@ def _point(partition: Partition, curated: Store, publication: Publication, still
     pointer = f"{place(publication)}/{POINTER}"
     there = _below(curated, place(publication))
     seen = curated.read(pointer) if POINTER in there else None
+    if seen is None and POINTER in there:
+        raise StoreError(f"{curated.location(pointer)} is said to be there, and is not")
     told = told_by(curated, pointer, seen)
     if told and told["digest"] == publication.digest:
         curated.settle(pointer)
