@@ -164,7 +164,7 @@ def profile(
     than the limits.
     """
     contract = None if suite is None else load_contract(suite, access=access_of(config))
-    found, read = _profiled(data, depth, contract, now, engine, limits, config=config)
+    found, read, _ = _profiled(data, depth, contract, now, engine, limits, config=config)
     if contract is None and read.format not in (None, "parquet"):
         log.info("read as %s, delimiter %r, quote %r, %s", read.format, read.delimiter, read.quote, read.encoding)
     return found
@@ -174,15 +174,15 @@ def _profiled(
     data: Any, depth: Depth, contract: Contract | None = None, now: datetime | None = None,
     engine: EngineName = "auto", limits: configuration.Limits | None = None, source: str = "",
     config: Config | None = None,
-) -> tuple[Profile, Reading]:  # fmt: skip
-    """The profile, and how text was read."""
+) -> tuple[Profile, Reading, tuple[str, ...]]:  # fmt: skip
+    """The profile, how text was read, and faults that leave it readable."""
     partition = partition_named(data, contract, config)
     held_to = contract.suite_at(dict(partition.values)) if contract else Suite(partition.source, reading=_GUESS)
     asking = Asking(now or datetime.now(UTC), engine)
     with _scanning(data, partition, limits, asking, config, contract) as (scanning, here):
         found, read, faults = scanning.ask("profile", here, held_to, depth, source or partition.source)
     _warn(faults)
-    return found, read
+    return found, read, faults
 
 
 def _warn(faults: tuple[str, ...]) -> None:
@@ -281,8 +281,8 @@ def _absent(one: Run, name: str) -> dict[str, Any]:
     return document.result(judgement, decided_at=one.moment, run_id=one.run_id)
 
 
-def look(locations: list[str], source: str, config: Config) -> tuple[Profile, Reading]:
-    """Profile of files nobody has described, and how text was read."""
+def look(locations: list[str], source: str, config: Config) -> tuple[Profile, Reading, tuple[str, ...]]:
+    """Profile of files nobody has described, how text was read, and faults that leave them readable."""
     return _profiled(locations, "full", limits=config.limits, source=source, config=config)
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from dq.ir.data import Partition, Reading, Type
     from dq.stores.base import Store
 
-    Look = Callable[[list[str], str], tuple[Profile, Reading]]
+    Look = Callable[[list[str], str], tuple[Profile, Reading, tuple[str, ...]]]
 
 MARKER = "_SUCCESS"
 NEWEST = 3  # partitions that are read
@@ -221,13 +221,14 @@ def contract(draft: Draft, look: Look) -> str:
     for partition in draft.newest:
         try:
             looked.append(look([f.location for f in partition.files], draft.source))
+            unread += [f"{partition.key} could not be read whole: {fault}" for fault in looked[-1][2]]
         except (UsageError, HoldError) as error:
             ours |= isinstance(error, HoldError)
             unread.append(f"{partition.key} could not be read: {error}")
     if not looked:
         raise (HoldError if ours else UsageError)("; ".join(unread))
-    newest, reading = looked[-1]
-    alike = [p for p, _ in looked if _layout(p) == _layout(newest)]
+    newest, reading, _ = looked[-1]
+    alike = [p for p, *_ in looked if _layout(p) == _layout(newest)]
     seen = f"{_of(len(alike), 'partition')} with "
     more = [
         *_ambiguous(draft),

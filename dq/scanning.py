@@ -150,8 +150,8 @@ def _disagreements(dataset: Dataset) -> Faults:
 
 
 def _faults(dataset: Dataset) -> Faults:
-    """Raises UsageError where there is nothing to read."""
+    """Raises UsageError where there is nothing to read, or where not one row of it could be."""
     faults = tuple(f"{f.file}: {f.kind}: {f.message}" if f.file else f"{f.kind}: {f.message}" for f in dataset.findings)
-    if not dataset.readable or dataset.rows is None:
+    if not dataset.readable or dataset.rows is None or (faults and not dataset.rows):
         raise UsageError("; ".join(faults) or "no data")
     return faults

@@ -145,16 +145,17 @@ def suggest(
     source: Annotated[str, typer.Option(metavar="NAME", help="What the contract calls it.")] = "data",
     out: Annotated[str | None, typer.Option(metavar="PATH", help="Instead of stdout; is not overwritten.")] = None,
 ) -> int:
-    """Write a first contract for data: what was seen in it."""
+    """Write a first contract for data: what was seen in it; exit 1 where not all of it could be read."""
     from dq import api
     from dq import init as first
     from dq.config import load
 
     if out is not None:
         _absent([Path(out)])
-    text = first.suggestion(source, *api.look(data, source, load(None)))
+    profile, reading, faults = api.look(data, source, load(None))
+    text = first.suggestion(source, profile, reading)
     _write(Path(out), text) if out is not None else say(text.removesuffix("\n"))
-    return 0
+    return 1 if faults else 0
 
 
 def convert(

@@ -14,6 +14,7 @@ import pytest
 
 from dq import api
 from dq.config import Limits
+from dq.engines.duckdb.table import Names
 from tests.threats.victim import CONTRACT, Victim
 
 CSV = CONTRACT + "format: csv\n"
@@ -134,6 +135,66 @@ def test_nesting(victim: Victim) -> None:
     assert found["k=a"] == ("quarantine", ["table.over_limit"])
     assert found["k=b"][0] == "quarantine"
     assert found["k=c"] == ("promote", [])
+
+
+def deep(levels: int) -> dict[str, bytes]:
+    """JSON that opens so often before it closes, as files of all kinds."""
+    objects = b'{"a":' * levels + b"1" + b"}" * levels
+    arrays = b'{"a":' + b"[" * levels + b"]" * levels + b"}"
+    return {
+        "objects.ndjson": objects + b"\n",
+        "arrays.ndjson": arrays + b"\n",
+        "between.ndjson": b'{"a":1}\n' + objects + b'\n{"a":2}\n',
+        "document.json": objects.replace(b":", b":\n"),
+        "list.json": b"[" + arrays + b"]\n",
+        "packed.ndjson.gz": gzip.compress(objects + b"\n"),
+    }
+
+
+@pytest.mark.parametrize(
+    "levels", [1_000, pytest.param(100_000, marks=pytest.mark.soak), pytest.param(1_000_000, marks=pytest.mark.soak)]
+)
+def test_deep_json(victim: Victim, levels: int) -> None:
+    files = deep(levels)
+    for name, content in files.items():
+        victim.land(name, content, name)
+    found = {d["partition"]: (d["verdict"], d["reasons"][0]["id"]) for d in victim.gate()}
+    assert found == {f"k={name}": ("quarantine", "table.over_limit") for name in files}
+
+
+def test_json_that_opens_and_never_closes(victim: Victim) -> None:
+    victim.land("a", b'{"a":' * 1_000_000, "part.ndjson")
+    victim.land("b", b'{"a":' + b"[" * 1_000_000, "part.json")
+    found = {d["partition"]: d["verdict"] for d in victim.gate()}
+    assert found == {"k=a": "quarantine", "k=b": "quarantine"}
+
+
+@pytest.mark.parametrize("engine", ["polars", pytest.param("duckdb", marks=pytest.mark.soak)])
+def test_columns_of_a_wide_text_are_told_apart(victim: Victim, engine: str) -> None:
+    """They are more than one query names: each keeps its type, its values and its lines."""
+    head = ",".join(f"c{i}" for i in range(300))
+    rows = [",".join(f"{i + r}" if i % 2 else f"t{i + r}" for i in range(300)) for r in range(3)]
+    victim.contract(CSV + 'checks:\n  - {rule: "c299 + c1 < 304"}\n')
+    victim.land("a", "\n".join([head, *rows, ""]).encode(), "part.csv")
+    (document,) = victim.gate(engine)
+    (failed,) = [c for c in document["checks"] if c["status"] == "fail"]
+    assert (failed["failed_rows"], [e["row"] for e in failed["evidence"]]) == (1, [4])
+
+
+def test_a_header_of_one_name_over_and_over() -> None:
+    """Numbered in time that grows with their number, not with its square."""
+    names, twice = Names(()).of(["a"] * 10_000)
+    assert (names[:3], names[-1], len({*names}), len(twice)) == (("a", "a_2", "a_3"), "a_10000", 10_000, 9_999)
+
+
+@pytest.mark.soak
+def test_a_text_of_as_many_columns_as_are_read(victim: Victim) -> None:
+    victim.contract(CSV)
+    victim.settings(deadline_seconds=600, memory_bytes=2_000_000_000)
+    head, row = (b",".join(b"%s%d" % (mark, i) for i in range(10_000)) for mark in (b"c", b""))
+    victim.land("a", b"\n".join([head, *[row] * 20, b""]), "part.csv")
+    (document,) = victim.gate()
+    assert (document["verdict"], document["rows"]) == ("promote", 20)
 
 
 def test_too_many_row_groups(victim: Victim) -> None:

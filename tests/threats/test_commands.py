@@ -74,6 +74,27 @@ def test_a_hostile_file_ends_in_one_line(root: Path, dq: Dq, name: str) -> None:
     assert "nothing could be read; nothing is written" in ran.err
 
 
+def test_what_holds_not_one_record_is_no_success(root: Path, dq: Dq) -> None:
+    file = land(root, "torn.ndjson", b'{"x":' * 10_000)
+    for command in (*COMMANDS.values(), ["suggest", "FILE"]):
+        ran = dq(*(str(file) if a == "FILE" else a for a in command), at=root)
+        assert (ran.code, ran.out) == (2, ""), command
+        assert "torn.ndjson: bad_json: " in ran.err, ran.err
+
+
+def test_a_contract_of_what_was_cut_is_no_success(root: Path, dq: Dq) -> None:
+    """It is drafted from what could be read, and says so by its exit code; one of `dq init` in its head."""
+    whole = gzip.compress(b"x,y\n" + b"".join(b"%d,%d\n" % (i, i * i) for i in range(20_000)))
+    file = land(root, "a.csv.gz", whole[: len(whole) // 2])
+    ran = dq("suggest", file, at=root)
+    assert (ran.code, "  x: {type: int64" in ran.out) == (1, True)
+    assert "a.csv.gz: truncated: " in ran.err
+    (root / "other").mkdir()
+    assert dq("init", root / "landing", at=root / "other").code == 0
+    written = (root / "other" / "suites" / "drop.yaml").read_text()
+    assert "# k=a could not be read whole: a.csv.gz: truncated: " in written
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize(
     ("variable", "value", "said"),

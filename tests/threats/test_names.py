@@ -114,6 +114,14 @@ def test_values_of_keys_and_names_of_files_are_no_sql(victim: Victim, engine: st
     assert {(d["verdict"], d["rows"]) for d in documents} == {("promote", 3)}, documents
 
 
+def test_paths_that_duckdb_cannot_say_are_held_with_what_to_do(victim: Victim) -> None:
+    for i, name in enumerate(("\\*", "\\?", "\\[x]")):
+        victim.land(name, parquet({"x": [i]}))
+    for document in victim.gate("duckdb"):
+        assert (document["verdict"], document["reasons"][0]["cause"]) == ("hold", "gate")
+        assert "name it without one of them, or read it with engine polars" in document["reasons"][0]["message"]
+
+
 @pytest.mark.parametrize("name", RESERVED)
 def test_names_of_our_own(victim: Victim, name: str) -> None:
     victim.land("a", f"x,{name}\n1,2\n".encode(), "part.csv")

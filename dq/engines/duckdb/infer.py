@@ -17,11 +17,12 @@ from dq.engines.duckdb.sql import type_name
 from dq.ir.data import Kind, Type
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import duckdb
 
 _SAMPLE = 1000  # rows looked at before every row is asked
+_COLUMNS_AT_ONCE = 256  # what DuckDB needs to plan a query grows with their square
 _CLOCK = CLOCK.format(fraction=r"(?:\.\d{1,6}0*)?")
 _NOT_FINITE = r"NaN|nan|-?(?:Infinity|inf)"
 
@@ -93,7 +94,9 @@ def infer(
         found[name] = Type(Kind.STRING if texts else Kind.NULL), identifier(name)
     while left := {n: c for n, c in left.items() if c}:
         asked = {n: c.pop(0) for n, c in left.items()}
-        confirmed = _confirm(connection, table, asked, null_values)
+        confirmed: dict[str, tuple[Type, str]] = {}
+        for some in batched(list(asked)):
+            confirmed |= _confirm(connection, table, {n: asked[n] for n in some}, null_values)
         found.update(confirmed)
         left = {n: c for n, c in left.items() if n not in confirmed}
     return found
@@ -105,25 +108,36 @@ def looks(
 ) -> dict[str, Type]:  # fmt: skip
     """Types that the texts of some rows look like."""
     where = f"rowid >= {rows.start} AND rowid < {min(rows.stop, rows.start + _SAMPLE)}"
-    shown = ", ".join(map(identifier, names))
-    read = connection.execute(f"SELECT {shown} FROM {table} WHERE {where}").fetchall()
     found = {}
-    for name, texts in zip(names, zip(*read, strict=True), strict=False):
-        present = [t for t in texts if t is not None and t.strip(" \t") not in null_values]
-        fitting = (c.type for c in text_candidates(marks) if all(re.fullmatch(c.shape, t, re.ASCII) for t in present))
-        found[name] = next(fitting, Type(Kind.STRING)) if present else Type(Kind.NULL)
+    for some in batched(names):
+        shown = ", ".join(map(identifier, some))
+        read = connection.execute(f"SELECT {shown} FROM {table} WHERE {where}").fetchall()
+        for name, texts in zip(some, zip(*read, strict=True), strict=False):
+            present = [t for t in texts if t is not None and t.strip(" \t") not in null_values]
+            all_of = (
+                c.type for c in text_candidates(marks) if all(re.fullmatch(c.shape, t, re.ASCII) for t in present)
+            )
+            found[name] = next(all_of, Type(Kind.STRING)) if present else Type(Kind.NULL)
     return found
 
 
 def _samples(connection: duckdb.DuckDBPyConnection, table: str, names: list[str]) -> dict[str, list[str]]:
     """Some values of each column, from its first rows or, where those are NULL, from wherever there are any."""
-    rows = connection.execute(f"SELECT {', '.join(map(identifier, names))} FROM {table} LIMIT {_SAMPLE}").fetchall()
-    found = {name: [r[i] for r in rows if r[i] is not None] for i, name in enumerate(names)}
-    for name in [n for n, texts in found.items() if not texts and len(rows) == _SAMPLE]:
-        column = identifier(name)
-        query = f"SELECT {column} FROM {table} WHERE {column} IS NOT NULL LIMIT {_SAMPLE}"
-        found[name] = [r[0] for r in connection.execute(query).fetchall()]
+    found: dict[str, list[str]] = {}
+    for some in batched(names):
+        rows = connection.execute(f"SELECT {', '.join(map(identifier, some))} FROM {table} LIMIT {_SAMPLE}").fetchall()
+        for i, name in enumerate(some):
+            found[name] = [r[i] for r in rows if r[i] is not None]
+            if not found[name] and len(rows) == _SAMPLE:
+                column = identifier(name)
+                query = f"SELECT {column} FROM {table} WHERE {column} IS NOT NULL LIMIT {_SAMPLE}"
+                found[name] = [r[0] for r in connection.execute(query).fetchall()]
     return found
+
+
+def batched(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Columns that one query may name."""
+    return (names[at : at + _COLUMNS_AT_ONCE] for at in range(0, len(names), _COLUMNS_AT_ONCE))
 
 
 def _confirm(
@@ -142,8 +156,8 @@ def _confirm(
         values.append(value)
         # CASE is lazy where AND is not.
         wrong.append(f"bool_or(CASE WHEN v{i} IS NULL AND {column} IS NOT NULL THEN {trimmed} NOT IN ({nulls}) END)")
-    inner = ", ".join(f"{v} AS v{i}" for i, v in enumerate(values))
-    query = f"SELECT {', '.join(wrong)} FROM (SELECT *, {inner} FROM {table})"
+    inner = ", ".join(f"{identifier(n)}, {v} AS v{i}" for i, (n, v) in enumerate(zip(asked, values, strict=True)))
+    query = f"SELECT {', '.join(wrong)} FROM (SELECT {inner} FROM {table})"
     answers: Any = connection.execute(query).fetchone()
     found = zip(asked.items(), values, answers, strict=True)
     return {name: (candidate.type, value) for (name, candidate), value, is_wrong in found if not is_wrong}

@@ -9,6 +9,7 @@ import itertools
 import json
 import os
 import re
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,7 @@ from dq.ir.data import DataFile, Field, Finding, Kind, Reading, Type
 from dq.ir.positions import FileSplit, TextForm
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from dq.engines.base import Dataset
 
@@ -137,7 +138,7 @@ def _closed(path: str) -> bool:
 def _is_record(line: str) -> bool:
     try:
         return isinstance(json.loads(line), dict)
-    except ValueError:
+    except (ValueError, RecursionError):  # one that is nested too deep is told where it is read
         return False
 
 
@@ -265,16 +266,17 @@ def _read(
             findings.append(Finding("duplicate_columns", message, records.file.path))
     table = Table(connection, [_landed(c, merged[n]) for n, c in names.columns.items()], reading, lined=True)
     for records, layout in zip(opened, layouts, strict=True):
+        alone = _alone(layout.values())
         mixed = {n for n in layout if merged[n] == OPAQUE and not table.declared(n)}
         types = {n: found for n in layout if (found := table.declared(n))}
-        values = {n: _value(n, key, layout) for n, key in layout.items()}
+        values = {n: _value(key, alone) for n, key in layout.items()}
         wrong = {n: misfit(values[n], t, records.shapes[layout[n]]) for n, t in types.items()}
         columns = {n: (f"w{i}", f"t{i}") for i, (n, found) in enumerate(wrong.items()) if found}
-        texts = {n: _text(n, key, layout, n in mixed) for n, key in layout.items()}
+        texts = {n: _text(key, alone, n in mixed) for n, key in layout.items()}
         texts |= {n: text for n, (_, text) in columns.items()}
         texts |= {n: _digits(texts[n], layout[n]) for n, t in types.items() if t.kind is Kind.DECIMAL}
         kept = mixed | columns.keys()
-        wanted = {k: "JSON" if n in kept else "VARCHAR" for n, k in layout.items() if _plain(n, k, layout)}
+        wanted = {k: "JSON" if n in kept else "VARCHAR" for n, k in layout.items() if k in alone}
         shape = literal(json.dumps(wanted, ensure_ascii=False))
         parsed = f"from_json(j, {shape})" if wanted else "NULL"
         source = f"(SELECT {parsed} AS s, j, rowid + 1 AS line FROM {records.table} WHERE kind = 'OBJECT')"
@@ -314,20 +316,21 @@ def _lay_out(opened: Sequence[_Records], findings: Sequence[Finding]) -> tuple[F
     )
 
 
-def _plain(name: str, key: str, layout: dict[str, str]) -> bool:
-    """Whether the key can be a field of a DuckDB struct beside the others, whose case does not tell them apart."""
-    return bool(key) and key.lower() not in {k.lower() for n, k in layout.items() if n != name}
+def _alone(keys: Collection[str]) -> frozenset[str]:
+    """Keys that can be fields of a DuckDB struct beside the others, which case does not tell apart."""
+    spelled = Counter(k.lower() for k in keys)
+    return frozenset(k for k in keys if k and spelled[k.lower()] == 1)
 
 
-def _value(name: str, key: str, layout: dict[str, str]) -> str:
+def _value(key: str, alone: frozenset[str]) -> str:
     """SQL for the value, as JSON where that was wanted."""
-    return f"struct_extract(s, {literal(key)})" if _plain(name, key, layout) else f"json_extract(j, {pointer(key)})"
+    return f"struct_extract(s, {literal(key)})" if key in alone else f"json_extract(j, {pointer(key)})"
 
 
-def _text(name: str, key: str, layout: dict[str, str], mixed: bool) -> str:
+def _text(key: str, alone: frozenset[str], mixed: bool) -> str:
     """SQL for the value as text: strings without quotes, unless values of several kinds have to stay apart."""
-    if mixed or _plain(name, key, layout):
-        return f"CAST({_value(name, key, layout)} AS VARCHAR)"
+    if mixed or key in alone:
+        return f"CAST({_value(key, alone)} AS VARCHAR)"
     return f"json_extract_string(j, {pointer(key)})"
 
 

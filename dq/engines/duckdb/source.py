@@ -11,6 +11,7 @@ import pyarrow as pa
 from dq.engines.base import FILE, RAW, ROW, Dataset, ParquetPart
 from dq.engines.duckdb.connect import identifier, literal, literals
 from dq.engines.duckdb.sql import Sql, constant, scalar_form, type_name, unread_statistics
+from dq.errors import EngineError
 from dq.ir.data import NESTED, Kind, Type
 
 if TYPE_CHECKING:
@@ -21,7 +22,13 @@ _GLOB = re.compile(r"([*?\[\]])")
 
 
 def literal_path(location: str) -> str:
-    """The path as a glob that matches nothing but itself: DuckDB takes every path for a glob."""
+    """The path as a glob that matches nothing but itself: DuckDB takes every path for a glob. Raises EngineError where
+    there is none."""
+    if "\\" in location and _GLOB.search(location):
+        raise EngineError(
+            f"{location}: duckdb opens no path with a backslash and one of * ? [ ]; name it without one of them, "
+            "or read it with engine polars"
+        )
     return _GLOB.sub(r"[\1]", location)
 
 

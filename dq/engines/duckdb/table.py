@@ -69,8 +69,10 @@ class Names:
     def of(self, landed: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Names for a file's columns, and the landed ones that are there twice: those are numbered, `a_2`, and expected
         where that is declared. An empty name becomes `column<n>`."""
-        names: list[str] = []
+        names: dict[str, None] = {}
         twice: list[str] = []
+        taken = {*map(_lower, landed)}
+        numbers: dict[str, Iterator[int]] = {}
         for declared in filter(None, map(self._known.get, landed)):  # before what differs from it in case
             self._spelled.setdefault(_lower(declared.name), declared.name)
         for i, text in enumerate(landed):
@@ -78,15 +80,16 @@ class Names:
             known = self._known.get(text)
             name = known.name if known else text
             if name in names or self._spelled.setdefault(_lower(name), name) != name:
-                name = self._free(name, {*map(_lower, (*names, *landed))})
+                name = self._free(name, taken, numbers.setdefault(name, itertools.count(2)))
                 known = self._known.get(name)
                 twice += [] if known else [text]
-            names.append(name)
+            names[name] = None
+            taken.add(_lower(name))
             self.columns.setdefault(name, Column(name, known, self._of_kinds))
         return tuple(names), tuple(twice)
 
-    def _free(self, name: str, taken: set[str]) -> str:
-        found = next(c for n in itertools.count(2) if _lower(c := f"{name}_{n}") not in taken and self._fits(c))
+    def _free(self, name: str, taken: set[str], numbers: Iterator[int]) -> str:
+        found = next(c for n in numbers if _lower(c := f"{name}_{n}") not in taken and self._fits(c))
         self._spelled[_lower(found)] = found
         return found
 

@@ -30,7 +30,7 @@ from dq.engines.polars.simple import (
     scoped,
     simple,
 )
-from dq.engines.polars.source import pieces
+from dq.engines.polars.source import COLUMNS_AT_ONCE, held, pieces
 from dq.engines.polars.values import output, plain, plain_key
 from dq.errors import EngineError
 from dq.ir import aggregate as a
@@ -52,7 +52,6 @@ if TYPE_CHECKING:
 
 _SLOTS = 2**18  # hash slots of many keys, of which the fullest are counted key by key
 _FULLEST = 1_024
-_COLUMNS_AT_ONCE = 128
 
 
 class Polars:
@@ -130,7 +129,7 @@ def _fault(dataset: Dataset, error: BaseException) -> Exception:
 
 class _Run:
     def __init__(self, dataset: Dataset, held_rows: int, piece_bytes: int) -> None:
-        self.dataset = dataset
+        self.dataset = held(dataset)
         self.piece_bytes = piece_bytes
         self.schema = dataset.schema
         self.held = dataset.rows is not None and dataset.rows <= held_rows
@@ -315,11 +314,11 @@ class _Run:
 
 def _by_columns(read: Mapping[Aggregate, frozenset[Path]]) -> Iterator[tuple[list[Aggregate], set[Path]]]:
     """Parts that read so many columns, with what they read: planning and holding a query grows faster than they do."""
-    many = len({path[0] for paths in read.values() for path in paths}) > _COLUMNS_AT_ONCE
+    many = len({path[0] for paths in read.values() for path in paths}) > COLUMNS_AT_ONCE
     part: list[Aggregate] = []
     known: set[Path] = set()
     for aggregate in sorted(read, key=lambda x: sorted(read[x])) if many else read:
-        if many and part and len({path[0] for path in known | read[aggregate]}) > _COLUMNS_AT_ONCE:
+        if many and part and len({path[0] for path in known | read[aggregate]}) > COLUMNS_AT_ONCE:
             yield part, known
             part, known = [], set()
         part.append(aggregate)

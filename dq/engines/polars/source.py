@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from dq.ir.data import DataFile
     from dq.ir.expr import Path, Scalar
 
+COLUMNS_AT_ONCE = 128  # in one query: planning and holding one grows faster than they do
+_HELD_CELLS = 4_000_000
 _NAMES: dict[Kind, Any] = {
     Kind.BOOL: pl.Boolean, Kind.INT8: pl.Int8, Kind.INT16: pl.Int16, Kind.INT32: pl.Int32, Kind.INT64: pl.Int64,
     Kind.UINT8: pl.UInt8, Kind.UINT16: pl.UInt16, Kind.UINT32: pl.UInt32, Kind.UINT64: pl.UInt64,
@@ -75,6 +77,14 @@ def frame(dataset: Dataset, paths: Iterable[Path], *, positions: bool = False) -
     return _select(found.lazy(), columns + place).sort(FILE, ROW)
 
 
+def held(dataset: Dataset) -> Dataset:
+    """A wide table of few rows, read once: each query of a part of its columns would bind all of them again."""
+    width = len(dataset.schema.fields)
+    if not dataset.table or width <= COLUMNS_AT_ONCE or width * (dataset.rows or 0) > _HELD_CELLS:
+        return dataset
+    return replace(dataset, frame=_fetched(dataset, "*"))
+
+
 def pieces(dataset: Dataset, most_bytes: int) -> Iterator[Dataset]:
     """The files a few at a time, where they are many: Polars opens ahead, so that memory would grow with them."""
     taken: list[ParquetPart] = []
@@ -116,11 +126,13 @@ def _in_memory(dataset: Dataset, wanted: Sequence[Path], positions: bool) -> pl.
 
 def _selected(dataset: Dataset, names: list[str]) -> pa.Table:
     """Those of the columns that the dataset's DuckDB table has."""
-    table = _identifier(dataset.table)
+    landed = {*_fetched(dataset, "*", " LIMIT 0").column_names}
+    return _fetched(dataset, ", ".join(_identifier(n) for n in names if n in landed) or '0 AS "0"')
+
+
+def _fetched(dataset: Dataset, listed: str, only: str = "") -> pa.Table:
     try:
-        landed = {row[0] for row in dataset.connection.execute(f"DESCRIBE {table}").fetchall()}
-        listed = ", ".join(_identifier(n) for n in names if n in landed) or '0 AS "0"'
-        return dataset.connection.sql(f"SELECT {listed} FROM {table}").to_arrow_table()
+        return dataset.connection.sql(f"SELECT {listed} FROM {_identifier(dataset.table)}{only}").to_arrow_table()
     except Exception as error:  # DuckDB's, whose classes cannot be named here
         raise EngineError(f"polars: the table cannot be read ({type(error).__name__})") from error
 
