@@ -59,9 +59,9 @@ class Bucket(Server):
         if environ["REQUEST_METHOD"] == "PUT" and environ.keys() & set(CONDITIONS):
             with self.writing:
                 return super().__call__(environ, start)
-        if environ["REQUEST_METHOD"] != "GET" or "HTTP_RANGE" not in environ:
+        ranged = environ["REQUEST_METHOD"] == "GET" and "HTTP_RANGE" in environ
+        if not ranged or (found := self.object(environ["PATH_INFO"])) is None:
             return super().__call__(environ, start)
-        found = self.object(environ["PATH_INFO"])
         if found.etag != environ.get("HTTP_IF_MATCH", found.etag):
             start("412 Precondition Failed", [("Content-Length", "0")])
             return []

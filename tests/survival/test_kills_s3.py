@@ -24,6 +24,8 @@ from tests.survival import invariants
 from tests.survival.conftest import Covers, Warm
 from tests.survival.scene_s3 import PARTITIONS, S3Scene
 
+# Where a gate is slow enough to renew its lease, the thread that does so dies with it.
+pytestmark = pytest.mark.filterwarnings("ignore:Exception in thread dq-lease")
 EVERY = int(os.environ.get("DQ_TEST_EVERY", "17"))
 
 
