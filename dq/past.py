@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dq import due, inventory
@@ -134,7 +134,8 @@ class Past:
         if not taught:
             return Background(twin=twin, same_rows=copied is not None)
         compared = {c.id for c in suite.checks if c.bound.reach}
-        known = levels((_only(t.values, compared) for t in taught), suite.memory.adopt_after)
+        volume = {c.id for c in suite.checks if c.metric.name == "row_count"}
+        known = levels((_only(_doubting(t, volume), compared) for t in taught), suite.memory.adopt_after)
         recent = taught[-window:]
         usual = levels((t.measures for t in recent), suite.memory.adopt_after) if suite.memory.anomaly else {}
         last = taught[-1]
@@ -261,6 +262,13 @@ class Past:
 
 def _name(decision: Decision) -> tuple[str, str, int]:
     return decision.partition, decision.digest, decision.n
+
+
+def _doubting(taught: _Taught, volume: set[str]) -> Lesson:
+    """What its checks teach. Where its rows were unusual, so were the counts of them that are held against bounds."""
+    if "table.rows" not in taught.measures.flagged:
+        return taught.values
+    return replace(taught.values, flagged=taught.values.flagged | volume)
 
 
 def _only(lesson: Lesson, names: set[str]) -> Lesson:

@@ -124,6 +124,14 @@ def test_a_lower_level_of_anomalies_warns_until_enough_agree(place: Place) -> No
     assert (before["status"], before["message"]) == ("skip", "3 of 5 partitions to compare with")
 
 
+def test_a_flood_of_rows_is_not_what_the_next_day_is_held_against(place: Place) -> None:
+    sizes = [100, 104, 98, 101, 99, 102, 600, 103, 600, 600, 600, 100]
+    for n, size in enumerate(sizes):
+        land(place, f"dt={day(n)}", size, 1000 * n)
+    found = list(verdicts(place.gate()).items())
+    assert [key for key, verdict in found if verdict != "promote"] == [day(11)]  # by then 600 is the new normal
+
+
 def test_a_blocking_anomaly_is_withheld_until_a_person_accepts_it(place: Place) -> None:
     place.contract(CONTRACT.partition("checks:")[0] + "history: {anomaly: block}\n")
     for n, size in enumerate([1000, 1010, 990, 1005, 995]):
