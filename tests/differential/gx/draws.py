@@ -88,7 +88,8 @@ def _fits(kind: str, drawn: dict[str, Any]) -> bool:
         judged = drawn["threshold"] is not None  # else GX raises where nothing is to be compared
         return judged and column in (*NUMBERS, "n" if "bins" in drawn["partition_object"] else "u")
     if "_set" in kind and "column" in drawn:  # SQLite has no booleans, and times are text to it
-        return column not in "bt"
+        mixed = len({isinstance(v, str) for v in drawn.get("value_set", ())}) > 1  # which other databases refuse
+        return column not in "bt" and not mixed
     if "type" in kind:
         return "bool" not in (drawn.get("type_"), *drawn.get("type_list", ()))
     if "column_pair" in kind:  # in_set under a condition GX computes wrongly
