@@ -56,13 +56,16 @@ class Difference:
     also: tuple[str, ...] = ()
 
 
-def diff(a: Profile, b: Profile, names: Names = ("A", "B")) -> tuple[Difference, ...]:
-    """What is different in B, gravest first. Columns with fewer than 1,000 rows on a side are `info`; with fewer than
-    200 only layout and spelling are compared. A profile of several partitions counts as its average one in `row_count`.
+def diff(
+    a: Profile, b: Profile, names: Names = ("A", "B"), fewest: int = ROWS_TO_REPORT
+) -> tuple[Difference, ...]:  # fmt: skip
+    """What is different in B, gravest first. Columns with fewer than 1,000 rows on a side are `info`; with less than
+    `fewest` only layout and spelling are compared. A profile of several partitions counts as its average one in
+    `row_count`.
     """
     found = [*_layout(a, b, names), *_row_count(a, b, names)]
     pairs = [(left, right) for left in a.columns if (right := b.column(left.path)) and left.present and right.present]
-    observed = [(pair, o) for pair in pairs for o in _observations(pair, names)]
+    observed = [(pair, o) for pair in pairs for o in _observations(pair, names, fewest)]
     tested = [o.p_value for _, o in observed if o.p_value is not None]
     adjusted = iter(false_discovery(tested))
     by_column: dict[str, list[Difference]] = {}
@@ -75,18 +78,18 @@ def diff(a: Profile, b: Profile, names: Names = ("A", "B")) -> tuple[Difference,
                 Difference(column, o.kind, severity, o.effect, o.message, p_value, o.examples)
             )
     found += [d for differences in by_column.values() for d in _causes(differences)]
-    found += _emptied(a, b, names)
+    found += _emptied(a, b, names, fewest)
     return tuple(sorted(_together(found), key=lambda d: (_RANK[d.severity], -abs(d.effect), d.column or "", d.kind)))
 
 
-def _observations(sides: Sides, names: Names) -> Iterator[Observation]:
+def _observations(sides: Sides, names: Names, fewest: int) -> Iterator[Observation]:
     """A retyped column is one difference; its values are not held against each other."""
     if _retyped(*sides):
         return
     spelling = respelt(sides, names)
     if spelling is not None:
         yield spelling
-    if _rows(sides) >= ROWS_TO_REPORT:
+    if _rows(sides) >= fewest:
         yield from observe(sides, names)
 
 
@@ -173,7 +176,7 @@ def _row_count(a: Profile, b: Profile, names: Names) -> Iterator[Difference]:
         yield Difference(None, "row_count", severity, math.log(ratio), message)
 
 
-def _emptied(a: Profile, b: Profile, names: Names) -> Iterator[Difference]:
+def _emptied(a: Profile, b: Profile, names: Names, fewest: int) -> Iterator[Difference]:
     """Columns without a single value on one side."""
     for left in a.columns:
         right = b.column(left.path)
@@ -182,7 +185,7 @@ def _emptied(a: Profile, b: Profile, names: Names) -> Iterator[Difference]:
         name = format_path(left.path)
         there, share = (names[0], left.present / left.rows) if left.present else (names[1], right.present / right.rows)
         severity: Severity = "fail" if left.present and _rows((left, right)) >= ROWS_TO_JUDGE else "warn"
-        if _rows((left, right)) < ROWS_TO_REPORT:
+        if _rows((left, right)) < fewest:
             severity = "info"
         where = names[1] if left.present else names[0]
         message = f"`{name}` has no value at all in {where}; {percent(share)} of its rows have one in {there}"

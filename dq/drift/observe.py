@@ -201,8 +201,11 @@ def _named(sides: Sides, names: Names) -> Iterator[Observation]:
 
 
 def _categories(sides: Sides, names: Names, a: _Listed, b: _Listed) -> Observation:
-    """Total variation over the values both sides know the counts of, all others as one, and NULL."""
-    known = [v for v in {**a.counts, **b.counts} if a.rows_of(v) is not None and b.rows_of(v) is not None]
+    """Total variation over the values both sides know the counts of, all others as one, and NULL. What is expected less
+    than five times on a side is one of the others: rare values differ by chance."""
+    enough = 5 * (sides[0].rows + sides[1].rows) / min(s.rows for s in sides)
+    counted = ((v, a.rows_of(v), b.rows_of(v)) for v in {**a.counts, **b.counts})
+    known = [v for v, p, q in counted if p is not None and q is not None and p + q >= enough]
     tables = []
     for column, side in zip(sides, (a, b), strict=True):
         table = {v: side.rows_of(v) or 0 for v in known}
@@ -251,11 +254,12 @@ def _vanished_values(sides: Sides, names: Names, a: _Listed, b: _Listed) -> Iter
     gone = {v: n for v, n in a.counts.items() if v not in b.counts and n >= 0.01 * a.present}
     share = sum(gone.values()) / a.present
     one = "a value" if len(gone) == 1 else f"{len(gone)} values"
+    by_chance = (1 - max(gone.values(), default=0) / a.present) ** b.present
     message = (
         f"{one} of `{format_path(sides[0].path)}` that made up {percent(share)} in {names[0]} "
         f"{'does' if len(gone) == 1 else 'do'} not occur in {names[1]}"
     )
-    yield Observation("vanished_values", share, 0.01, 0.25, message, examples=_most(gone, a.present))
+    yield Observation("vanished_values", share, 0.01, 0.25, message, by_chance, _most(gone, a.present))
 
 
 def _most(counts: Mapping[Any, int], rows: int) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from dq.drift.significance import wilson
 from dq.ir.data import INTEGERS, TEXTS
 from dq.pretrain import chance, power
 from dq.pretrain.found import Found, graded
@@ -22,6 +23,7 @@ _FEW = 5_000  # distinct values that are told apart one by one
 _LINEAR, _OCTAVE, _SPAN = 4_095, 8, 20_000
 _FEWEST_IDS = 100  # rows, below which distinct values are no ids yet
 _SHOWN = 3
+_SURE = 0.9  # of both sides: 19 in 20 on one
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,21 +38,30 @@ class Spread:
     linear: float = 0.0  # squared correlation with a label that is a number
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What there is to predict: `rows` that are not of the largest class, or all that have a label. Of a number `grid`
+    is SQL of its place among the others."""
+
+    rows: int
+    grid: str = ""
+
+
 def check(splits: Splits) -> Iterator[Found]:
     ranked = [n for n in splits.features if splits.kinds(n) and splits.kinds(n) <= ORDERED]
     named = [n for n in splits.features if splits.kinds(n) & CATEGORIES and n not in ranked]
     spreads = _spreads(splits, ranked, named)
-    grid = _rank(splits) if splits.task == "regression" else ""
+    target = _target(splits)
     for name in splits.features:
         if not splits.kinds(name) or (name in spreads and not spreads[name].present):
             yield graded(splits.training, "constant_features", 1, f"`{name}` has no value at all in train", column=name)
         elif name in spreads:
             yield from _carries(splits, name, spreads[name])
-            yield from _knows(splits, name, spreads[name], grid, is_ranked=name in ranked)
+            yield from _knows(splits, name, spreads[name], target, is_ranked=name in ranked)
     for name in splits.training.id:
         if splits.kinds(name) and splits.kinds(name) <= ORDERED:
             spread = _spreads(splits, [name], [])[name]
-            yield from (f for f in _knows(splits, name, spread, grid, is_ranked=True) if f.status != "pass")
+            yield from (f for f in _knows(splits, name, spread, target, is_ranked=True) if f.status != "pass")
     for name in named:
         for split in splits.filled[1:]:
             if splits.is_in(name, split) and spreads[name].present:
@@ -111,23 +122,41 @@ def _carries(splits: Splits, name: str, spread: Spread) -> Iterator[Found]:
         yield graded(splits.training, "id_like_features", distinct / spread.present, said, column=name)
 
 
-def _knows(splits: Splits, name: str, spread: Spread, grid: str, *, is_ranked: bool) -> Iterator[Found]:
+def _target(splits: Splits) -> Target:
+    label = splits.label
+    if splits.task == "regression":
+        ((rows,),) = splits.desk.ask(f"SELECT count({label}) FROM {TRAIN}")
+        return Target(rows, _rank(splits))
+    ((rows,),) = splits.desk.ask(
+        f"SELECT coalesce(sum(n) - max(n), 0)::BIGINT FROM (SELECT count({label}) AS n FROM {TRAIN} GROUP BY {label})"
+    )
+    return Target(rows)
+
+
+def _knows(splits: Splits, name: str, spread: Spread, target: Target, *, is_ranked: bool) -> Iterator[Found]:
     """The label, from the feature alone, in train."""
     key = _key(splits, name, spread) if is_ranked else splits.value(name)
     exact = not is_ranked or spread.distinct <= _FEW
     if splits.task == "classification":
         measured, missing, same = _of_classes(splits, key, is_ranked, spread.distinct <= _FEW)
     else:
-        measured, missing = _of_numbers(splits, key, grid, is_ranked, spread.distinct <= _FEW)
+        measured, missing = _of_numbers(splits, key, target.grid, is_ranked, spread.distinct <= _FEW)
         measured, same = max(measured, spread.linear), spread.linear > 1 - 1e-12
     label = splits.training.label
     said = f"`{name}` alone predicts {measured:.1%} of what there is to predict of `{label}`"
     if same and exact:
         said = f"`{name}` is the label `{label}` under another name: every value stands for one"
         measured = 1.0
-    yield graded(splits.training, "target_leakage", measured, said, column=name, split=TRAIN)
+    yield _leak(splits, "target_leakage", measured, said, name, 0 if same and exact else target.rows)
     said = f"whether `{name}` is missing predicts {missing:.1%} of what there is to predict of `{label}`"
-    yield graded(splits.training, "missingness_leakage", missing, said, column=name, split=TRAIN)
+    yield _leak(splits, "missingness_leakage", missing, said, name, target.rows)
+
+
+def _leak(splits: Splits, kind: str, measured: float, said: str, name: str, rows: int) -> Found:
+    """Fails for what is beyond the luck of so few rows, if there are any: a hundred flowers are easily told apart."""
+    limit = splits.training.limit(kind).fail
+    lucky = rows > 0 and limit is not None and wilson(round(measured * rows), rows, _SURE)[0] <= limit
+    return graded(splits.training, kind, measured, said, column=name, split=TRAIN, softly=lucky)
 
 
 def _key(splits: Splits, name: str, spread: Spread) -> str:
@@ -226,28 +255,37 @@ def _of_many(splits: Splits, sums: str) -> tuple[float, float]:
 
 
 def _unseen(splits: Splits, name: str, split: str) -> Iterator[Found]:
-    value = splits.value(name)
+    """What rare values explain is counted in what is independent: rows, or groups."""
+    values, groups = splits.value(name), splits.training.group
+    unit = splits.value(groups[0]) if groups else "NULL"
+    counted = "count(DISTINCT u)" if groups else "count(*)"
     splits.desk.run(
-        "CREATE OR REPLACE TEMP TABLE seen AS SELECT x, count(*) FILTER (s = 0) AS a, count(*) FILTER (s = 1) AS b "
-        f"FROM {splits.stacked([f'{value} AS x'], (TRAIN, split))} WHERE x IS NOT NULL GROUP BY x"
+        "CREATE OR REPLACE TEMP TABLE seen AS SELECT x, count(*) FILTER (s = 0) AS a, count(*) FILTER (s = 1) AS b, "
+        f"{counted} FILTER (s = 0) AS ua, {counted} FILTER (s = 1) AS ub "
+        f"FROM {splits.stacked([f'{values} AS x', f'{unit} AS u'], (TRAIN, split))} WHERE x IS NOT NULL GROUP BY x"
     )
-    ((rows, values, once, total, here),) = splits.desk.ask(
-        "SELECT coalesce(sum(b) FILTER (a = 0), 0)::BIGINT, count(*) FILTER (a = 0), count(*) FILTER (a = 1), "
-        "coalesce(sum(a), 0)::BIGINT, coalesce(sum(b), 0)::BIGINT FROM seen"
+    ((rows, strange, units, once, total, here, present),) = splits.desk.ask(
+        "SELECT coalesce(sum(b) FILTER (a = 0), 0)::BIGINT, count(*) FILTER (a = 0), "
+        "coalesce(sum(ub) FILTER (a = 0), 0)::BIGINT, count(*) FILTER (ua = 1), coalesce(sum(ua), 0)::BIGINT, "
+        "coalesce(sum(ub), 0)::BIGINT, coalesce(sum(b), 0)::BIGINT FROM seen"
     )
     if here and total:
-        sizes = splits.desk.ask("SELECT a + b AS n, count(*) FROM seen GROUP BY n")
-        excess, beyond = chance.unseen(rows, once, sizes, here / (here + total))
-        measured = max(0.0, excess / here) if beyond else 0.0
+        sizes = splits.desk.ask("SELECT ua + ub AS n, count(*) FROM seen WHERE n > 0 GROUP BY n")
+        excess, beyond = chance.unseen(units, once, sizes, here / (here + total))
+        unexplained = max(0.0, excess) * rows / units if units else 0.0
         said = (
-            f"{rows:,} rows of {split} ({rows / here:.2%}) have one of {values:,} values of `{name}` that train has not"
+            f"{rows:,} rows of {split} ({rows / present:.2%}) have one of {strange:,} values of `{name}` that train "
+            "has not"
         )
         if rows:
             first = splits.desk.ask("SELECT x FROM seen WHERE a = 0 ORDER BY b DESC, x LIMIT 3")
-            said += f": {', '.join(splits.shown(name, x) for (x,) in first)}{', ...' if values > _SHOWN else ''}"
-            said += f"; rare values explain about {max(0.0, rows - excess):,.0f}"
-        found = graded(splits.training, "unseen_categories", measured, said, column=name, split=split, rows=rows)
-        yield replace(found, explained=max(0.0, rows - excess))
+            said += f": {', '.join(splits.shown(name, x) for (x,) in first)}{', ...' if strange > _SHOWN else ''}"
+            said += f"; rare values explain about {max(0.0, rows - unexplained):,.0f}"
+        found = graded(
+            splits.training, "unseen_categories", unexplained / present if beyond or not once else 0.0, said,
+            column=name, split=split, rows=rows, softly=split in splits.later or not beyond,
+        )  # fmt: skip
+        yield replace(found, explained=max(0.0, rows - unexplained))
     yield from _words(splits, name, split)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dq.ir.codec import digest, encode, plain
 from dq.ir.data import format_path
-from dq.pretrain import columns, drifted, entities, issues, labels, near, rows, values
+from dq.pretrain import columns, cut, drifted, entities, issues, labels, near, rows, values
 from dq.pretrain.found import EFFECTS, MOST_EVIDENCE, Found, graded
 from dq.pretrain.splits import TRAIN
 
@@ -39,7 +39,7 @@ def checked(
         *values.unread(splits),
     ]
     if splits.rows[TRAIN]:
-        splits = replace(splits, task=labels.task_of(splits))
+        splits = cut.told(replace(splits, task=labels.task_of(splits)))
         for part in (
             rows.check, entities.check, labels.check, columns.check, values.numbers, values.lists, values.weights,
             values.coverage,

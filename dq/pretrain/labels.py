@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from dq.drift.relabel import relabelling
 from dq.drift.significance import chi2_p_value, ks_p_value
 from dq.errors import UsageError
 from dq.ir.data import FLOATS, INTEGERS, NUMBERS
+from dq.pretrain import chance
+from dq.pretrain.cut import SIGNIFICANCE, by_groups
 from dq.pretrain.found import Found, graded, skipped
 from dq.pretrain.splits import TRAIN
 
@@ -19,13 +22,12 @@ if TYPE_CHECKING:
 
 _FEW_NUMBERS = 20
 _MOST_CLASSES = 100_000
-_SIGNIFICANCE = 0.001
 _SHOWN = 3
 
 
 def task_of(splits: Splits) -> str:
-    """What the person says, else by the label in train: numbers of more than 20 values, or with a fraction, are
-    regressed."""
+    """What the person says, else by the label in train: numbers of more than 20 values, of hardly any value twice, or
+    with a fraction, are regressed."""
     asked, name = splits.training.task, splits.training.label
     kinds = splits.kinds(name)
     if asked == "regression" and not kinds <= NUMBERS:
@@ -41,8 +43,9 @@ def task_of(splits: Splits) -> str:
     )
     if (fractions and kinds & FLOATS) or distinct > 2 * _FEW_NUMBERS:
         return "regression"
-    ((distinct,),) = splits.desk.ask(f"SELECT count(DISTINCT {value}) FROM {TRAIN}")
-    return "classification" if distinct <= _FEW_NUMBERS or not kinds <= INTEGERS | FLOATS else "regression"
+    ((distinct, rows),) = splits.desk.ask(f"SELECT count(DISTINCT {value}), count({value}) FROM {TRAIN}")
+    few = distinct <= 2 or (distinct <= _FEW_NUMBERS and 2 * distinct <= rows)
+    return "classification" if few or not kinds <= INTEGERS | FLOATS else "regression"
 
 
 def check(splits: Splits) -> Iterator[Found]:
@@ -84,10 +87,10 @@ def _missing(splits: Splits, split: str) -> Found:
     return graded(splits.training, "label_missing", measured, said, column=name, split=split, rows=rows, places=places)
 
 
-def _classes(splits: Splits, split: str) -> dict[str, int]:
+def _classes(splits: Splits, split: str, counted: str = "count(*)") -> dict[str, int]:
     label = splits.label
     found = splits.desk.ask(
-        f"SELECT {label} AS y, count(*) AS n FROM {split} WHERE {label} IS NOT NULL GROUP BY y ORDER BY n DESC, y "
+        f"SELECT {label} AS y, {counted} AS n FROM {split} WHERE {label} IS NOT NULL GROUP BY y ORDER BY n DESC, y "
         f"LIMIT {_MOST_CLASSES + 1}"
     )
     if len(found) > _MOST_CLASSES:
@@ -110,7 +113,23 @@ def _unseen(splits: Splits, split: str, classes: Mapping[str, Mapping[str, int]]
             said += f"; {respelt.says}: the label classes differ in spelling only"
     measured = rows / splits.rows[split]
     places = splits.places(split, f"{splits.label} IN ({', '.join(map(text, list(strange)[:50]))})") if strange else ()
-    return graded(splits.training, "label_unseen", measured, said, column=name, split=split, rows=rows, places=places)
+    rare = bool(strange) and _are_rare(splits, split)
+    if rare:
+        said += "; as many are to be expected, so many classes of train have one row only"
+    return graded(
+        splits.training, "label_unseen", measured, said, column=name, split=split, rows=rows, places=places, softly=rare
+    )
+
+
+def _are_rare(splits: Splits, split: str) -> bool:
+    """Whether train has so many classes of one row (or group) that chance explains those it has not."""
+    train, here = (_classes(splits, s, splits.counted) for s in (TRAIN, split))
+    once = sum(n == 1 for n in train.values())
+    if not once:
+        return False
+    sizes = Counter(train.get(c, 0) + here.get(c, 0) for c in train.keys() | here.keys())
+    strange, total = sum(n for c, n in here.items() if c not in train), sum(here.values())
+    return not chance.unseen(strange, once, sizes.items(), total / (total + sum(train.values())))[1]
 
 
 def _shift(splits: Splits, split: str, train: Mapping[str, int], here: Mapping[str, int]) -> Found:
@@ -124,9 +143,10 @@ def _shift(splits: Splits, split: str, train: Mapping[str, int], here: Mapping[s
     before, after = train.get(most, 0) / total, here.get(most, 0) / rows
     said = f"shares of classes in {split} differ by {distance:.3f} in all; "
     said += f"most {splits.shown(name, most)}: {after:.1%}, {before:.1%} in train"
-    if chi2_p_value(train, here) >= _SIGNIFICANCE:
+    if chi2_p_value(train, here) >= SIGNIFICANCE or by_groups(splits, split, distance):
         return Found("label_shift", "pass", said + "; chance explains it", name, split, distance)
-    return graded(splits.training, "label_shift", distance, said, column=name, split=split)
+    softly = split in splits.later
+    return graded(splits.training, "label_shift", distance, said, column=name, split=split, softly=softly)
 
 
 def _numbers(splits: Splits, there: list[str]) -> Iterator[Found]:
@@ -143,11 +163,12 @@ def _numbers(splits: Splits, there: list[str]) -> Iterator[Found]:
             yield skipped("label_shift", f"{split} or train has no label", split)
             continue
         said = f"the label of {split} is distributed differently: distance {distance:.3f} (Kolmogorov-Smirnov)"
-        if ks_p_value(distance, total, rows) >= _SIGNIFICANCE:
+        if ks_p_value(distance, total, rows) >= SIGNIFICANCE or by_groups(splits, split, distance):
             said = f"the label of {split} is distributed like that of train"
             yield Found("label_shift", "pass", said, name, split, distance)
         else:
-            yield graded(splits.training, "label_shift", distance, said, column=name, split=split)
+            softly = split in splits.later
+            yield graded(splits.training, "label_shift", distance, said, column=name, split=split, softly=softly)
 
 
 def distances(splits: Splits, value: str, split: str) -> tuple[float, int, int]:

@@ -32,7 +32,8 @@ class Desk(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Splits:
-    """`rows` and `schemas` by split, train first. `names` are all columns, in the order of the desk's."""
+    """`rows` and `schemas` by split, train first. `names` are all columns, in the order of the desk's. `units` says by
+    split how many rows or, where groups are named, groups there are; `later` are splits of another time than train."""
 
     desk: Desk
     training: Training
@@ -44,6 +45,14 @@ class Splits:
     unread: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     known: frozenset[str] | None = None  # columns of the contract
     discretion: Discretion = Discretion()
+    units: Mapping[str, int] = field(default_factory=dict)
+    later: frozenset[str] = frozenset()
+
+    @property
+    def counted(self) -> str:
+        """SQL of an aggregate: how many of what is independent."""
+        groups = self.training.group
+        return f"count(DISTINCT {self.value(groups[0])})" if groups else "count(*)"
 
     @property
     def filled(self) -> tuple[str, ...]:
