@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -15,6 +16,18 @@ import pytest
 from tests.s3 import servers
 
 _numbers = count()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What a soak has covered: the sum of the property `points`, by test."""
+    points: Counter[str] = Counter()
+    for reports in terminalreporter.stats.values():
+        for one in reports:
+            if getattr(one, "when", "") == "teardown":
+                points[one.nodeid.partition("[")[0]] += sum(n for name, n in one.user_properties if name == "points")
+    for test, n in points.items():
+        if n and terminalreporter.config.option.markexpr == "soak":
+            terminalreporter.write_line(f"{n:,} points: {test}")
 
 
 @pytest.fixture(scope="session")

@@ -26,8 +26,10 @@ class Warm:
     def __init__(self) -> None:
         command = [sys.executable, "-W", "ignore::DeprecationWarning", "-m", "tests.survival.warm"]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.points = 0  # orders to be disturbed at one point
 
     def __call__(self, place: Place | S3Place, **order: Any) -> list[int]:
+        self.points += "at" in order or any("inject=" in option for option in order.get("strace", ()))
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write(json.dumps({"root": str(place.root), **order}) + "\n")
@@ -43,7 +45,7 @@ class Warm:
         return found
 
     def close(self) -> None:
-        self.process.communicate(timeout=10)
+        self.process.communicate(timeout=60)
 
 
 @pytest.fixture
@@ -65,10 +67,17 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(scope="session")
-def warm() -> Iterator[Warm]:
+def process() -> Iterator[Warm]:
     one = Warm()
     yield one
     one.close()
+
+
+@pytest.fixture
+def warm(process: Warm, request: pytest.FixtureRequest) -> Iterator[Warm]:
+    process.points = 0
+    yield process
+    request.node.user_properties.append(("points", process.points))
 
 
 class Scene:
@@ -76,11 +85,19 @@ class Scene:
 
     def __init__(self, made: Place, into: Path) -> None:
         self.made, self._into, self._n = made, into, count()
+        self._known: set[str] = set()
 
     def fresh(self) -> Place:
         root = self._into / f"{next(self._n)}"
         shutil.copytree(self.made.root, root)
         return Place.at(root)
+
+    def is_new(self, place: Place) -> bool:
+        """Whether no gate was started again yet where the same lies."""
+        likeness = place.likeness()
+        new = likeness not in self._known
+        self._known.add(likeness)
+        return new
 
     def done(self, place: Place) -> None:
         shutil.rmtree(place.root)

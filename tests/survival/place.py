@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import Counter
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from dq.history import History
 from dq.running import zones_of
 from tests.survival.invariants import World
 
+ZONES = ("landing", "curated", "quarantine", "_dq")
 NOW = datetime(2026, 3, 10, tzinfo=UTC)
 CONTRACT = """
 source: trips
@@ -29,6 +32,17 @@ columns:
   id: {type: int64, required: true, unique: true}
   fare: {min: 0}
 """
+
+# Runs and temporary names; in records also digests of records, inodes, times, memory and the words for an error.
+_NAMED = re.compile(r"(?<![0-9a-f])[0-9a-f]{12}(?![0-9a-f])|\d+-[0-9a-f]{8}(?![0-9a-f])|(?<=_dq/index/).*")
+_SAID = re.compile(
+    r'[0-9a-f]{12,}|(\d+-){3}\d+|\d+\.\d+|\d{4}-\d\d-\d\dT[\d:.]+|(?<="peak_memory_bytes": )\d+|"(cause|why)":"[^"]*"'
+)
+
+
+@cache
+def reader() -> duckdb.DuckDBPyConnection:
+    return duckdb.connect()
 
 
 class Place:
@@ -79,8 +93,20 @@ class Place:
 
     def everything(self) -> dict[str, str]:
         """All files but locks and what is written about this place."""
-        found = {f"{z}/{p}": d for z in ("landing", "curated", "quarantine", "_dq") for p, d in self.files(z).items()}
+        found = {f"{z}/{p}": d for z in ZONES for p, d in self.files(z).items()}
         return {p: d for p, d in found.items() if not p.startswith("_dq/locks/")}
+
+    def likeness(self) -> str:
+        """What lies in the zones, but for when, by which run and after which error it was written: a gate that starts
+        where the same lies does the same."""
+        found = []
+        for path in (p for zone in ZONES for p in (self.root / zone).rglob("*")):
+            content = path.read_bytes() if path.is_file() else b""
+            if path.suffix != ".parquet":
+                content = _SAID.sub("#", content.decode().replace(str(self.root), "")).encode()
+            name = _NAMED.sub("#", str(path.relative_to(self.root)))
+            found.append(f"{name} {path.is_dir()} {hashlib.sha256(content).hexdigest()}")
+        return "\n".join(sorted(found))
 
     def world(self) -> World:
         zones = zones_of("trips", config.load(self.settings, environment={}))
@@ -96,9 +122,9 @@ class Place:
         """Ids that a pattern over the source finds, by reader. Each reader must be able to read all it finds."""
         folder = self.root / "curated" / "trips"
         found: dict[str, Counter[int]] = {"duckdb": Counter(), "polars": Counter(), "pyarrow": Counter()}
-        with suppress(duckdb.IOException, FileNotFoundError), duckdb.connect() as connection:
+        with suppress(duckdb.IOException, FileNotFoundError):
             if any(folder.rglob("*.parquet")):
-                rows = connection.sql(f"select id from read_parquet('{folder}/**/*.parquet')").fetchall()
+                rows = reader().sql(f"select id from read_parquet('{folder}/**/*.parquet')").fetchall()
                 found["duckdb"].update(r[0] for r in rows)
         if any(folder.rglob("*.parquet")):
             found["polars"].update(pl.read_parquet(f"{folder}/**/*.parquet")["id"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 from contextlib import suppress
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -26,6 +26,8 @@ WORDS = {"release": overrule.release, "reject": overrule.reject, "accept": overr
 
 
 class Source(RuleBasedStateMachine):
+    looks: ClassVar[int] = 0  # at the invariants, by all that ran
+
     @initialize(layout=st.sampled_from(["flat", "generations"]))
     def made(self, layout: str) -> None:
         self.it = Rehearsal(layout)
@@ -92,6 +94,7 @@ class Source(RuleBasedStateMachine):
         if hasattr(self, "it"):
             self.it.check(self.said)
             self.said = []
+            Source.looks += 1
 
     def teardown(self) -> None:
         """Undisturbed, everything is finished; and then nothing changes any more."""
@@ -119,5 +122,7 @@ def test_interleavings() -> None:
 
 
 @pytest.mark.soak
-def test_thousands_of_interleavings() -> None:
+def test_thousands_of_interleavings(request: pytest.FixtureRequest) -> None:
+    before = Source.looks
     machine(3000, 40)("runTest").runTest()
+    request.node.user_properties.append(("points", Source.looks - before))

@@ -71,6 +71,9 @@ def kill_and_finish(warm: Warm, decided: Scene, word: str, every: int) -> None:
         world = place.world()
         assert warm(place, act="kill", at=n, command=WORDS[word]) == [-9]
         law.at_any_moment(world)
+        if not decided.is_new(place):
+            decided.done(place)
+            continue
         (code,) = warm(place)  # the next gate
         assert code in (0, 1)
         begun = any(stands(place, p) != UNTOUCHED[p] for p in EXPECTED[word])
