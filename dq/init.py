@@ -147,8 +147,8 @@ def layouts_of(paths: Iterable[str]) -> tuple[str | None, str | None]:
         keys = _folder_keys(parts[:-1])
         if keys:
             candidates.add("/".join(keys))
-        else:
-            candidates.update(_file_keys(parts[-1]))
+        if len(keys) == len(parts) - 1 and not any("%" in k or "{year}" in k for k in keys):
+            candidates.update("/".join((*keys, name)) for name in _file_keys(parts[-1]))
     candidates |= {_swapped(c) for c in candidates}
     fits = {c: sum(parse_layout(c).match(p) is not None for p in split) for c in sorted(candidates)}
     found = sorted(fits, key=lambda c: (-fits[c], _rank(c)))
@@ -295,7 +295,7 @@ def _column(column: ColumnProfile) -> str:
     nans = column.states.get("nans", 0)
     if column.present == column.rows > 0 and not nans:
         rules["required"] = True
-    if column.type.kind in NUMBERS and column.present > nans and column.states.get("negatives") == 0:
+    if column.type.kind in NUMBERS and column.present and not nans and column.states.get("negatives") == 0:
         rules["min"] = 0
     rules |= {} if dates else _values(column)
     return f"  {key(format_path(column.path))}: {flow(rules)}{note}"

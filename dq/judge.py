@@ -42,11 +42,12 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Background:
     """What history knows before this partition: the numbers of checks that are compared with their own, by check id and
-    oldest first, the accepted layout, a twin (`same_rows`: in other bytes), and the history of each number of its
-    profile, likewise."""
+    oldest first, the accepted layout and columns of it that are too new to be missed (`passing`), a twin (`same_rows`:
+    in other bytes), and the history of each number of its profile, likewise."""
 
     known: Mapping[str, Sequence[Scalar]] = field(default_factory=dict)
     accepted: Schema | None = None
+    passing: frozenset[str] = frozenset()
     twin: str | None = None
     same_rows: bool = False
     usual: Mapping[str, Sequence[float]] = field(default_factory=dict)
@@ -115,7 +116,10 @@ def judge(partition: Partition, suite: Suite, scanned: Scanned, background: Back
     """Verdict on a partition: evaluate, decide."""
     if scanned.fault is not None:
         return _held(partition, suite, scanned.fault)
-    facts = replace(scanned.facts, accepted=background.accepted, twin=background.twin, same_rows=background.same_rows)
+    facts = replace(
+        scanned.facts, accepted=background.accepted, passing=background.passing, twin=background.twin,
+        same_rows=background.same_rows,
+    )  # fmt: skip
     checks = fitted((c for c in suite.checks if c.id in scanned.answers), facts.schema)
     discretion = Discretion(suite.pii | scanned.personal, suite.samples)
     results = evaluate.evaluate(checks, scanned.answers, facts, background.known, discretion)

@@ -140,7 +140,10 @@ class Past:
         usual = levels((t.measures for t in recent), suite.memory.adopt_after) if suite.memory.anomaly else {}
         last = taught[-1]
         same_layout = self.contract.suite_at(dict(last.keys)).digest == suite.digest
-        return Background(known, last.schema if same_layout else None, twin, copied is not None, usual)
+        return Background(
+            known, last.schema if same_layout else None, _passing(taught, suite.memory.adopt_after), twin,
+            copied is not None, usual,
+        )  # fmt: skip
 
     def _before(self, partition: Partition) -> list[str]:
         return self._around(partition)[0]
@@ -269,6 +272,15 @@ def _doubting(taught: _Taught, volume: set[str]) -> Lesson:
     if "table.rows" not in taught.measures.flagged:
         return taught.values
     return replace(taught.values, flagged=taught.values.flagged | volume)
+
+
+def _passing(taught: list[_Taught], adopt_after: int) -> frozenset[str]:
+    """Columns that the last partition has and one of the `adopt_after` last ones has not, unless a person accepted
+    them: what came for a day may go again."""
+    recent = taught[-adopt_after:]
+    since = max((n for n, t in enumerate(recent) if t.values.accepted), default=0)
+    settled = frozenset.intersection(*(frozenset(t.schema.names) for t in recent[since:]))
+    return frozenset(recent[-1].schema.names) - settled
 
 
 def _only(lesson: Lesson, names: set[str]) -> Lesson:

@@ -56,6 +56,7 @@ class Facts:
     file_count: int = 0
     findings: tuple[Finding, ...] = ()
     accepted: Schema | None = None
+    passing: frozenset[str] = frozenset()  # columns of the accepted layout that may go as they came
     twin: str | None = None
     same_rows: bool = False
     keys: tuple[tuple[str, Scalar], ...] = ()

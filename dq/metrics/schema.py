@@ -112,7 +112,8 @@ class Change(Layout):
         if facts.accepted is None:
             return []
         changed = compare(facts.accepted, facts.schema)[self.kind]
-        return [words for name, words in changed if name not in self.but]
+        free = facts.passing.union(self.but) if self.kind == "removed" else self.but
+        return [words for name, words in changed if name not in free]
 
 
 def compare(old: Schema, new: Schema) -> dict[str, list[tuple[str, str]]]:

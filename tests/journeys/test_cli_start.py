@@ -33,7 +33,7 @@ def test_the_demo_tells_what_was_withheld_and_why(shown: tuple[Path, list[str], 
     root, lines, code = shown
     assert code == 0
     assert "QUARANTINE jhu 04-01-2020.csv.gz" in lines
-    assert any("256 rows, 89 % below the previous 2,434" in line for line in lines)
+    assert any("256 rows, 93 % below the previous 3,439" in line for line in lines)
     assert "101 partitions: 95 promoted, 6 quarantined; 121,614 rows" in lines
     assert lines[-1].strip().startswith("dq accept jhu ")
     assert len(list((root / "curated" / "jhu").iterdir())) == 95
@@ -74,6 +74,9 @@ def test_the_demo_never_mixes_with_other_files(tmp_path: Path, dq: Dq) -> None:
         (["dt=2026-01-01/region=eu/a.parquet"], "dt={date:%Y-%m-%d}/region={str}"),
         (["dt=20260101/hour=03/a.parquet", "dt=20260101/hour=23/a.parquet"], "dt={date:%Y%m%d}/hour={hour}"),
         (["year=2026/month=01/day=02/a.parquet"], "year={year}/month={month}/day={day}"),
+        (["year=2026/2026-01-02.csv", "year=2026/2026-01-03.csv"], "year={year}"),
+        (["device=a/2026-01-02.csv", "device=b/2026-01-02.csv"], "device={str}/{date:%Y-%m-%d}.csv"),
+        (["region=eu/2026-01-02_0.csv", "region=eu/2026-01-02_1.csv", "region=us/2026-01-02_2.csv"], "region={str}"),
         (["batch=17/a.parquet", "batch=9/b.parquet"], "batch={int}"),
         (["2026/01/02/part-0.json", "2026/01/03/part-0.json"], "{year}/{month}/{day}"),
         (["2026-01-02/a.csv", "2026-01-03/b.csv"], "{date:%Y-%m-%d}"),

@@ -253,6 +253,17 @@ def test_an_added_column_warns_once(place: Place) -> None:
     assert [d["counts"]["warn"] for d in documents] == [0, 1, 0]
 
 
+@pytest.mark.parametrize(("there", "verdict"), [(1, "promote"), (2, "promote"), (3, "quarantine")])
+def test_a_column_that_came_for_a_day_or_two_may_go_again(place: Place, there: int, verdict: str) -> None:
+    place.land("2026-03-01")
+    for day in range(2, 2 + there):
+        place.land(f"2026-03-0{day}", rows(start=day * 1000).with_columns(tip=1.0))
+    place.land("2026-03-08", rows(start=8000))
+    documents = place.gate()
+    assert documents[-1]["verdict"] == verdict
+    assert documents[-1]["changes"] == (['column "tip" (double) is gone'] if verdict == "quarantine" else [])
+
+
 def test_a_dry_run_judges_and_writes_nothing(place: Place) -> None:
     place.land("2026-03-01")
     (document,) = place.gate(dry=True)
