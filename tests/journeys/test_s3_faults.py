@@ -84,7 +84,7 @@ def test_an_upload_of_another_day_keeps_nothing_waiting(place: S3Place, monkeypa
 
 def test_a_zone_that_does_not_tell_of_uploads_is_said_to(tmp_path: Path, s3: str, bucket: str, dq: Dq) -> None:
     with proxy(s3) as between:
-        between.start(lambda asked: "403" if "uploads" in asked.path else "")
+        between.start(lambda asked: "403" if "uploads" in asked.url else "")
         place = S3Place(tmp_path, bucket, more=f'[s3]\nendpoint = "{between.url}"\n')
         place.land("2026-03-01", 0)
         ran = dq("gate", "--config", place.settings)
