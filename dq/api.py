@@ -85,6 +85,11 @@ class Result:
         at, name, form = self.document["decided_at"], self.judgement.source, self.result_format
         return validation_result(self.checks, suite=name, time=at, result_format=form, places=self.places)
 
+    def _repr_html_(self) -> str:
+        from dq.reports.html import framed
+
+        return framed(self.document)
+
     def __repr__(self) -> str:
         from dq.reports.text import render
 

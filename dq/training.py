@@ -66,6 +66,11 @@ class Checked:
 
         return render(self.document)
 
+    def _repr_html_(self) -> str:
+        from dq.reports.html import framed
+
+        return framed(self.document)
+
     def __repr__(self) -> str:
         from dq.reports.training import render
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,13 @@ if TYPE_CHECKING:
 def render(documents: Iterable[Mapping[str, Any]]) -> str:
     """Of several documents those with something to say are told in full, the others in a line each."""
     return _template().render(pages=pages(documents)).lstrip()
+
+
+def framed(document: Mapping[str, Any]) -> str:
+    """For a notebook: the page in a frame of its own, whose styles touch nothing around it."""
+    return (
+        f'<iframe sandbox srcdoc="{escape(render([document]))}" style="border: 0; width: 100%; height: 30rem"></iframe>'
+    )
 
 
 @cache

@@ -224,7 +224,12 @@ def test_no_python_entry_tells_personal_data(place: Path, kind: str, caplog: pyt
     out, err = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err):
         result = package.validate(data, suite)
-        said |= {"repr": repr(result), "json": result.to_json(), "checks": repr(result.checks)}
+        said |= {
+            "repr": repr(result),
+            "notebook": result._repr_html_(),
+            "json": result.to_json(),
+            "checks": repr(result.checks),
+        }
         said["all"] = repr((result.judgement, result.document))
         with pytest.raises(package.ContractViolation) as raised:
             result.raise_for_failure()

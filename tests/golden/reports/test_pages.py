@@ -17,6 +17,7 @@ from markdown_it import MarkdownIt
 
 from dq.reports import html, junit, markdown
 from dq.reports.base import UNPRINTABLE, printable
+from dq.training import Checked
 
 HERE = Path(__file__).parent
 FORMS: dict[str, Any] = {"html": html, "md": markdown, "xml": junit}
@@ -90,6 +91,15 @@ def test_no_text_of_the_data_is_markup_in_a_page(foreign: str) -> None:
     assert "default-src 'none'" in page
 
 
+@pytest.mark.parametrize("foreign", ATTACKS)
+def test_a_notebook_shows_the_page_in_a_frame_that_runs_nothing(foreign: str) -> None:
+    for document in hostile(foreign):
+        (tag, *attributes), end = Tags(html.framed(document)).tags
+        found = dict(attributes)
+        assert (tag, end, found["sandbox"]) == ("iframe", "/iframe", None)
+        assert found["srcdoc"] == html.render([document])
+
+
 @settings(deadline=None, derandomize=True, max_examples=40)
 @given(TEXTS)
 def test_no_text_of_the_data_is_markup_in_xml(foreign: str) -> None:
@@ -150,3 +160,8 @@ def test_a_page_stays_small_whatever_landed() -> None:
     document["files"] = document["files"] * 10_000
     document["checks"][0]["evidence"] = [{"file": "f", "row": 1, "values": {"a": "x" * 10**6}}]
     assert len(html.render([document])) < 100_000
+
+
+def test_what_was_checked_before_training_shows_itself_in_a_notebook() -> None:
+    document = read("page_pretrain")
+    assert Checked(document)._repr_html_() == html.framed(document)
