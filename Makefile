@@ -17,7 +17,7 @@ pretrain-demo: $(VENV)/.core  ## check a public training set before training; it
 	  || test $$? -eq 1
 
 test: $(VENV)/.test       ## all tests, under 8 minutes on 2 cores
-	$(BIN)/pytest -q -n 2 --dist loadfile
+	$(BIN)/pytest -q -n 3 --dist loadfile
 
 lint: $(VENV)/.test       ## style, imports, types
 	$(BIN)/ruff check .
