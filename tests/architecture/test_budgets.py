@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,13 @@ BANNED = {"util", "utils", "helper", "helpers", "manager", "handler", "context",
 ids = [str(f.relative_to(ROOT)) for f in FILES]
 
 
+@cache
+def parsed(file: Path) -> ast.Module:
+    return ast.parse(file.read_text())
+
+
 def functions(file: Path) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
-    tree = ast.parse(file.read_text())
+    tree = parsed(file)
     return [n for n in ast.walk(tree) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))]
 
 
@@ -34,7 +40,7 @@ def test_functions_are_short() -> None:
 
 @pytest.mark.parametrize("file", FILES, ids=ids)
 def test_names(file: Path) -> None:
-    tree = ast.parse(file.read_text())
+    tree = parsed(file)
     named = [n.name for n in ast.walk(tree) if isinstance(n, (ast.FunctionDef, ast.ClassDef))] + [file.stem]
     words = {w.lower() for n in named for w in re.findall(r"[A-Z]?[a-z]+", n)}
     assert not words & BANNED
@@ -47,6 +53,6 @@ def test_everything_is_annotated(file: Path) -> None:
 
 @pytest.mark.parametrize("file", FILES, ids=ids)
 def test_modules_and_public_classes_say_what_they_are(file: Path) -> None:
-    tree = ast.parse(file.read_text())
+    tree = parsed(file)
     if tree.body:
         assert ast.get_docstring(tree), "no module docstring"

@@ -172,7 +172,9 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
 
 
 @pytest.mark.parametrize(
-    ("place", "engine"), [("csv", "duckdb"), ("ndjson", "auto"), ("parquet", "polars")], indirect=["place"]
+    ("place", "engine"),
+    [("csv", "duckdb"), pytest.param("ndjson", "auto", marks=pytest.mark.soak), ("parquet", "polars")],
+    indirect=["place"],
 )
 def test_no_command_writes_personal_data_anywhere(
     place: Path, dq: Callable[..., Ran], engine: str, monkeypatch: pytest.MonkeyPatch

@@ -16,7 +16,7 @@ from tests.survival.place import Place
 from tests.survival.test_kills import PARTITIONS, points, recover, whole
 
 ERRORS = ("ENOSPC", "EIO", "EDQUOT", "EACCES", "EROFS", "EMFILE")
-EVERY = int(os.environ.get("DQ_TEST_EVERY", "83"))
+EVERY = int(os.environ.get("DQ_TEST_EVERY", "131"))
 
 
 def one_clear_line(said: str) -> None:

@@ -21,7 +21,7 @@ from tests.survival.scene_s3 import S3Scene
 
 # What a cut connection leaves behind is closed when it is collected.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-EVERY = int(os.environ.get("DQ_TEST_EVERY", "61"))
+EVERY = int(os.environ.get("DQ_TEST_EVERY", "97"))
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ from tests.survival.place import Place
 OLD, REVISED, NEW = range(40), range(100, 140), range(200, 240)
 GOOD = [*range(401, 420), *range(421, 440)]
 PARTITIONS = ("dt=2026-03-01", "dt=2026-03-02", "dt=2026-03-03", "dt=2026-03-04")
-EVERY = int(os.environ.get("DQ_TEST_EVERY", "59"))
+EVERY = int(os.environ.get("DQ_TEST_EVERY", "97"))
 
 
 def points(count: int, every: int) -> list[int]:

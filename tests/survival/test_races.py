@@ -15,7 +15,7 @@ from tests.survival.conftest import Scene, Warm
 from tests.survival.place import Place
 from tests.survival.test_kills import PARTITIONS, points, recover, whole
 
-EVERY = int(os.environ.get("DQ_TEST_EVERY", "59"))
+EVERY = int(os.environ.get("DQ_TEST_EVERY", "97"))
 HOW = ("replace", "overwrite", "append", "remove", "add")
 
 

@@ -11,7 +11,7 @@ from tests.survival.conftest import Scene, Warm
 from tests.survival.place import Place
 from tests.survival.test_kills import PARTITIONS, recover
 
-EVERY = int(os.environ.get("DQ_TEST_EVERY", "31"))
+EVERY = int(os.environ.get("DQ_TEST_EVERY", "53"))
 GC = ["gc", "trips", "--json"]
 
 

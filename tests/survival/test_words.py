@@ -11,7 +11,7 @@ from tests.survival import invariants as law
 from tests.survival.conftest import Scene, Warm
 from tests.survival.place import CONTRACT, Place
 
-EVERY = int(os.environ.get("DQ_TEST_EVERY", "31"))
+EVERY = int(os.environ.get("DQ_TEST_EVERY", "53"))
 BAD, SMALL = "dt=2026-03-03", "dt=2026-03-04"
 SAID = ["--reason", "known", "--by", "ada", "--json"]
 WORDS = {
