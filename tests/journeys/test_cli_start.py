@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -10,6 +11,7 @@ from shutil import copy2
 
 import polars as pl
 import pytest
+import yaml
 
 from dq import opening
 from dq.dialects.contract import load
@@ -296,3 +298,10 @@ def test_dates_written_in_any_way_are_drafted_as_dates(land: Path, dq: Dq) -> No
     assert "  mixed: {type: string, required: true" in ran.out
     (land.parent / "d.yaml").write_text(ran.out)
     assert dq("validate", land / "d.csv", "--suite", land.parent / "d.yaml").code == 0
+
+
+def test_no_minimum_is_drafted_where_numbers_are_nan(tmp_path: Path, dq: Dq) -> None:
+    frame = pl.DataFrame({"whole": [0.5, 1.5], "holed": [0.5, math.nan]})
+    frame.write_parquet(tmp_path / "part-0.parquet")
+    drafted = yaml.safe_load(dq("suggest", tmp_path / "part-0.parquet").out)["columns"]
+    assert (drafted["whole"]["min"], drafted["holed"].get("min")) == (0, None)
