@@ -136,9 +136,8 @@ class S3Store:
     def _archived(self, found: dict[str, Any]) -> tuple[str, bool]:
         """Why it cannot be read, and whether nobody has asked for it yet."""
         restored = found.get("RestoreStatus", {})
-        rests = found.get("ArchiveStatus") or found.get(
-            "StorageClass"
-        )  # the former of a tier of S3 Intelligent-Tiering
+        # a tier of S3 Intelligent-Tiering has a status of its own
+        rests = found.get("ArchiveStatus") or found.get("StorageClass")
         if rests not in _ARCHIVES or restored.get("RestoreExpiryDate"):
             return "", False
         if restored.get("IsRestoreInProgress"):
