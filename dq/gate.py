@@ -198,6 +198,8 @@ def _prepare(run: Run, past: Past, holds: Holds, landed: Landed) -> _Turn:
     turn = _Turn(landed, partition, suite, run.wanted.keys is not None, landed.waiting)
     recorded, zones = [d.files for d in past.known.get(partition.key, {}).values()], run.zones
     try:
+        landed = inventory.looked_into(landed, zones.landing, recorded)
+        turn = replace(turn, landed=landed, waiting=landed.waiting)
         if landed.archived and run.contract.ready.restore and not run.wanted.dry:
             turn = replace(turn, waiting=inventory.restore(landed, zones.landing, recorded))
         if turn.waiting or (partition.key not in past.known and _rests(run, holds, turn)):

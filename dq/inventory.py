@@ -13,6 +13,7 @@ from dq.ir.layout import HIVE_NULL, PARTS, Layout, moment, parse_layout
 from dq.ir.result import Cause, Reason
 from dq.ir.scalar import compare
 from dq.ready import Marks, is_unfinished, matches_name, waiting
+from dq.stores.base import answers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -30,12 +31,14 @@ _MISPLACED = "land it where the layout says, or extend `layout` in the contract"
 @dataclass(frozen=True, slots=True)
 class Landed:
     """A partition as listed, not hashed yet. `fault`: it can only be quarantined; `waiting`: why it is not ready;
-    `archived`: files that nobody asked for yet, by path in the zone."""
+    `archived`: files that nobody asked for yet, by path in the zone; `tiered`: those of which the listing does not tell
+    whether they are archived."""
 
     partition: Partition
     fault: Reason | None = None
     waiting: str = ""
     archived: tuple[str, ...] = ()
+    tiered: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,8 @@ def scan(
         why = next((e.unreadable for e in entries if e.unreadable), "") or waiting(
             contract.ready, key, sizes, newest, found.marks, landing, prefix, now_seconds
         )  # fmt: skip
-        landed.append(Landed(partition, waiting=why, archived=tuple(e.path for e in entries if e.archived)))
+        archived, tiered = (e.path for e in entries if e.archived), (e.path for e in entries if e.tiered)
+        landed.append(Landed(partition, waiting=why, archived=tuple(archived), tiered=tuple(tiered)))
     return sorted(landed, key=lambda one: (bool(one.fault), order(one.partition)))
 
 
@@ -238,17 +242,30 @@ def _listed(files: Iterable[DataFile]) -> tuple[tuple[str, int, str], ...]:
     return tuple((f.path, f.bytes, f.signature) for f in files)
 
 
+def looked_into(landed: Landed, landing: Store, known: Iterable[tuple[DataFile, ...]]) -> Landed:
+    """With what is archived and no listing tells, unless the partition waits anyway, or is `known`: what was decided may
+    rest in its archive."""
+    if not landed.tiered or landed.waiting or _is_known(landed, known):
+        return landed
+    away = [e for e in answers(landing, landing.stat, landed.tiered) if e is not None and e.unreadable]
+    archived = tuple(e.path for e in away if e.archived)
+    return replace(landed, waiting=away[0].unreadable, archived=archived) if away else landed
+
+
 def restore(landed: Landed, landing: Store, known: Iterable[tuple[DataFile, ...]]) -> str:
-    """Ask for its archived files, unless the partition is `known`: what was decided may rest in its archive. Why it is
-    not ready."""
-    listed = _listed(landed.partition.files)
-    if not landed.archived or any(_listed(files) == listed for files in known):
+    """Ask for its archived files, unless the partition is `known`. Why it is not ready."""
+    if not landed.archived or _is_known(landed, known):
         return landed.waiting
     for path in landed.archived:
         landing.restore(path)
     said = f"{landing.location(landed.archived[0])} is archived"
     more = f", and {len(landed.archived) - 1:,} more are" if len(landed.archived) > 1 else ""
     return f"{said}{more}: asked for, to be read within hours"
+
+
+def _is_known(landed: Landed, known: Iterable[tuple[DataFile, ...]]) -> bool:
+    listed = _listed(landed.partition.files)
+    return any(_listed(files) == listed for files in known)
 
 
 def is_unchanged(landing: Store, prefix: str, contract: Contract, partition: Partition) -> bool:

@@ -26,7 +26,8 @@ Layout = Literal["flat", "generations"]
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A regular file. `signature` changes when anybody changes it; `modified` is seconds since 1970; `unreadable` says
-    why it cannot be read yet; it is `archived` where `restore` would bring it back."""
+    why it cannot be read yet; it is `archived` where `restore` would bring it back. Of what is `tiered` only `stat`
+    tells that, and no listing."""
 
     path: str
     bytes: int
@@ -34,6 +35,7 @@ class Entry:
     modified: float
     unreadable: str = ""
     archived: bool = False
+    tiered: bool = False
 
 
 class Store(Protocol):

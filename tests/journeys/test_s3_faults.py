@@ -117,3 +117,21 @@ def test_archived_objects_are_asked_for_once_and_only_where_they_are_needed(
         assert asked == ["dt=2026-03-02"] * 2
         place.gate()
     assert place.ids() == [*range(20), *range(100, 140)]
+
+
+def test_what_rests_in_an_archive_tier_is_seen_before_it_is_read_and_asked_for(tmp_path: Path, s3: str, dq: Dq) -> None:
+    on_disk = {zone: str(tmp_path / zone) for zone in ("curated", "history")}
+    place = S3Place(tmp_path, make_bucket("tiered"), **on_disk)
+    for key in place.land("2026-03-01", 0):
+        place.put(key, place.objects(key)[key], StorageClass="INTELLIGENT_TIERING")
+    with before("GetObject", lambda _: pytest.fail("read"), on="landing/trips/dt="):
+        assert place.gate() == []
+    assert not History(LocalStore(on_disk["history"])).attempts("trips"), "waiting is no try"
+    said = dq("gate", "trips", "--partition", "2026-03-01", "--config", place.settings)
+    told = "part-0.parquet is archived (ARCHIVE_ACCESS): aws s3api restore-object"
+    assert (said.code, told in " ".join(said.out.split())) == (3, True)
+    (place.root / "suites" / "trips.yaml").write_text(CONTRACT + "ready: {restore: true}\n")
+    assert place.gate() == []
+    assert [d["rows"] for d in place.gate()] == [40]
+    with before("HeadObject", lambda _: pytest.fail("asked again"), on="landing/trips/dt="):
+        assert place.gate() == []

@@ -3,7 +3,8 @@ with whoever started it.
 
 What moto leaves out is put in front of it. Buckets are told by their names: a `lax-` one ignores the conditions of
 writes, a `blind-` one those of copies, as some stores do; a `small-` one copies no object over 1,000 bytes in one
-piece, as S3 none over 5 GB; a `cut-` one breaks off in the middle of what it sends; a `few-` one lists ten keys at
+piece, as S3 none over 5 GB; of a `tiered-` one what is INTELLIGENT_TIERING rests in an archive
+tier, of which no listing tells, until it is asked for; a `cut-` one breaks off in the middle of what it sends; a `few-` one lists ten keys at
 once; `says-403-Code` answers only that; a `sealed-` one refuses what comes without
 the key of a customer, or with another one than the object has. Listings say what is back from its archive.
 
@@ -37,6 +38,7 @@ class Server:
     def __init__(self) -> None:
         self.moto = DomainDispatcherApplication(create_backend_app)
         self.keys: dict[str, str] = {}  # of sealed objects, by path
+        self.thawed: set[str] = set()  # objects of tiers, by path
         self.kept: dict[str, dict[str, tuple[bytes, dict[str, Any]]]] = {}
 
     def __call__(self, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
@@ -51,6 +53,8 @@ class Server:
             return refuse(start, f"{status} Refused", code)
         if bucket.startswith("sealed-") and (why := self.unsealed(environ)):
             return refuse(start, *why)
+        if bucket.startswith("tiered-") and rest:
+            return self.tiered(environ, start, "/".join([bucket, *rest]))
         reads_object = environ["REQUEST_METHOD"] == "GET" and environ["PATH_INFO"].strip("/").count("/") > 0
         if bucket.startswith("cut-") and reads_object and "HTTP_RANGE" not in environ:
             body = b"".join(self.moto(environ, start))
@@ -88,6 +92,25 @@ class Server:
                 return "403 Forbidden", "AccessDenied"
             self.keys[path] = given
         return None
+
+    def tiered(self, environ: dict[str, Any], start: Start, path: str) -> Iterable[bytes]:
+        """Of what is brought back for good no lifetime may be asked for."""
+        method, found = environ["REQUEST_METHOD"], self.object(path)
+        rests = getattr(found, "storage_class", "") == "INTELLIGENT_TIERING" and path not in self.thawed
+        if not rests or method == "PUT":
+            return self.moto(environ, start)  # type: ignore[no-any-return]
+        if method == "HEAD":
+            told = [("x-amz-storage-class", found.storage_class), ("x-amz-archive-status", "ARCHIVE_ACCESS")]
+            told += [("Content-Length", str(found.size)), ("Last-Modified", found.last_modified_RFC1123)]
+            start("200 OK", [*told, ("ETag", found.etag)])
+            return []
+        if method == "GET":
+            return refuse(start, "403 Forbidden", "InvalidObjectState")
+        if b"<Days>" in environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])):
+            return refuse(start, "400 Bad Request", "MalformedXML")
+        self.thawed.add(path)
+        start("202 Accepted", [("Content-Length", "0")])
+        return []
 
     def listed(self, environ: dict[str, Any], start: Start, bucket: str) -> Iterable[bytes]:
         """The listing, which says what is back from its archive."""

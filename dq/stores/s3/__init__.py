@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _CHUNK = 1 << 20
 _READS = {"get_object", "head_object"}
+_TIERED = "INTELLIGENT_TIERING"
 _ARCHIVES = {"GLACIER", "DEEP_ARCHIVE", "ARCHIVE_ACCESS", "DEEP_ARCHIVE_ACCESS"}
 _PAUSES = (0.1, 0.4, 1.0)  # between tries of a conditional write
 
@@ -115,7 +116,8 @@ class S3Store:
             inside = key.removeprefix(f"{self.prefix}/") if self.prefix else key
             at, path = int(found["LastModified"].timestamp()), path_of(inside)
             odd, (away, archived) = self._odd(path, inside), self._archived(found)
-            yield Entry(path, size, _signature(found), at, odd or away, archived and not odd)
+            tiered = found.get("StorageClass") == _TIERED
+            yield Entry(path, size, _signature(found), at, odd or away, archived and not odd, tiered)
 
     def _listed(self, prefix: str, **asked: Any) -> Iterator[dict[str, Any]]:
         token: dict[str, str] = {}
@@ -147,7 +149,8 @@ class S3Store:
 
     def restore(self, path: str) -> None:
         try:
-            self.ask("restore_object", path, RestoreRequest={"Days": RESTORED_DAYS})
+            tiered = "ArchiveStatus" in self.ask("head_object", path)  # what a tier gives back stays
+            self.ask("restore_object", path, RestoreRequest={} if tiered else {"Days": RESTORED_DAYS})
         except Refused as error:
             if error.code != "RestoreAlreadyInProgress":
                 raise
