@@ -243,8 +243,8 @@ def _listed(files: Iterable[DataFile]) -> tuple[tuple[str, int, str], ...]:
 
 
 def looked_into(landed: Landed, landing: Store, known: Iterable[tuple[DataFile, ...]]) -> Landed:
-    """With what is archived and no listing tells, unless the partition waits anyway, or is `known`: what was decided may
-    rest in its archive."""
+    """With what is archived and no listing tells, unless the partition waits anyway, or is `known`: what was decided
+    may rest in its archive."""
     if not landed.tiered or landed.waiting or _is_known(landed, known):
         return landed
     away = [e for e in answers(landing, landing.stat, landed.tiered) if e is not None and e.unreadable]

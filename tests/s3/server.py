@@ -3,10 +3,10 @@ with whoever started it.
 
 What moto leaves out is put in front of it. Buckets are told by their names: a `lax-` one ignores the conditions of
 writes, a `blind-` one those of copies, as some stores do; a `small-` one copies no object over 1,000 bytes in one
-piece, as S3 none over 5 GB; of a `tiered-` one what is INTELLIGENT_TIERING rests in an archive
-tier, of which no listing tells, until it is asked for; a `cut-` one breaks off in the middle of what it sends; a `few-` one lists ten keys at
-once; `says-403-Code` answers only that; a `sealed-` one refuses what comes without
-the key of a customer, or with another one than the object has. Listings say what is back from its archive.
+piece, as S3 none over 5 GB; a `cut-` one breaks off in the middle of what it sends; a `few-` one lists ten keys at
+once; `says-403-Code` answers only that; a `sealed-` one refuses what comes without the key of a customer, or with
+another one than the object has; of a `tiered-` one what is INTELLIGENT_TIERING rests in an archive tier, of which no
+listing tells, until it is asked for. Listings say what is back from its archive.
 
 `/-/objects/BUCKET` tells all objects at once, `/-/keep/BUCKET` remembers them, and `/-/restore/BUCKET` brings that
 state back: a scene is made once and used up many times.
