@@ -2,9 +2,9 @@
 
 import ast
 import sys
+from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "dq").rglob("*.py"))
@@ -67,6 +67,7 @@ def module_of(file: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+@cache
 def imports(file: Path, *, run_time_only: bool = False) -> set[str]:
     """Modules the file imports, deferred imports included; those under TYPE_CHECKING unless `run_time_only`."""
     found: set[str] = set()
@@ -117,38 +118,41 @@ def allowed(module: str, other: str) -> bool:
     return theirs == 0 if mine == 1 and other_room not in THOUGHT else theirs <= mine
 
 
-@pytest.mark.parametrize("file", FILES, ids=module_of)
-def test_layer_rule(file: Path) -> None:
-    module = module_of(file)
-    if module == "dq":
-        return
-    broken = [o for o in imports(file) if o.startswith("dq.") and not allowed(module, o)]
-    assert not broken, f"{module} may not import {broken}"
+def everywhere(found: Callable[[Path], object], files: Iterable[Path] = FILES) -> dict[str, object]:
+    """What breaks a rule, by module."""
+    return {module_of(f): broken for f in files if (broken := found(f))}
 
 
-@pytest.mark.parametrize("file", FILES, ids=module_of)
-def test_third_party_owners(file: Path) -> None:
-    module = module_of(file)
-    for name in imports(file):
-        top = name.split(".")[0]
-        if top in OWNERS:
-            assert module.startswith(OWNERS[top]), f"{module} imports {top}, which belongs to {OWNERS[top]}"
+def test_layer_rule() -> None:
+    def broken(file: Path) -> list[str]:
+        module = module_of(file)
+        return [o for o in imports(file) if module != "dq" and o.startswith("dq.") and not allowed(module, o)]
+
+    assert everywhere(broken) == {}
 
 
-@pytest.mark.parametrize(
-    "file", [f for f in FILES if layer(module_of(f)) <= 1 and f != ROOT / "dq/__init__.py"], ids=module_of
-)
-def test_language_and_thought_stand_on_the_standard_library(file: Path) -> None:
-    outside = {n.split(".")[0] for n in imports(file)} - set(sys.stdlib_module_names) - {"dq"}
-    assert not outside
+def test_third_party_owners() -> None:
+    def broken(file: Path) -> list[str]:
+        tops = {name.split(".")[0] for name in imports(file)} & set(OWNERS)
+        return [top for top in tops if not module_of(file).startswith(OWNERS[top])]
+
+    assert everywhere(broken) == {}
 
 
-@pytest.mark.parametrize("file", [f for f in FILES if layer(module_of(f)) == 1], ids=module_of)
-def test_thought_is_pure(file: Path) -> None:
+def test_language_and_thought_stand_on_the_standard_library() -> None:
+    files = [f for f in FILES if layer(module_of(f)) <= 1 and f != ROOT / "dq/__init__.py"]
+    assert everywhere(lambda f: {n.split(".")[0] for n in imports(f)} - sys.stdlib_module_names - {"dq"}, files) == {}
+
+
+def test_thought_is_pure() -> None:
     impure = {"os", "io", "pathlib", "random", "time", "socket", "subprocess", "tempfile", "shutil", "secrets"}
-    assert not {n.split(".")[0] for n in imports(file)} & impure
-    calls = [ast.unparse(n.func) for n in ast.walk(ast.parse(file.read_text())) if isinstance(n, ast.Call)]
-    assert not [c for c in calls if c in {"open", "print", "input", "datetime.now", "date.today"}]
+    called = {"open", "print", "input", "datetime.now", "date.today"}
+
+    def broken(file: Path) -> set[str]:
+        calls = {ast.unparse(n.func) for n in ast.walk(ast.parse(file.read_text())) if isinstance(n, ast.Call)}
+        return {n.split(".")[0] for n in imports(file)} & impure | calls & called
+
+    assert everywhere(broken, [f for f in FILES if layer(module_of(f)) == 1]) == {}
 
 
 def test_no_import_cycles() -> None:

@@ -6,7 +6,6 @@ from shutil import copy2, copytree
 
 ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
-SOURCES = {"jhu": 101}  # landed files
 
 
 def prepare(root: Path, source: str) -> Path:

@@ -1,4 +1,4 @@
-"""The first minutes: `dq demo` shows what the gate does, `dq init` writes contracts that hold for the newest data."""
+"""The first minutes: `dq init` writes contracts that hold for the newest data; `dq demo` keeps to itself."""
 
 from __future__ import annotations
 
@@ -18,42 +18,8 @@ from dq.dialects.contract import load
 from dq.init import layouts_of
 from tests.journeys.conftest import Ran
 from tests.journeys.real import ROOT
-from tests.journeys.test_cli_gate import command
 
 Dq = Callable[..., Ran]
-
-
-@pytest.fixture(scope="module")
-def shown(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str], int]:
-    folder = tmp_path_factory.mktemp("demo")
-    ran = command("demo", at=folder)
-    assert ran.stderr == ""
-    return folder / "_demo", ran.stdout.splitlines(), ran.returncode
-
-
-def test_the_demo_tells_what_was_withheld_and_why(shown: tuple[Path, list[str], int]) -> None:
-    root, lines, code = shown
-    assert code == 0
-    assert "QUARANTINE jhu 04-01-2020.csv.gz" in lines
-    assert any("256 rows, 93 % below the previous 3,439" in line for line in lines)
-    assert "101 partitions: 95 promoted, 6 quarantined; 121,614 rows" in lines
-    assert lines[-1].strip().startswith("dq accept jhu ")
-    assert len(list((root / "curated" / "jhu").iterdir())) == 95
-    assert len(list((root / "quarantine").rglob("quarantine.json"))) == 6
-
-
-def test_the_demo_again_does_nothing_new(shown: tuple[Path, list[str], int], dq: Dq) -> None:
-    before = sorted(shown[0].rglob("*"))
-    ran = dq("demo", shown[0])
-    assert (ran.code, ran.out.splitlines()[0]) == (0, "nothing new: every partition is decided")
-    assert sorted(shown[0].rglob("*")) == before
-
-
-def test_what_the_demo_says_comes_next_works(shown: tuple[Path, list[str], int], dq: Dq) -> None:
-    steps = [line.replace("next: cd", "cd").strip() for line in shown[1][-3:]]
-    assert steps[0].endswith("&& dq status")
-    assert dq("status", at=shown[0]).out.startswith("jhu: 95 promoted, 6 quarantined; last ")
-    assert dq(*steps[1].split()[1:]).code == 0
 
 
 def test_the_demo_never_mixes_with_other_files(tmp_path: Path, dq: Dq) -> None:

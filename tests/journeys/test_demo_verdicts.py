@@ -1,5 +1,7 @@
 """A hundred real first landings of a public source, judged with a contract that names no date as bad."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,11 +20,16 @@ WITHHELD = {
 }
 
 
+def judged(root: Path, engine: str) -> dict[str, dict[str, Any]]:
+    """Documents by partition, without the folder in which it was done."""
+    settings = config.load(prepare(root, "jhu") / "dq.toml", environment={}, engine=engine)
+    found = json.loads(json.dumps(api.gate("jhu", config=settings, now=NOW)).replace(str(root), ""))
+    return {d["partition"]: d for d in found}
+
+
 @pytest.fixture(scope="module")
 def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    root = prepare(tmp_path_factory.mktemp("demo"), "jhu")
-    settings = config.load(root / "dq.toml", environment={})
-    return {d["partition"]: d for d in api.gate("jhu", config=settings, now=NOW)}
+    return judged(tmp_path_factory.mktemp("demo"), "auto")
 
 
 def test_every_landing_is_decided(documents: dict[str, dict[str, Any]]) -> None:
@@ -41,6 +48,18 @@ def test_defects_are_withheld_with_a_reason_that_names_them(documents: dict[str,
 def test_other_days_are_promoted(documents: dict[str, dict[str, Any]]) -> None:
     withheld = {k: [r["message"] for r in d["reasons"]] for k, d in documents.items() if d["verdict"] == "quarantine"}
     assert set(withheld) == set(WITHHELD), withheld
+
+
+def test_the_other_engine_says_the_same(documents: dict[str, dict[str, Any]], tmp_path: Path) -> None:
+    """But for how it was scanned, and the run's own name."""
+
+    def said(found: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        return {name: {k: v for k, v in d.items() if k not in {"scan", "run_id"}} for name, d in found.items()}
+
+    others = judged(tmp_path, "duckdb")
+    assert {d["scan"]["engine"] for d in documents.values() if d["checks"]} >= {"polars"}
+    assert {d["scan"]["engine"] for d in others.values() if d["checks"]} >= {"duckdb"}
+    assert said(others) == said(documents)
 
 
 def test_every_timestamp_of_four_formats_is_read(documents: dict[str, dict[str, Any]]) -> None:

@@ -7,11 +7,13 @@ import shlex
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from tests.journeys.conftest import Ran
 from tests.journeys.real import ROOT
 
 BIN = Path(sys.executable).parent
@@ -103,6 +105,32 @@ def test_every_command_runs_as_written(printed: dict[str, str]) -> None:
 def test_what_the_demo_prints_is_what_the_readme_shows(printed: dict[str, str]) -> None:
     shown = next(b for b in BLOCKS if b.startswith("QUARANTINE")).splitlines()
     assert set(shown) <= set(printed["make demo"].splitlines())
+
+
+def test_the_demo_tells_what_was_withheld_and_why(printed: dict[str, str], folder: Path) -> None:
+    lines = printed["make demo"].splitlines()
+    assert "QUARANTINE jhu 04-01-2020.csv.gz" in lines
+    assert any("256 rows, 93 % below the previous 3,439" in line for line in lines)
+    assert "101 partitions: 95 promoted, 6 quarantined; 121,614 rows" in lines
+    assert len(list((folder / "_demo" / "curated" / "jhu").iterdir())) == 95
+    assert len(list((folder / "_demo" / "quarantine").rglob("quarantine.json"))) == 6
+
+
+def test_the_demo_again_does_nothing_new(printed: dict[str, str], folder: Path, dq: Callable[..., Ran]) -> None:
+    demo = folder / "_demo"
+    before = sorted(demo.rglob("*"))
+    ran = dq("demo", demo)
+    assert (ran.code, ran.out.splitlines()[0]) == (0, "nothing new: every partition is decided")
+    assert sorted(demo.rglob("*")) == before
+
+
+def test_what_the_demo_says_comes_next_works(printed: dict[str, str], folder: Path, dq: Callable[..., Ran]) -> None:
+    steps = [line.strip() for line in printed["make demo"].partition("next: ")[2].splitlines()]
+    assert steps[0].endswith("&& dq status")
+    assert steps[2].startswith("dq accept jhu ")
+    demo = folder / "_demo"
+    assert dq("status", at=demo).out.startswith("jhu: 95 promoted, 6 quarantined; last ")
+    assert dq(*steps[1].split()[1:]).code == 0
 
 
 def test_the_contract_shown_can_be_read(folder: Path) -> None:

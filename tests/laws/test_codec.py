@@ -24,7 +24,7 @@ from dq.ir.codec import decode, digest, encode, plain
 from tests.conformance.hostile import same
 
 SHARED = [m for m in metric.REGISTRY.values() if m.__module__.startswith("dq.metrics")]  # dialects have more
-LAW = settings(deadline=None, derandomize=True, max_examples=25, suppress_health_check=list(HealthCheck))
+LAW = settings(deadline=None, derandomize=True, max_examples=12, suppress_health_check=list(HealthCheck))
 
 MODULES = (expr, aggregate, positions, other, data, metric, check, contract, result)
 BASES = (expr.Expr, aggregate.Aggregate, metric.Metric, metric.RowMetric)

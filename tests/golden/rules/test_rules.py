@@ -184,7 +184,7 @@ _ROWS = st.fixed_dictionaries(
 _CONNECTION = duckdb.connect()
 
 
-@settings(deadline=None, derandomize=True, max_examples=300)
+@settings(deadline=None, derandomize=True, max_examples=150)
 @given(_RULES, _ROWS)
 def test_a_rule_means_what_sql_means(text: str, row: dict[str, Any]) -> None:
     typed = "SELECT ?::INTEGER AS a, ?::DOUBLE AS b, ?::VARCHAR AS s"
