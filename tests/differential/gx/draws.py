@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from dq.dialects.gx.conditions import moment
 from dq.dialects.gx.vocabulary import KINDS
 
 if TYPE_CHECKING:
@@ -88,8 +89,10 @@ def _fits(kind: str, drawn: dict[str, Any]) -> bool:
         judged = drawn["threshold"] is not None  # else GX raises where nothing is to be compared
         return judged and column in (*NUMBERS, "n" if "bins" in drawn["partition_object"] else "u")
     if "_set" in kind and "column" in drawn:  # SQLite has no booleans, and times are text to it
-        mixed = len({isinstance(v, str) for v in drawn.get("value_set", ())}) > 1  # which other databases refuse
-        return column not in "bt" and not mixed
+        values = drawn.get("value_set", ())
+        mixed = len({isinstance(v, str) for v in values}) > 1  # which other databases refuse, as they do
+        dated = any(moment(v) for v in values)  # texts beside dates, which GX makes of texts that look like one
+        return column not in "bt" and not mixed and not dated
     if "type" in kind:
         return "bool" not in (drawn.get("type_"), *drawn.get("type_list", ()))
     if "column_pair" in kind:  # in_set under a condition GX computes wrongly
