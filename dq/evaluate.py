@@ -22,6 +22,7 @@ from dq.profile import HIDDEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
 
     from dq.ir.aggregate import Aggregate, DuplicateKeys, FirstRows, RowState
     from dq.ir.check import Bound, Check, Condition
@@ -73,7 +74,8 @@ def evaluate(
             results.append(_unread(item) if facts.findings else _result(item, *_LOST))
         else:
             states = dict(zip(item.metric.aggregates(), answer, strict=True))
-            results.append(_judge(item, item.metric.measure(states, facts), (known or {}).get(item.id, ()), discretion))
+            measure = item.metric.measure(states, facts)
+            results.append(_judge(item, measure, (known or {}).get(item.id, ()), discretion, facts.now))
     return tuple(results)
 
 
@@ -154,7 +156,9 @@ def anomaly(found: Sequence[Unusual], severity: Severity, history: Mapping[str, 
     )
 
 
-def _judge(check: Check, measure: Measure | None, known: Sequence[Scalar], discretion: Discretion) -> CheckResult:
+def _judge(
+    check: Check, measure: Measure | None, known: Sequence[Scalar], discretion: Discretion, now: datetime | None
+) -> CheckResult:
     if measure is not None and measure.fault:
         return _result(check, Status.ERROR, Cause.SUITE, None, measure.fault)
     if measure is None or (measure.total == 0 and check.metric.unit == "rows"):
@@ -167,7 +171,7 @@ def _judge(check: Check, measure: Measure | None, known: Sequence[Scalar], discr
     if check.bound.usual:
         return _as_usual(check, measure, known, discretion)
     try:
-        check = replace(check, bound=settled(check.bound, known))
+        check = replace(check, bound=settled(check.bound, known, now))
     except NoHistory:
         return _result(check, Status.SKIP, None, measure, "insufficient history", discretion)
     except ValueError as error:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from datetime import timedelta
 from statistics import fmean, median, pstdev
 from typing import TYPE_CHECKING, Any
 
-from dq.ir.expr import Arith, Call, Expr, Lit, Past, replace_leaves, walk
+from dq.ir.expr import Arith, Call, Expr, Lit, Now, Past, replace_leaves, walk
 from dq.ir.scalar import evaluate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from dq.ir.check import Bound
 
@@ -20,17 +22,24 @@ class NoHistory(Exception):
     """There are no earlier numbers to make a limit of."""
 
 
-def settled(bound: Bound, known: Sequence[Any]) -> Bound:
-    """The bound with its limits as numbers. `known` are the check's own, oldest first. Raises NoHistory, and ValueError
-    where a limit comes to nothing."""
+def settled(bound: Bound, known: Sequence[Any], now: datetime | None = None) -> Bound:
+    """The bound with its limits as numbers, or as moments that name no zone. `known` are the check's own, oldest first.
+    Raises NoHistory, and ValueError where a limit comes to nothing."""
     if not any(isinstance(c.limit, Expr) for c in bound.conditions):
         return bound
     return replace(
         bound,
         conditions=tuple(
-            replace(c, limit=_number(c.limit, known)) if isinstance(c.limit, Expr) else c for c in bound.conditions
+            replace(c, limit=_limit(c.limit, known, now)) if isinstance(c.limit, Expr) else c for c in bound.conditions
         ),
     )
+
+
+def _limit(limit: Expr, known: Sequence[Any], now: datetime | None) -> float | datetime:
+    if isinstance(limit, Now):
+        assert now is not None
+        return (now + limit.shift).replace(tzinfo=None)
+    return _number(limit, known)
 
 
 def _number(limit: Expr, known: Sequence[Any]) -> float:
@@ -72,6 +81,9 @@ def said(expr: Expr) -> str:
     match expr:
         case Lit(value):
             return str(value)
+        case Now(shift):
+            days = f"{abs(shift) / timedelta(days=1):g} days"
+            return f"now {'-' if shift < timedelta() else '+'} {days}" if shift else "now"
         case Past("index", count, 0) if count == 1:
             return "last()"
         case Past("index", count, index):

@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from dq.dialects.base import LARGEST_BYTES, Problems, free, identified, read_json
 from dq.dialects.gx import queries
 from dq.dialects.gx.asked import Unfit, bound
+from dq.dialects.gx.conditions import moment
 from dq.dialects.gx.custom import Custom, classes, code_of, needs_gx
 from dq.dialects.gx.fit import Expectation
 from dq.dialects.gx.parameters import filled, wanting
@@ -33,7 +35,10 @@ if TYPE_CHECKING:
 NONE = Bound((Condition("=", 0),))
 SAMPLES = 20  # offending values that GX lists in SUMMARY
 _SEVERITIES = {"critical": Severity.BLOCK, "warning": Severity.WARN, "info": Severity.WARN}
-_DROPPED = ("auto", "profiler_config", "include_config")  # of 0.x, without meaning for the verdict
+_DROPPED = (  # of 0.x, without meaning for the verdict on a column of one type
+    "auto", "profiler_config", "include_config", "allow_cross_type_comparisons", "output_strftime_format"
+)  # fmt: skip
+_RENAMED = {"expect_column_pair_values_A_to_be_greater_than_B": "expect_column_pair_values_a_to_be_greater_than_b"}
 _STRING = re.compile(r'"(?:\\.|[^"\\])*"|[\[\]{}]|\n')
 
 
@@ -166,6 +171,7 @@ class _Builder:
 
     def _add(self, written: Any, line: int) -> None:
         name = written.get("type") or written.get("expectation_type") if isinstance(written, dict) else None
+        name = _RENAMED.get(name, name) if isinstance(name, str) else name
         given = filled((written.get("kwargs") if name else None) or {}, self.given)
         severity = str((written.get("severity") if name else None) or "critical")
         if severity not in _SEVERITIES:
@@ -177,7 +183,7 @@ class _Builder:
             near = nearest(str(name), [*KINDS, *self.custom])
             raise ValueError(f'no core expectation "{name}"{near}; the class of a custom one is looked for in plugins')
         if "expectation_type" in written:
-            given = {k: v for k, v in given.items() if k not in _DROPPED}
+            given = _of_today(name, given)
         kind = KINDS[name]
         self._sound(kind, name, given)
         if self.semantics == "sql":
@@ -231,6 +237,20 @@ class _Builder:
                 raise ValueError(f'{name} needs "{key}"')
         for words in misshapen(given):
             raise ValueError(f"{name}: {words}")
+
+
+def _of_today(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments of 0.x in the words of 1.x: a text that is to be read as a date is the start of that day."""
+    kept = {k: v for k, v in given.items() if k not in _DROPPED}
+    if kept.pop("parse_strings_as_datetimes", False):
+        if "value_set" in kept:
+            words = "parse_strings_as_datetimes went with 1.0, where a text equals no time: compare with bounds"
+            raise ValueError(f"{name}: {words}")
+        for end in ("min_value", "max_value"):
+            day = moment(kept.get(end))
+            if day is not None and not isinstance(day, datetime):
+                kept[end] = datetime(day.year, day.month, day.day).isoformat()
+    return kept
 
 
 def _rule(name: str, given: Mapping[str, Any], written: Mapping[str, Any]) -> str:

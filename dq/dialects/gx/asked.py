@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from dq.dialects.gx.conditions import moment
 from dq.dialects.gx.metrics import Semantics, absent, present
+from dq.dialects.gx.parameters import moment_of
 from dq.ir.data import NUMBERS, Kind
-from dq.ir.expr import Call, Col, Compare, Expr, Lit, Path, Scalar, all_of
+from dq.ir.expr import Call, Col, Compare, Expr, Lit, Now, Path, Scalar, all_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,7 +71,9 @@ class Asked:
 
 
 def bound(value: Any) -> Any:
-    """An end as GX's model types it: a number, else a date or a time. Raises Unfit on other text."""
+    """An end as GX's model types it: a number, else a date, a time or Now. Raises Unfit on other text."""
+    if (run := moment_of(value)) is not None:
+        return run
     if value is None or isinstance(value, date):
         return value
     try:
@@ -88,9 +91,14 @@ def bounds(asked: Asked) -> tuple[Any, Any]:
     if low is None and high is None:
         raise Unfit("min_value or max_value is needed")
     if low is not None and high is not None:
-        if type(low) is not type(high):
+        kinds = {datetime if isinstance(e, Now) else type(e) for e in (low, high)}
+        if len(kinds) > 1:
             raise Unfit("min_value and max_value are of two kinds")
-        if low > high:
+        if isinstance(low, Now) and isinstance(high, Now):
+            crossed = low.shift > high.shift
+        else:
+            crossed = not isinstance(low, Now) and not isinstance(high, Now) and low > high
+        if crossed:
             raise Unfit("min_value is above max_value")
     return low, high
 
@@ -101,11 +109,12 @@ def between(asked: Asked, value: Expr) -> Expr:
     return inside(value, low, high, above=asked["strict_min"], below=asked["strict_max"])
 
 
-def inside(value: Expr, low: Scalar, high: Scalar, *, above: bool, below: bool) -> Expr:
+def inside(value: Expr, low: Scalar | Now, high: Scalar | Now, *, above: bool, below: bool) -> Expr:
     """The condition that a value lies between two ends, either of which may be open (None) or shut out."""
+    ends = [e if isinstance(e, Now) else Lit(e) for e in (low, high)]
     sides = (
-        None if low is None else Compare(">" if above else ">=", value, Lit(low)),
-        None if high is None else Compare("<" if below else "<=", value, Lit(high)),
+        None if low is None else Compare(">" if above else ">=", value, ends[0]),
+        None if high is None else Compare("<" if below else "<=", value, ends[1]),
     )
     return all_of(*sides) or Lit(True)
 

@@ -19,7 +19,7 @@ from dq.dialects.gx.metrics import (
 )  # fmt: skip
 from dq.ir.aggregate import Aggregate, Max, Min, Moments, Quantiles
 from dq.ir.data import NESTED, NUMBERS, TIMES, Kind
-from dq.ir.expr import Col, Not, all_of
+from dq.ir.expr import Col, Not, Now, all_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -38,7 +38,7 @@ def _compares(asked: Asked) -> None:
     for end in (bound(asked["min_value"]), bound(asked["max_value"])):
         if end is None:
             continue
-        dated, day = isinstance(end, date), isinstance(end, date) and not isinstance(end, datetime)
+        dated, day = isinstance(end, (date, Now)), isinstance(end, date) and not isinstance(end, datetime)
         if found.kind is Kind.TIMESTAMP:
             zoned = isinstance(end, datetime) and end.tzinfo is not None
             fits = dated and (not day or asked.sql) and zoned == bool(found.zone)

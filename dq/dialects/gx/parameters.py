@@ -1,12 +1,19 @@
-"""Suite parameters: `{"$PARAMETER": "low * 2"}` is a number or text that is given from outside."""
+"""Suite parameters: `{"$PARAMETER": "low * 2"}` is a number, a time or a text that is given from outside.
+
+`now()` stays one until the suite runs; GX means the clock of its machine by it, here it is UTC.
+"""
 
 from __future__ import annotations
 
 import ast
+import json
 import operator
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from dq.errors import nearest
+from dq.ir.expr import Now
+from dq.ir.recall import said
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -15,7 +22,17 @@ _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
     ast.USub: operator.neg, ast.UAdd: operator.pos, ast.Pow: operator.pow,
 }  # fmt: skip
-_FUNCTIONS: dict[str, Callable[..., Any]] = {"round": round, "trunc": int, "abs": abs}
+
+
+def _now(*given: Any, **named: Any) -> Now:
+    if given or named:
+        raise TypeError("now() takes no arguments")
+    return Now()
+
+
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "round": round, "trunc": int, "abs": abs, "now": _now, "datetime": datetime, "timedelta": timedelta
+}  # fmt: skip
 _LONGEST = 1_000
 
 
@@ -23,9 +40,28 @@ def filled(value: Any, given: Mapping[str, Any]) -> Any:
     """The arguments with every parameter exchanged for its value. Raises ValueError where one is not given."""
     if isinstance(value, dict):
         if set(value) == {"$PARAMETER"}:
-            return _value(str(value["$PARAMETER"]), given)
+            return _plain(_value(str(value["$PARAMETER"]), given), str(value["$PARAMETER"]))
         return {k: filled(v, given) for k, v in value.items()}
     return [filled(v, given) for v in value] if isinstance(value, list) else value
+
+
+def moment_of(value: Any) -> Now | None:
+    """What is still a parameter of filled arguments: the moment of the run, and so much later."""
+    if isinstance(value, dict) and set(value) == {"$PARAMETER"}:
+        found = _value(str(value["$PARAMETER"]), {})
+        assert isinstance(found, Now)
+        return found
+    return None
+
+
+def _plain(value: Any, text: str) -> Any:
+    """As JSON has it."""
+    if isinstance(value, Now):
+        later = f" + timedelta(seconds={value.shift.total_seconds()!r})" if value.shift else ""
+        return {"$PARAMETER": f"now(){later}"}
+    if isinstance(value, timedelta):
+        raise ValueError(f'the parameter "{text}" is a duration: add it to a time')
+    return value.isoformat() if isinstance(value, datetime) else value
 
 
 def wanting(value: Any, given: Mapping[str, Any]) -> tuple[str, ...]:
@@ -65,15 +101,35 @@ def _computed(node: ast.expr, text: str, given: Mapping[str, Any]) -> Any:
                 return given[name]
             raise _missing(name, given)
         case ast.BinOp(left, op, right) if type(op) in _OPERATORS:
-            sides = [_number(_computed(side, text, given), text) for side in (left, right)]
-            if isinstance(op, ast.Pow) and abs(sides[1]) > 64:
-                raise ValueError(f'the parameter "{text}" is too large')
-            return _OPERATORS[type(op)](*sides)
+            return _joined(op, _computed(left, text, given), _computed(right, text, given), text)
         case ast.UnaryOp(op, operand) if type(op) in _OPERATORS:
             return _OPERATORS[type(op)](_number(_computed(operand, text, given), text))
-        case ast.Call(ast.Name(name), args, []) if name in _FUNCTIONS:
-            return _FUNCTIONS[name](*(_number(_computed(a, text, given), text) for a in args))
-    raise ValueError(f'the parameter "{text}" is not arithmetic over names: give its value instead')
+        case ast.Call(ast.Name(name), args, keywords) if name in _FUNCTIONS:
+            named = {str(k.arg): _number(_computed(k.value, text, given), text) for k in keywords}
+            try:
+                found = _FUNCTIONS[name](*(_number(_computed(a, text, given), text) for a in args), **named)
+            except (TypeError, ValueError, OverflowError) as error:
+                raise ValueError(f'the parameter "{text}": {error}') from None
+            return found
+    raise ValueError(f'the parameter "{text}" is not arithmetic over names and times: give its value instead')
+
+
+def _joined(op: ast.operator, left: Any, right: Any, text: str) -> Any:
+    match op, left, right:
+        case (ast.Add(), Now(shift), timedelta()) | (ast.Add(), timedelta() as shift, Now()):
+            return Now(shift + (right if isinstance(left, Now) else right.shift))
+        case ast.Sub(), Now(shift), timedelta():
+            return Now(shift - right)
+        case ast.Pow(), _, int() | float() if abs(right) > 64:
+            raise ValueError(f'the parameter "{text}" is too large')
+    try:
+        return _OPERATORS[type(op)](left, right)
+    except (TypeError, OverflowError, ZeroDivisionError):
+        raise ValueError(f'the parameter "{text}" computes with {_said(left)} and {_said(right)}') from None
+
+
+def _said(value: Any) -> str:
+    return said(value) if isinstance(value, Now) else json.dumps(value, default=str)
 
 
 def _number(value: Any, text: str) -> Any:

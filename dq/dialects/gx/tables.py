@@ -110,8 +110,9 @@ def _type(asked: Asked) -> Metric:
 
 
 def _columns(asked: Asked) -> Metric:
-    if asked["column_list"] is not None:
-        return Columns(tuple(asked["column_list"]), "order")
+    if "column_list" in asked.arguments:
+        wanted = asked["column_list"]
+        return Columns(tuple(wanted or ()), "least" if wanted is None else "order")  # to GX no list is any list
     exact = asked["exact_match"] is None or asked["exact_match"]
     return Columns(tuple(asked["column_set"] or ()), "same" if exact else "least", fold=asked.sql)
 

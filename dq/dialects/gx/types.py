@@ -105,7 +105,9 @@ class TypeIs(Metric):
             return Measure(1, note="it did not land")
         named = {"values": is_named, "list": is_listed, "exact": is_dtype}[self.how]
         shown = pandas_name(found) if self.semantics == "pandas" else str(NAMES["duckdb"][found.kind].text)
-        shown = shown if self.how == "exact" else {"object": "object_"}.get(shown, shown.partition("[")[0])
+        if self.how != "exact":
+            zoned = found.zone and self.semantics == "pandas"
+            shown = "Timestamp" if zoned else {"object": "object_"}.get(shown, shown.partition("[")[0])
         holds = not self.names or any(named(found, n, self.semantics) for n in self.names)
         return Measure(0 if holds else 1, note=f"landed as {found}", details=(("observed", shown),))
 

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Literal
 
 from dq.dialects.base import check_pattern
-from dq.dialects.gx.asked import Asked, Unfit, between, bounds, inside, numeric
+from dq.dialects.gx.asked import Asked, Unfit, between, bound, bounds, inside, numeric
 from dq.dialects.gx.conditions import member
 from dq.dialects.gx.metrics import InOrder, JsonValid, Nulls, Raises, Typical, UniqueKey
 from dq.dialects.gx.types import TypeIs
@@ -25,6 +25,7 @@ from dq.ir.expr import (
     Lit,
     Matches,
     Not,
+    Now,
     Or,
     Value,
     all_of,
@@ -59,7 +60,7 @@ def _raises(asked: Asked, why: str, *, least: int = 1) -> Metric:
 def _between(asked: Asked) -> Metric:
     found, column = asked.type, Col(asked.path)
     ends = [e for e in bounds(asked) if e is not None]
-    dates = [e for e in ends if isinstance(e, date)]
+    dates = [e for e in ends if isinstance(e, (date, Now))]
     if found.kind in NUMBERS | {Kind.BOOL, Kind.NULL} and dates:
         return _raises(asked, "its bounds are dates")
     if found.kind is Kind.BOOL and not asked.sql:
@@ -107,7 +108,10 @@ def _length(asked: Asked) -> Metric:
         value = float(asked["value"])
         low, high, above, below = value, value, False, False
     else:
-        low, high = (None if e is None else float(e) for e in bounds(asked))  # type: ignore[assignment]
+        ends = [bound(asked[name]) for name in ("min_value", "max_value")]
+        if ends == [None, None]:
+            raise Unfit("min_value or max_value is needed")
+        low, high = (None if e is None else float(e) for e in ends)  # type: ignore[assignment]
         above, below = bool(asked["strict_min"]), bool(asked["strict_max"])
     if not _texts(asked):
         arguments = json.dumps([low, high, above, below])

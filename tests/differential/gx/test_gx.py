@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -131,6 +132,30 @@ def test_what_old_suites_leave_open_or_overdo(size: int) -> None:
     )
     found = zip(asked, ours(frame, asked, "auto"), oracle.verdicts(frame, asked), strict=True)
     assert [d for one in found for d in differences(*one)] == []
+
+
+@pytest.mark.parametrize("engine", ["duckdb", "polars"])
+def test_moments_of_the_run_and_ends_that_cross(engine: str) -> None:
+    day = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+    at = pd.Series([day - timedelta(days=n) for n in (1, 3, 400)], dtype="datetime64[us]")
+    frame = pd.DataFrame({"at": at, "on": at.dt.tz_localize("UTC"), "s": ["a", "bc", "def"]})
+    old, soon = ({"$PARAMETER": f"now() - timedelta({at})"} for at in ("weeks=52", "hours=2*24"))
+    now = {"$PARAMETER": "now()"}
+    asked: list[tuple[str, dict[str, Any]]] = [
+        ("expect_column_values_to_be_between", {"column": "at", "min_value": old}),
+        ("expect_column_values_to_be_between", {"column": "at", "min_value": soon, "max_value": now}),
+        ("expect_column_values_to_be_between", {"column": "at", "min_value": {"$PARAMETER": "datetime(2020, 1, 1)"}}),
+        ("expect_column_values_to_be_between", {"column": "on", "min_value": old}),
+        ("expect_column_max_to_be_between", {"column": "at", "min_value": soon}),
+        ("expect_column_min_to_be_between", {"column": "at", "min_value": soon}),
+        ("expect_column_value_lengths_to_be_between", {"column": "s", "min_value": 2, "max_value": 1}),
+        ("expect_column_values_to_be_of_type", {"column": "on", "type_": "Timestamp"}),
+    ]  # fmt: skip
+    mine = ours(frame, asked, engine)
+    found = zip(asked, mine, oracle.verdicts(frame, asked), strict=True)
+    assert [d for one in found for d in differences(*one)] == []
+    assert [bool(r["success"]) for r in mine] == [False, False, True, False, True, False, False, True]
+    assert [r["result"].get("unexpected_count") for r in mine[:3]] == [1, 2, 0]
 
 
 def test_gx_loads_and_judges_what_a_contract_became(tmp_path: Path) -> None:
