@@ -125,7 +125,7 @@ def test_the_demo_again_does_nothing_new(printed: dict[str, str], folder: Path, 
 
 
 def test_what_the_demo_says_comes_next_works(printed: dict[str, str], folder: Path, dq: Callable[..., Ran]) -> None:
-    steps = [line.strip() for line in printed["make demo"].partition("next: ")[2].splitlines()]
+    steps = [line.strip() for line in printed["make demo"].rpartition("next: ")[2].splitlines()]
     assert steps[0].endswith("&& dq status")
     assert steps[2].startswith("dq accept jhu ")
     demo = folder / "_demo"
