@@ -163,9 +163,12 @@ def _held(partition: Partition, suite: Suite, fault: Reason) -> Judgement:
     )  # fmt: skip
 
 
-def prepare(dataset: Dataset, suite: Suite, asking: Asking) -> tuple[tuple[Check, ...], Shape, Plan]:
-    """The checks that apply to the opened data, its shape, and the plan that answers them and the profile."""
-    shape = shape_of(dataset, asking.now)
+def prepare(
+    dataset: Dataset, suite: Suite, asking: Asking, *, far: bool = False
+) -> tuple[tuple[Check, ...], Shape, Plan]:
+    """The checks that apply to the opened data, its shape, and the plan that answers them and the profile. `far`: it
+    lies elsewhere, and cannot be `reached`."""
+    shape = shape_of(dataset, asking.now, far=far)
     asked_of_all = applicable(suite, shape)
     checks = fitted(asked_of_all, shape.schema)
     promised = frozenset(c.column for c in checks if c.metric.name == "column_present" and c.column) | suite.optional
@@ -175,8 +178,8 @@ def prepare(dataset: Dataset, suite: Suite, asking: Asking) -> tuple[tuple[Check
     return checks, shape, replace(folded, remarks=remarks)
 
 
-def shape_of(dataset: Dataset, now: datetime | None = None) -> Shape:
-    parquet: Storage = "remote" if dataset.ranged else "parquet"
+def shape_of(dataset: Dataset, now: datetime | None = None, *, far: bool = False) -> Shape:
+    parquet: Storage = "remote" if far else "parquet"
     storage: Storage = parquet if dataset.parts else "frame" if dataset.frame is not None else "text"
     return Shape(
         storage, dataset.schema, dataset.rows, dataset.bytes, dataset.footer, dataset.keys, dataset.raw_columns,
@@ -218,8 +221,9 @@ def _scan(
         unread: dict[str, Answer] = dict.fromkeys(c.id for c in suite.checks)
         return Scanned(facts, dataset.rows, unread, scan=_summary((), dataset))
     checks, shape, folded = prepare(dataset, suite, asking)
+    if dataset.reached(read_by(folded.passes)).ranged:
+        checks, shape, folded = prepare(dataset, suite, asking, far=True)
     states, passes = dict(folded.known), folded.passes
-    dataset.expect(read_by(passes))
     integrity, damaged = _verified(passes, dataset)
     facts = replace(facts, findings=(*facts.findings, *damaged))
     try:
@@ -309,6 +313,8 @@ def _profile(
 def run(passes: Iterable[Pass], dataset: Dataset, engines: Mapping[str, Engine]) -> dict[Aggregate, Any]:
     """States of all passes. An engine is told everything it is asked of a data set at once: it may read a column for
     several passes together. Raises EngineError, or Unreadable where the bytes are at fault."""
+    passes = tuple(passes)
+    dataset = dataset.reached(read_by(passes))
     asked: dict[tuple[str, str], list[Aggregate]] = {}
     for one in passes:
         asked.setdefault((one.dataset, one.engine), []).extend(one.aggregates)

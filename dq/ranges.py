@@ -9,37 +9,36 @@ from bisect import bisect_left, bisect_right
 from contextlib import suppress
 from itertools import count
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from dq.errors import StoreError, said_by_system
 from dq.ir.ranged import location
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from collections.abc import Set as AbstractSet
 
     from dq.ir.data import DataFile
 
 
-class Ranges:
-    """`get` fetches a range of a file, `claim` tells whether so many more bytes may be kept in the folder. Threads may
-    read at the same time."""
+Claim: TypeAlias = "Callable[[int], bool]"  # whether so many more bytes may be kept
 
-    def __init__(
-        self, get: Callable[[DataFile, int, int], bytes], folder: str, owner: str, claim: Callable[[int], bool]
-    ) -> None:
-        self._get, self._folder, self._owner, self._claim = get, folder, owner, claim
+
+class Ranges:
+    """`get` fetches a range of a file, to be kept in the folder. Threads may read at the same time."""
+
+    def __init__(self, get: Callable[[DataFile, int, int], bytes], folder: str, owner: str) -> None:
+        self._get, self._folder, self._owner = get, folder, owner
         self._numbers = count()
         self._places: dict[tuple[str, str], str] = {}
         self._files: dict[str, tuple[DataFile, _Kept]] = {}
 
-    def place(self, file: DataFile) -> str:
+    def place(self, file: DataFile, claim: Claim) -> str:
         """The location under which the file is read, the same until it is forgotten."""
         key = file.location, file.signature
         if key not in self._places:
             number = next(self._numbers)
             place = self._places[key] = location(self._owner, number, file.bytes)
-            self._files[place] = file, _Kept(os.path.join(self._folder, f"ranges-{number}"))
+            self._files[place] = file, _Kept(os.path.join(self._folder, f"ranges-{number}"), claim)
         return self._places[key]
 
     def read(self, place: str, start: int, end: int) -> bytes:
@@ -49,17 +48,19 @@ class Ranges:
         for first, last, content in kept.stretches(start, end):
             if content is None:
                 content = self._fetched(file, first, last)
-                if self._claim(last - first):
+                if kept.claim(last - first):
                     kept.add(first, content)
             parts.append(content)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    def expect(self, place: str, start: int, end: int) -> None:
-        """Fetch what will be read, as long as there is room to keep it. Raises as `read`."""
+    def expect(self, place: str, start: int, end: int) -> str:
+        """Fetch what will be read, as long as there is room to keep it. The file in which all of it lies where it lay,
+        until it is forgotten; or an empty text. Raises as `read`."""
         file, kept = self._files[place]
-        for first, last, content in kept.stretches(start, end):
-            if content is None and self._claim(last - first):
+        for first, last in kept.missing(start, end):
+            if kept.claim(last - first):
                 kept.add(first, self._fetched(file, first, last))
+        return "" if kept.missing(start, end) else kept.path
 
     def _fetched(self, file: DataFile, start: int, end: int) -> bytes:
         found = self._get(file, start, end)
@@ -67,25 +68,29 @@ class Ranges:
             raise StoreError(f"{file.location}: {len(found):,} bytes came of {end - start:,} asked for")
         return found
 
-    def drop(self) -> int:
-        """Nothing is kept any more, and all can be read on; how many bytes that were."""
-        return sum(kept.clear() for _, kept in self._files.values())
-
-    def forget(self, but: AbstractSet[tuple[str, str]]) -> int:
-        """Only these files are to be read on; how many bytes were kept of the others."""
-        return sum(self._files.pop(self._places.pop(key))[1].clear() for key in self._places.keys() - but)
+    def forget(self, gone: Callable[[tuple[str, str]], bool]) -> int:
+        """Of which files, by location and signature, nothing is to be read on; how many bytes were kept of them."""
+        keys = [key for key in self._places if gone(key)]
+        return sum(self._files.pop(self._places.pop(key))[1].clear() for key in keys)
 
 
 class _Kept:
     """What is here of one file."""
 
-    def __init__(self, path: str) -> None:
-        self._path, self._lock, self._claimed = path, Lock(), 0
+    def __init__(self, path: str, claim: Claim) -> None:
+        self.path, self.claim, self._lock, self._claimed = path, claim, Lock(), 0
         self._spans: list[tuple[int, int]] = []  # sorted, and apart from each other
 
     def stretches(self, start: int, end: int) -> list[tuple[int, int, bytes | None]]:
         """The range in parts that are here, with their content, and parts that are not."""
-        found: list[tuple[int, int, bytes | None]] = []
+        found = [(a, b, self._content(a, b) if here else None) for a, b, here in self._parts(start, end)]
+        return found or [(start, end, None)]
+
+    def missing(self, start: int, end: int) -> list[tuple[int, int]]:
+        return [(first, last) for first, last, here in self._parts(start, end) if not here]
+
+    def _parts(self, start: int, end: int) -> list[tuple[int, int, bool]]:
+        found: list[tuple[int, int, bool]] = []
         with self._lock:
             begin = max(0, bisect_right(self._spans, (start, math.inf)) - 1)
             for first, last in self._spans[begin : bisect_left(self._spans, (end, 0))]:
@@ -93,25 +98,25 @@ class _Kept:
                 if first >= last:
                     continue
                 if start < first:
-                    found.append((start, first, None))
-                found.append((first, last, self._content(first, last)))
+                    found.append((start, first, False))
+                found.append((first, last, True))
                 start = last
-        return [*found, (start, end, None)] if start < end or not found else found
+        return [*found, (start, end, False)] if start < end else found
 
     def _content(self, start: int, end: int) -> bytes:
         try:
-            with open(self._path, "rb") as stream:
+            with open(self.path, "rb") as stream:
                 found = os.pread(stream.fileno(), end - start, start)
         except OSError as error:
             raise StoreError(said_by_system(error)) from None
         if len(found) != end - start:
-            raise StoreError(f"{self._path}: what was kept here of a file is cut off")
+            raise StoreError(f"{self.path}: what was kept here of a file is cut off")
         return found
 
     def add(self, start: int, content: bytes) -> None:
         with self._lock:
             self._claimed += len(content)
-            with suppress(OSError), open(self._path, "r+b" if self._spans else "wb") as stream:
+            with suppress(OSError), open(self.path, "r+b" if self._spans else "wb") as stream:
                 stream.seek(start)
                 stream.write(content)
                 stream.flush()
@@ -129,5 +134,5 @@ class _Kept:
             freed, self._claimed = self._claimed, 0
             self._spans.clear()
             with suppress(FileNotFoundError):
-                os.remove(self._path)
+                os.remove(self.path)
             return freed

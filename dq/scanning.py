@@ -99,8 +99,9 @@ class Scanner:
 
     def _answers(self, asked: tuple[Any, ...], dataset: Dataset) -> dict[Any, Any]:
         folded = plan((), asked, shape_of(dataset), self._asking.engine)
+        if dataset.reached(read_by(folded.passes)).ranged:
+            folded = plan((), asked, shape_of(dataset, far=True), self._asking.engine)
         try:
-            dataset.expect(read_by(folded.passes))
             states = dict(folded.known) | run(folded.passes, dataset, self._engines)
         except Unreadable as error:
             raise UsageError(f"{error.finding.file}: {error.finding.kind}: {error.finding.message}") from None

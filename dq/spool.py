@@ -16,10 +16,10 @@ from uuid import uuid4
 
 from dq.errors import HoldError, SourceChanged
 from dq.ir.data import PINNED, unversioned
-from dq.ranges import Ranges
+from dq.ranges import Claim, Ranges
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from dq.ir.data import DataFile, Partition
 
@@ -46,8 +46,8 @@ class _Copy:
 
 
 class Spool:
-    """At most `most_bytes` in the folder; copies of the last `keep` partitions stay, older ones make room, and so do
-    ranges of all of them.
+    """At most `most_bytes` in the folder; copies of the last `keep` partitions stay, older ones make room. What is kept
+    of one that is read in ranges takes its share of it, and no more: nothing that is read is ever taken away.
 
     `fetch` copies one file to a path and returns its SHA-256; `at_once` of them run.
     """
@@ -59,10 +59,11 @@ class Spool:
         self.folder, self._fetch, self._most, self._at_once = folder, fetch, most_bytes, at_once
         self._copies: OrderedDict[Key, _Copy] = OrderedDict()
         self._kept: deque[frozenset[Key]] = deque(maxlen=keep)
+        self._share = most_bytes // keep
         self._names = count()
         self._taken, self._lock = 0, Lock()  # bytes, of copies and ranges
         self.owner, self._ranging = uuid4().hex, ranging
-        self._ranges = Ranges(ranging.get, folder, self.owner, self._claim) if ranging else None
+        self._ranges = Ranges(ranging.get, folder, self.owner) if ranging else None
 
     def digests(self, files: Sequence[DataFile]) -> list[str]:
         """SHA-256 of each; of what is read in ranges, what tells it otherwise. Raises SourceChanged, HoldError where
@@ -82,7 +83,10 @@ class Spool:
         if self._ranges is None or not self._in_ranges(partition.files):
             return self.local(partition)
         self._keep(partition.files)
-        files = (f if _is_local(f) else replace(f, location=self._ranges.place(f)) for f in partition.files)
+        for key in self._stale():
+            self._evict(key)
+        claim = self._sharing()
+        files = (f if _is_local(f) else replace(f, location=self._ranges.place(f, claim)) for f in partition.files)
         return replace(partition, files=tuple(files))
 
     def read(self, place: str, start: int, end: int) -> bytes:
@@ -90,10 +94,10 @@ class Spool:
         assert self._ranges is not None
         return self._ranges.read(place, start, end)
 
-    def expect(self, place: str, start: int, end: int) -> None:
-        """Fetch what will be read, as long as there is room to keep it."""
+    def expect(self, place: str, start: int, end: int) -> str:
+        """Fetch what will be read, as long as there is room to keep it; the file in which it lies where it lay."""
         assert self._ranges is not None
-        self._ranges.expect(place, start, end)
+        return self._ranges.expect(place, start, end)
 
     def _in_ranges(self, files: Sequence[DataFile]) -> bool:
         elsewhere, one = [f for f in files if not _is_local(f)], self._ranging
@@ -101,6 +105,7 @@ class Spool:
 
     def files(self, files: Sequence[DataFile]) -> tuple[DataFile, ...]:
         self._keep(files)
+        self._forget({_key(f) for f in files}.__contains__)
         self._bring(files)
         return tuple(f if _is_local(f) else self._placed(f) for f in files)
 
@@ -109,8 +114,25 @@ class Spool:
         if mine in self._kept:
             self._kept.remove(mine)
         self._kept.append(mine)
+        kept = frozenset().union(*self._kept)
+        self._forget(lambda key: key not in kept)
+
+    def _forget(self, gone: Callable[[Key], bool]) -> None:
         if self._ranges is not None:
-            self._release(self._ranges.forget(frozenset().union(*self._kept)))
+            self._release(self._ranges.forget(gone))
+
+    def _sharing(self) -> Claim:
+        """Of one partition."""
+        left, lock = self._share, Lock()
+
+        def claim(wanted: int) -> bool:
+            nonlocal left
+            with lock:
+                fits = wanted <= left and self._claim(wanted)
+                left -= wanted if fits else 0
+                return fits
+
+        return claim
 
     def _claim(self, wanted: int) -> bool:
         with self._lock:
@@ -150,23 +172,26 @@ class Spool:
 
     def _make_room(self, wanted: int, mine: Iterable[Key]) -> None:
         """For so many bytes, which count as taken from then on."""
-        kept = frozenset(mine).union(*self._kept)
-        for key in [k for k in self._copies if k not in kept]:
-            if self._claim(wanted):
-                return
-            copy = self._copies.pop(key)
-            _remove(copy.path)
-            self._release(copy.bytes)
-        if not self._claim(wanted):
-            if self._ranges is not None:  # they are only kept for not being fetched again
-                self._release(self._ranges.drop())
-            if self._claim(wanted):
-                return
+        stale = self._stale(mine)
+        while not self._claim(wanted):
+            if (key := next(stale, None)) is not None:
+                self._evict(key)
+                continue
             free = max(0, self._most - self._taken)
             raise HoldError(
                 f"{wanted:,} bytes are to be read from elsewhere, and {free:,} fit here: set temp"
                 " or spool_bytes in [limits] of dq.toml, or land smaller partitions"
             )
+
+    def _stale(self, mine: Iterable[Key] = ()) -> Iterator[Key]:
+        """Copies of which nobody reads any more, oldest first."""
+        kept = frozenset(mine).union(*self._kept)
+        yield from [k for k in self._copies if k not in kept]
+
+    def _evict(self, key: Key) -> None:
+        copy = self._copies.pop(key)
+        _remove(copy.path)
+        self._release(copy.bytes)
 
 
 def is_remote(location: str) -> bool:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 
 LayOut: TypeAlias = "Callable[[Mapping[str, bytes]], tuple[FileSplit, ...]]"
+Near: TypeAlias = "Callable[[Collection[str]], tuple[ParquetPart, ...] | None]"
 Bring: TypeAlias = "Callable[[Collection[str], str], tuple[ParquetPart, ...]]"
 
 
@@ -66,10 +67,12 @@ class Dataset:
     integrity: str = "none"  # what vouches for the bytes
     verify: Callable[[Collection[str]], tuple[str, tuple[Finding, ...]]] | None = None
     """Of Parquet: what vouches for the bytes of these columns, and where it says that they are not what was written."""
-    expect: Callable[[Collection[str]], None] = lambda _: None
-    """These columns will be read."""
+    near: Near = lambda _: None
+    """Of Parquet elsewhere: its parts on this disk, in files of which these columns may be read and nothing else; None
+    where there is no room for them."""
     bring: Bring | None = None
     """Of Parquet: its parts with these columns in files in a folder, for readers of local files."""
+    here: Dataset | None = None  # the last that was `reached`
     lay_out: LayOut = lambda _: ()
     """Of text: given packed positions of rows by file, how the records of each file lie in its lines, and as `rules`
     those that could not be read (`table.<kind>`). Raises Indivisible where a record has no lines of its own."""
@@ -86,8 +89,17 @@ class Dataset:
         """Whether it lies elsewhere and is read in ranges."""
         return any(is_ranged(f.location) for part in self.parts for f in part.files)
 
-    def here(self, names: Collection[str], folder: str) -> Dataset:
-        """These columns on this disk, if they lie elsewhere."""
+    def reached(self, names: Collection[str]) -> Dataset:
+        """With these columns on this disk, if there is room; always the same, since engines know a dataset again."""
+        parts = self.near(names) if self.ranged else None
+        if parts is None:
+            return self
+        if self.here is None or self.here.parts != parts:
+            self.here = replace(self, parts=parts)
+        return self.here
+
+    def brought(self, names: Collection[str], folder: str) -> Dataset:
+        """With these columns in a folder, if they lie elsewhere."""
         return replace(self, parts=self.bring(names, folder)) if self.ranged and self.bring else self
 
     @property

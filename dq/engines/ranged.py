@@ -26,8 +26,8 @@ class Source(Protocol):
 
     def read(self, place: str, start: int, end: int, /) -> bytes: ...
 
-    def expect(self, place: str, start: int, end: int, /) -> None:
-        """The range will be read: it may be fetched now."""
+    def expect(self, place: str, start: int, end: int, /) -> str:
+        """The range will be read: it may be fetched now. The file here in which it lies where it lay, if any."""
         ...
 
 
@@ -59,12 +59,15 @@ def fetch(place: str, start: int, end: int) -> bytes:
     return source_of(place).read(place, start, end)
 
 
-def expect(wanted: Iterable[tuple[str, int, int]]) -> None:
+def expect(wanted: Iterable[tuple[str, int, int]]) -> dict[str, str]:
     """These ranges (location, start, end) will be read: what lies side by side is asked for at once, and many at the
-    same time. Raises HoldError."""
+    same time. By location, files here in which all of them lie where they lay. Raises HoldError."""
+    found: dict[str, set[str]] = {}
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        for _ in pool.map(lambda one: source_of(one[0]).expect(*one), _pieces(wanted)):
-            pass
+        pieces = list(_pieces(wanted))
+        for (place, *_), path in zip(pieces, pool.map(lambda p: source_of(p[0]).expect(*p), pieces), strict=True):
+            found.setdefault(place, set()).add(path)
+    return {place: path for place, (path, *more) in found.items() if path and not more}
 
 
 def _pieces(wanted: Iterable[tuple[str, int, int]]) -> Iterator[tuple[str, int, int]]:

@@ -1,8 +1,10 @@
 """Ranges of files that lie elsewhere, on their way into a judge process. It has no network: it names a file of the
-partition that it was given, and a range, and whoever started it fetches that. It can ask for nothing else."""
+partition that it was given, and a range, and whoever started it fetches that, or keeps it where it may read it. It can
+ask for nothing else."""
 
 from __future__ import annotations
 
+import os
 import socket
 import struct
 import threading
@@ -36,8 +38,8 @@ class Requests:
     def read(self, place: str, start: int, end: int) -> bytes:
         return self._ask(place, start, end, expected=False)
 
-    def expect(self, place: str, start: int, end: int) -> None:
-        self._ask(place, start, end, expected=True)
+    def expect(self, place: str, start: int, end: int) -> str:
+        return os.fsdecode(self._ask(place, start, end, expected=True))
 
     def _ask(self, place: str, start: int, end: int, *, expected: bool) -> bytes:
         channel = self._free.get()
@@ -104,5 +106,4 @@ class Replies:
         source = source_of(place)
         if not expected:
             return source.read(place, start, end)
-        source.expect(place, start, end)
-        return b""
+        return os.fsencode(source.expect(place, start, end))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import duckdb
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,7 +23,7 @@ from dq.engines.polars import Polars
 from dq.errors import EngineError, HoldError, SourceChanged, StoreError
 from dq.ir import aggregate as a
 from dq.ir.data import DataFile, Partition, Reading
-from dq.ir.expr import Col
+from dq.ir.expr import Col, Compare, Lit
 from dq.ir.ranged import location
 from dq.isolation.channels import Replies, Requests
 from dq.ranges import Ranges
@@ -42,8 +43,9 @@ def elsewhere() -> Iterator[Elsewhere]:
                 raise SourceChanged("it went")
             return content[start:end]
 
-        def expect(self, place: str, start: int, end: int) -> None:
+        def expect(self, place: str, start: int, end: int) -> str:
             assert 0 <= start < end <= len(self.read(place, 0, end))
+            return ""
 
     def moved(path: Path) -> DataFile:
         files.append(path)
@@ -89,11 +91,47 @@ def test_what_only_polars_computes_is_read_from_the_columns_it_needs(file: Path,
     dataset = open_parquet([elsewhere(file)], Reading())
     copy = file.parent / "copy"
     copy.mkdir()
-    (part,) = dataset.here(["s"], str(copy)).parts
+    (part,) = dataset.brought(["s"], str(copy)).parts
     (kept,) = (Path(f.location) for f in part.files)
     assert kept.stat().st_size == file.stat().st_size
     assert pl.read_parquet(kept, columns=["s"]).equals(pl.read_parquet(file, columns=["s"]))
     assert kept.read_bytes().count(b"\0") > 20_000, "no other column came along"
+
+
+@pytest.mark.parametrize("writer", ["duckdb", "pyarrow", "polars"])
+def test_readers_of_what_was_brought_look_at_nothing_else(
+    duck: DuckDB, tmp_path: Path, writer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other columns are holes; indexes and filters of theirs come along."""
+    for name in ("parquet._TAIL", "ranged.GAP_BYTES"):  # which come along, and are all of so small a file
+        monkeypatch.setattr(f"dq.engines.{name}", 16)
+    path, rows = tmp_path / "a.parquet", range(6_000)
+    frame = pl.DataFrame({"a": [i % 9 for i in rows], "s": [f"v{i % 7}" for i in rows], "x": rows})
+    if writer == "duckdb":
+        duckdb.from_arrow(frame.to_arrow()).write_parquet(str(path), row_group_size=2_048)
+    elif writer == "pyarrow":
+        pq.write_table(frame.to_arrow(), path, row_group_size=2_000, write_page_index=True, data_page_size=500)
+    else:
+        frame.write_parquet(path, row_group_size=2_000)
+    content, room = path.read_bytes(), [1 << 20]
+    ranges = Ranges(lambda _, start, end: content[start:end], str(tmp_path), "brought")
+    place = ranges.place(DataFile(path.name, len(content), "s3://b/a", "1"), lambda wanted: wanted <= room[0])
+    ranged.answer(ranges, "brought")
+    here, there = (open_parquet([DataFile(path.name, len(content), at)], Reading()) for at in (str(path), place))
+    for column, value in ((Col(("s",)), "v3"), (Col(("a",)), 4)):
+        near = there.reached([column.path[0]])
+        assert not near.ranged
+        where = Compare("=", column, Lit(value))
+        asked = [a.Count(where), a.Tally(column, where), a.TopValues(column, 3, where), a.Max(column)]
+        asked.append(a.FirstRows(where, (column.path,), 2))
+        for engine in (duck, Polars()):
+            assert engine.run(near, asked) == engine.run(here, asked)
+        assert there.reached([column.path[0]]) is near
+    room[0] = 0
+    assert there.reached(["a", "s"]) is near
+    assert (tmp_path / "ranges-0").read_bytes() != content
+    assert there.reached(["x"]).ranged, "no room"
+    ranged.leave("brought")
 
 
 def test_a_connection_reads_no_other_file_and_writes_none(file: Path, elsewhere: Elsewhere, tmp_path: Path) -> None:
@@ -171,25 +209,25 @@ def test_every_byte_is_fetched_once_while_there_is_room(
         left[0] -= wanted if fits else 0
         return fits
 
-    ranges = Ranges(get, str(tmp_path_factory.mktemp("kept")), "mine", claim)
-    place = ranges.place(DataFile("a", 100, "s3://b/a", "1"))
-    dropped = 0
-    for start, length, ahead, drop in reads:
-        end = min(100, start + length)
-        if ahead:
-            ranges.expect(place, start, end)
+    ranges, file = Ranges(get, str(tmp_path_factory.mktemp("kept")), "mine"), DataFile("a", 100, "s3://b/a", "1")
+    forgotten = 0
+    for start, length, ahead, forget in reads:
+        place, end = ranges.place(file, claim), min(100, start + length)
+        if ahead and (kept := ranges.expect(place, start, end)):
+            with open(kept, "rb") as stream:
+                assert os.pread(stream.fileno(), end - start, start) == content[start:end]
         assert ranges.read(place, start, end) == content[start:end]
-        if drop:
-            dropped += 1
-            left[0] += ranges.drop()
+        if forget:
+            forgotten += 1
+            left[0] += ranges.forget(lambda key: key == ("s3://b/a", "1"))
             assert left[0] == room
-    if room == 100 and not dropped:
+    if room == 100 and not forgotten:
         assert len(fetched) == len(set(fetched))
 
 
 def test_what_is_kept_and_damaged_is_a_fault_of_ours(tmp_path: Path) -> None:
-    ranges = Ranges(lambda _, start, end: bytes(range(100))[start:end], str(tmp_path), "mine", lambda _: True)
-    place = ranges.place(DataFile("a", 100, "s3://b/a", "1"))
+    ranges = Ranges(lambda _, start, end: bytes(range(100))[start:end], str(tmp_path), "mine")
+    place = ranges.place(DataFile("a", 100, "s3://b/a", "1"), lambda _: True)
     assert ranges.read(place, 10, 90) == ranges.read(place, 10, 90) == bytes(range(10, 90))
     (kept,) = tmp_path.iterdir()
     os.truncate(kept, 50)
@@ -198,5 +236,5 @@ def test_what_is_kept_and_damaged_is_a_fault_of_ours(tmp_path: Path) -> None:
     kept.unlink()
     with pytest.raises(StoreError, match="ENOENT"):
         ranges.read(place, 10, 90)
-    assert ranges.forget({("s3://b/a", "1")}) == 0
-    assert ranges.forget(frozenset()) == 80
+    assert ranges.forget(lambda _: False) == 0
+    assert ranges.forget(lambda _: True) == 80

@@ -10,14 +10,15 @@ import pytest
 
 from dq.errors import HoldError, SourceChanged
 from dq.ir.data import DataFile, Partition
-from dq.spool import Spool
+from dq.spool import Ranging, Spool
 
 
 class Elsewhere:
-    def __init__(self, folder: Path, most_bytes: int = 1000, keep: int = 2) -> None:
+    def __init__(self, folder: Path, most_bytes: int = 1000, keep: int = 2, ranged: int = 1 << 40) -> None:
         self.fetched: list[str] = []
         self.folder = folder
-        self.spool = Spool(self._fetch, str(folder), most_bytes, keep)
+        ranging = Ranging(ranged, lambda _: True, lambda _, start, end: bytes(end - start), lambda _: "etag")
+        self.spool = Spool(self._fetch, str(folder), most_bytes, keep, ranging=ranging)
 
     def _fetch(self, file: DataFile, path: str) -> str:
         self.fetched.append(file.path)
@@ -93,3 +94,17 @@ def test_local_files_stay_where_they_are(tmp_path: Path) -> None:
     partition = Partition("trips", "a", (), (DataFile("a", 5, "/data/a", "1", "d"),))
     assert at.spool.local(partition) == partition
     assert at.spool.digests(partition.files) == ["d"]
+
+
+def test_what_is_read_in_ranges_takes_its_share_and_keeps_it_while_it_is_read(tmp_path: Path) -> None:
+    at = Elsewhere(tmp_path, ranged=400)
+    at.spool.local(at.partition("small"))
+    places = [at.spool.readable(at.partition(name, size=900)).files[0].location for name in "ab"]
+    kept = [at.spool.expect(place, 0, 500) for place in places]
+    assert [Path(path).stat().st_size for path in kept] == [500, 500], "of the small one nothing is read any more"
+    for place in places:
+        assert at.spool.expect(place, 500, 501) == "", "no more than its share"
+        assert at.spool.read(place, 500, 501) == b"\0"
+    at.spool.local(at.partition("text", size=100))
+    assert [Path(path).exists() for path in kept] == [False, True], "as with copies: the last two stay"
+    assert at.spool.local(at.partition("b", size=900)).bytes == 900, "in the place of its ranges"

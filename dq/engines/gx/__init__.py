@@ -55,7 +55,7 @@ class GreatExpectations:
         paths = sorted({p for a in asked for p in a.paths})
         names = {name_of(p): p[0] for p in paths}
         with tempfile.TemporaryDirectory(dir=self._folder.name) as folder:
-            here = dataset.here({p[0] for p in paths}, folder)
+            here = dataset.brought({p[0] for p in paths}, folder)
             frame(here, paths, positions=True).drop(FILE, ROW).rename(names).sink_parquet(rows)
         answers = f"{rows}.json"
         order = {"rows": rows, "asked": [[a.rule, a.code] for a in asked], "answers": answers}

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from dq.engines.base import Dataset, ParquetPart, reserved
 from dq.engines.parquet import pages, statistics, thrift
-from dq.engines.parquet.chunks import chunks_of, copied, span
+from dq.engines.parquet.chunks import chunks_of, copied, spans
 from dq.engines.parquet.inspect import excess
 from dq.engines.parquet.types import Unsupported, to_type, type_of_value, unify
 from dq.engines.ranged import expect, opened
@@ -22,7 +22,7 @@ from dq.ir.data import DataFile, Field, Finding, Footer, Kind, Reading, Schema, 
 from dq.ir.ranged import is_ranged
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
 _PLAIN, _SEALED = b"PAR1", b"PARE"
 _TAIL = 256 * 1024  # one read finds most footers; as much as DuckDB reads for them
@@ -70,7 +70,7 @@ def open_parquet(files: Sequence[DataFile], reading: Reading) -> Dataset:
             findings += found.findings
         else:
             findings.append(found)
-    types = _union(sound, findings)
+    types, reach = _union(sound, findings), _Reach(sound)
     keys = tuple(k for k in reading.keys if k[0] not in types)
     schema = Schema(tuple(Field(n, t) for n, t in [*types.items(), *((n, type_of_value(v)) for n, v in keys)]))
     rows = sum(o.statistics.rows for o in sound)
@@ -88,8 +88,8 @@ def open_parquet(files: Sequence[DataFile], reading: Reading) -> Dataset:
         dialect=replace(reading, format="parquet"),
         keys=reading.keys,
         parts=_parts(sound, types),
-        verify=lambda names: _verified(sound, names),
-        expect=lambda names: _expect(sound, names),
+        verify=lambda names: _verified(reach, names),
+        near=lambda names: _parts(here, types) if (here := reach.near(names)) else None,
         bring=lambda names, folder: _brought(sound, types, names, folder),
     )
 
@@ -123,33 +123,67 @@ def footer_of(file: DataFile) -> statistics.Struct:
     return thrift.read(tail[4:-8])[0]
 
 
-def _verified(opened: Sequence[_Opened], names: Collection[str]) -> tuple[str, tuple[Finding, ...]]:
+class _Reach:
+    """What of the files lies here, or has been brought here by now."""
+
+    def __init__(self, sound: Sequence[_Opened]) -> None:
+        self._sound, self._here = sound, list[_Opened]()
+        self._names: frozenset[str] = frozenset()  # columns that `_here` holds
+        self.ranged = any(is_ranged(o.file.location) for o in sound)
+
+    def near(self, names: Collection[str]) -> list[_Opened]:
+        """The files with these columns on this disk; none where there is no room."""
+        if not self._here or not self._names.issuperset(names):
+            ranged = [o for o in self._sound if is_ranged(o.file.location)]
+            paths = expect((o.file.location, *span) for o in ranged for span in _spans(o, names))
+            if len(paths) < len(ranged):
+                return []
+            self._names |= frozenset(names)
+            self._here = [_at(o, paths.get(o.file.location, o.file.location)) for o in self._sound]
+        return self._here
+
+    def __call__(self, names: Collection[str]) -> Sequence[_Opened]:
+        """The files, wherever these columns are read."""
+        return (self.near(names) if self.ranged else []) or self._sound
+
+
+def _at(one: _Opened, location: str) -> _Opened:
+    return replace(one, file=replace(one.file, location=location))
+
+
+def _spans(one: _Opened, names: Collection[str]) -> Iterator[tuple[int, int]]:
+    """All of the file that readers of these columns look at."""
+    size, footer = one.file.bytes, footer_of(one.file)
+    yield 0, len(_PLAIN)
+    with opened(one.file.location) as stream:
+        stream.seek(size - 8)
+        yield size - 8 - int.from_bytes(stream.read(4), "little"), size
+    for chunk in _chunks(footer, one, names):
+        yield from spans(chunk, size)
+
+
+def _verified(reach: _Reach, names: Collection[str]) -> tuple[str, tuple[Finding, ...]]:
     """What checksums of pages say of the columns: `Dataset.verify`."""
     seen: set[pages.Checked] = set()
     findings = []
-    for one in opened:
+    for one in reach(names):
         if not one.landed.keys() & names:  # nothing of the file is read
             continue
-        chunks = _chunks(footer_of(one.file), one, names)
+        chunks = [chunk[3] for chunk in _chunks(footer_of(one.file), one, names)]
         try:
             seen.add(pages.check(one.file.location or one.file.path, chunks))
         except pages.Damaged as damage:
             findings.append(Finding("unreadable", str(damage), one.file.path))
         except OSError as error:
             raise EngineError(f"{one.file.path}: cannot be read ({type(error).__name__})") from None
-    evidence = [*_EVIDENCE[pages.joined(seen)], *_PINNED[: any(is_ranged(o.file.location) for o in opened)]]
+    evidence = [*_EVIDENCE[pages.joined(seen)], *_PINNED[: reach.ranged]]
     return ", ".join(evidence) or "none", tuple(findings)
 
 
 def _chunks(footer: statistics.Struct, one: _Opened, names: Collection[str]) -> list[statistics.Struct]:
     """The column chunks of these columns."""
     landed = {one.landed[n].encode() for n in names if n in one.landed}
-    return [meta for meta in chunks_of(footer) if meta[3][0] in landed]
-
-
-def _expect(sound: Iterable[_Opened], names: Collection[str]) -> None:
-    elsewhere = [(o.file.location, _chunks(footer_of(o.file), o, names)) for o in sound if is_ranged(o.file.location)]
-    expect((location, *span(meta)) for location, chunks in elsewhere for meta in chunks)
+    return [chunk for chunk in chunks_of(footer) if chunk[3][3][0] in landed]
 
 
 def _brought(
@@ -160,7 +194,7 @@ def _brought(
     for n, one in enumerate(sound):
         footer, path = footer_of(one.file), os.path.join(folder, f"{n}.parquet")
         copied(one.file.location, path, footer, _chunks(footer, one, names))
-        here.append(replace(one, file=replace(one.file, location=path)))
+        here.append(_at(one, path))
     return _parts(here, types)
 
 

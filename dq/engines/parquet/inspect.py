@@ -49,7 +49,7 @@ def nesting(elements: list[Struct]) -> int:
 def _weight(location: str, size: int, footer: Struct, caps: Caps) -> str | None:
     """Values so large, or so many beside what landed, that reading them is no use to anybody."""
     total = 0
-    for meta in chunks_of(footer):
+    for meta in (chunk[3] for chunk in chunks_of(footer)):
         values, plain = max(meta[5], 1), meta[6]
         widest = plain
         if meta[1] == _TEXT and meta.get(11) and values * plain > caps.expanded_bytes:

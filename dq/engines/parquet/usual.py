@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _TRUE = b"\x11"
 _LONGEST = 32  # bytes of a name or an extreme
@@ -34,9 +37,9 @@ _CHUNK = (
     rb"\x26(%(number)s)(?:\x26(?P<dictionary>%(number)s))?"  # 9 data page, 11 dictionary page
     rb"(?:(?(dictionary)\x1c|\x3c)"  # 12 and 13, 13, or none
     + _STATISTICS
-    + rb"(?:\x19%(pages)s)?|(?(dictionary)\x29|\x49)%(pages)s)?%(numbers)s"
+    + rb"(?:\x19%(pages)s)?|(?(dictionary)\x29|\x49)%(pages)s)?(%(numbers)s)"  # 14 filter, 15 its bytes
     + _SIZES
-    + rb"\x00%(numbers)s\x00"
+    + rb"\x00(%(numbers)s)\x00"  # behind 3: 4 to 7, indexes and their bytes
 )
 
 
@@ -44,6 +47,7 @@ _PARTS = {
     b"text": _TEXT, b"number": _NUMBER, b"numbers": _NUMBERS, b"levels": _few(6, _NUMBER),
     b"encodings": _few(5, rb"[\x00-\x7f]"), b"pages": _few(12, _NUMBERS + rb"\x00"),
 }  # fmt: skip
+_EACH = re.compile(b"(" + _FIELD + b")(" + _NUMBER + b")", re.DOTALL).finditer
 # Not when first needed: it takes as long as a footer of many row groups, and judge processes read many.
 _match = re.compile(_CHUNK % _PARTS, re.DOTALL).match
 
@@ -55,7 +59,7 @@ def column_chunk(buffer: bytes, at: int) -> tuple[dict[int, Any], int] | None:
         return None
     (
         kind, encodings, path, codec, values, plain, stored, page, dictionary,
-        old_high, old_low, nulls, high, low, high_exact, low_exact,
+        old_high, old_low, nulls, high, low, high_exact, low_exact, filtered, indexed,
     ) = found.groups()  # fmt: skip
     meta: dict[int, Any] = {
         1: _again(kind), 2: _all(encodings), 3: [path[1:]], 4: _again(codec), 5: _again(values),
@@ -71,7 +75,21 @@ def column_chunk(buffer: bytes, at: int) -> tuple[dict[int, Any], int] | None:
         meta[12] = {3: _again(nulls)}
     if dictionary is not None:
         meta[11] = _number(dictionary)
-    return {3: meta}, found.end()
+    if filtered:
+        meta |= zip((14, 15), (value for _, value in _fields(filtered)), strict=False)
+    return {3: meta, **dict(_numbered(indexed, 3))}, found.end()
+
+
+def _fields(stored: bytes) -> Iterator[tuple[int, int]]:
+    """How far each field's number lies behind the one before, and its value."""
+    for one in _EACH(stored):
+        yield one[1][0] >> 4, _number(one[2])
+
+
+def _numbered(stored: bytes, number: int) -> Iterator[tuple[int, int]]:
+    for further, value in _fields(stored):
+        number += further
+        yield number, value
 
 
 def _number(stored: bytes) -> int:

@@ -72,12 +72,12 @@ class Polars:
             raise EngineError("polars: there is nothing to read")
         if dataset.ranged:
             with tempfile.TemporaryDirectory(prefix="dq-polars-") as folder:
-                return self.run(dataset.here({p[0] for x in aggregates for p in x.columns()}, folder), aggregates)
+                return self.run(dataset.brought({p[0] for x in aggregates for p in x.columns()}, folder), aggregates)
         try:
             return _answered(lambda x: _Run(dataset, self._held_rows, self._piece_bytes).answers(x), aggregates)
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, pa.ArrowException, OSError) as error:
             # NOTE: the engine's own text may quote data. A panic derives from BaseException.
-            raise _fault(dataset, error) from error
+            raise _fault(dataset, aggregates, error) from error
 
 
 def _answered(run: Callable[[Sequence[Aggregate]], dict[Aggregate, Any]], asked: Sequence[Aggregate]) -> dict[Any, Any]:
@@ -113,12 +113,14 @@ def _foreign(aggregates: Iterable[Aggregate]) -> bool:
     return any(True for x in aggregates for _ in nodes(x, (Foreign,)))
 
 
-def _fault(dataset: Dataset, error: BaseException) -> Exception:
+def _fault(dataset: Dataset, aggregates: Sequence[Aggregate], error: BaseException) -> Exception:
     """Bytes that a second reader cannot read either are at fault, else the engine is."""
-    for file in (f for part in dataset.parts for f in part.files):
+    names = {p[0] for x in aggregates for p in x.columns()}
+    for part, file in ((p, f) for p in dataset.parts for f in p.files):
+        columns = [landed for name, landed, _ in part.columns if name in names and landed is not None]
         try:
             with pq.ParquetFile(file.location or file.path) as opened:
-                for _ in opened.iter_batches(batch_size=65_536):
+                for _ in opened.iter_batches(batch_size=65_536, columns=columns):
                     pass
         except FileNotFoundError:
             break
