@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from dq import config as configuration
 from dq import standing
 from dq.catalogue import partition_named
+from dq.drift import Difference
+from dq.drift import diff as compare
 from dq.errors import ContractViolation
 from dq.gate import Run, Wanted
 from dq.history import History
@@ -24,7 +26,9 @@ from dq.ir.positions import Places
 from dq.ir.result import CheckResult, Judgement, Verdict
 from dq.isolation.pool import Pool
 from dq.judge import Asking, Background, held, judge
-from dq.opening import is_path
+from dq.opening import is_path, said
+from dq.profile import Profile
+from dq.profile import document as profile_document
 from dq.reach import access_of, brought, brought_too, place, reading_of
 from dq.references import referenced
 from dq.running import gate_run, new_run_id, published_files, zones_of
@@ -35,10 +39,9 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
 
     from dq.config import Config
-    from dq.drift import Difference
     from dq.ir.contract import Contract
     from dq.plan import Plan
-    from dq.profile import Depth, Profile
+    from dq.profile import Depth
     from dq.reports.gx import ResultFormat
     from dq.scanning import Scanning
 
@@ -129,6 +132,43 @@ def validate(
     return Result(judgement, body, result_format, replace(scanned.places, labels=_labels(data)))
 
 
+class Profiled(Profile):
+    """A profile that shows itself: as a table, in a notebook as a page in a frame."""
+
+    __slots__ = ()
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """`dq.profile/1`."""
+        return profile_document(self)
+
+    def _repr_html_(self) -> str:
+        from dq.reports.html import framed
+
+        return framed(self.document)
+
+    def __repr__(self) -> str:
+        from dq.reports.tables import profile as render
+
+        return render(self.document)
+
+
+class Differences(tuple[Difference, ...]):
+    """Gravest first; they show themselves likewise. `document` is `dq.diff/1`."""
+
+    document: dict[str, Any]
+
+    def _repr_html_(self) -> str:
+        from dq.reports.html import framed
+
+        return framed(self.document)
+
+    def __repr__(self) -> str:
+        from dq.reports.tables import difference as render
+
+        return render(self.document)
+
+
 def _labels(data: Any) -> tuple[Any, ...] | None:
     """What a frame itself calls its rows."""
     if is_path(data):
@@ -160,7 +200,7 @@ def _scanning(
 def profile(
     data: Any, *, depth: Depth = "full", suite: str | Path | Contract | None = None, now: datetime | None = None,
     engine: EngineName = "auto", limits: configuration.Limits | None = None, config: Config | None = None,
-) -> Profile:  # fmt: skip
+) -> Profiled:  # fmt: skip
     """Completeness, ranges, distribution and top values of every column, as mergeable states. Files are read in a judge
     process.
 
@@ -172,7 +212,7 @@ def profile(
     found, read, _ = _profiled(data, depth, contract, now, engine, limits, config=config)
     if contract is None and read.format not in (None, "parquet"):
         log.info("read as %s, delimiter %r, quote %r, %s", read.format, read.delimiter, read.quote, read.encoding)
-    return found
+    return Profiled(*(getattr(found, one.name) for one in fields(found)))
 
 
 def _profiled(
@@ -198,15 +238,16 @@ def _warn(faults: tuple[str, ...]) -> None:
 def diff(
     a: Any, b: Any, *, suite: str | Path | Contract | None = None, engine: EngineName = "auto",
     config: Config | None = None,
-) -> tuple[Difference, ...]:  # fmt: skip
+) -> Differences:  # fmt: skip
     """Differences between two data sets or profiles that are neither small nor chance, gravest first."""
-    from dq.drift import diff as compare
-    from dq.profile import Profile
-
-    left, right = (
-        x if isinstance(x, Profile) else profile(x, suite=suite, engine=engine, config=config) for x in (a, b)
-    )
-    return compare(left, replace(right, source=left.source))
+    sides: list[tuple[str, Profile]] = [
+        (x.source, x) if isinstance(x, Profile) else (said(x), profile(x, suite=suite, engine=engine, config=config))
+        for x in (a, b)
+    ]
+    (_, left), (_, right) = sides
+    found = Differences(compare(left, replace(right, source=left.source)))
+    found.document = document.difference(*({"name": name, "rows": side.rows} for name, side in sides), found)
+    return found
 
 
 def explain(

@@ -266,14 +266,13 @@ def profile(
 ) -> int:
     """Profile data: what every column is like."""
     from dq import api
-    from dq.profile import document
     from dq.reports import tables
 
     if depth not in ("core", "full"):
         raise UsageError(f'--depth "{depth}": core or full')
     settings, name = _settings(config, engine)
     asked = cast("Depth", depth)
-    found = document(api.profile(data, depth=asked, suite=suite, engine=name, limits=settings.limits, config=settings))
+    found = api.profile(data, depth=asked, suite=suite, engine=name, limits=settings.limits, config=settings).document
     say_json(found) if as_json else say(tables.profile(found))
     return 0
 

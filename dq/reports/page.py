@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dq.reports import text, training
+from dq.reports import tables, text, training
 from dq.reports.base import counted, number, printable
 
 if TYPE_CHECKING:
@@ -57,8 +57,10 @@ class Page:
 
 
 def pages(documents: Iterable[Mapping[str, Any]]) -> list[Page]:
-    """Of `dq.result/1` and `dq.pretrain/1`."""
-    made = {"dq.result/1": _of_result, "dq.pretrain/1": _of_training}
+    """Of `dq.result/1`, `dq.pretrain/1`, `dq.profile/1` and `dq.diff/1`."""
+    made = {
+        "dq.result/1": _of_result, "dq.pretrain/1": _of_training, "dq.profile/1": _of_profile, "dq.diff/1": _of_diff
+    }  # fmt: skip
     return [made[d["schema"]](d) for d in documents]
 
 
@@ -145,6 +147,22 @@ def _of_training(document: Mapping[str, Any]) -> Page:
         printable(f"before training: {document['label']}"), word, document["success"], printable(head),
         _ranked(checks), (), _notes(**facts), (splits,), document["scan"]["seconds"], document["decided_at"],
     )  # fmt: skip
+
+
+def _of_profile(document: Mapping[str, Any]) -> Page:
+    head = f"{counted(document['rows'], 'row')}, {counted(len(document['columns']), 'column')}"
+    steps, listing = tuple(tables.apart(document)), _listing("Columns", tables.PROFILE, tables.columns(document))
+    title = printable(tables.profiled(document).strip())
+    return Page(title, "PROFILE", True, head, (), steps, (), (listing,), 0.0, document["now"] or "")
+
+
+def _of_diff(document: Mapping[str, Any]) -> Page:
+    found = document["differences"]
+    rows = [(d["severity"], d["column"] or "table", d["message"]) for d in found]
+    listings = (_listing("Differences", ("severity", "column", "difference"), rows),) if found else ()
+    title = printable(tables.sides(document))
+    head = counted(len(found), "difference") if found else "no difference that matters"
+    return Page(title, "DIFF", document["success"], head, (), (), (), listings, 0.0, "")
 
 
 def _ranked(checks: Iterable[Told]) -> tuple[Told, ...]:

@@ -29,9 +29,22 @@ def _cut(text: str, widest: int) -> str:
 
 def profile(document: Mapping[str, Any]) -> str:
     """`dq.profile/1`: one line per column."""
-    head = f"{document['source']} {', '.join(document['partitions'])}: "
-    head += f"{counted(document['rows'], 'row')}, {counted(len(document['columns']), 'column')}"
-    rows = [
+    head = f"{profiled(document)}: {counted(document['rows'], 'row')}, {counted(len(document['columns']), 'column')}"
+    lines = table(PROFILE, columns(document), "COMPLETE DISTINCT MIN MEAN MAX")
+    return "\n".join([printable(head), lines, *apart(document)])
+
+
+def profiled(document: Mapping[str, Any]) -> str:
+    """What a profile is of."""
+    return f"{document['source']} {', '.join(document['partitions'])}"
+
+
+PROFILE = ("COLUMN", "TYPE", "COMPLETE", "DISTINCT", "MIN", "MEAN", "MAX", "MOST FREQUENT")
+
+
+def columns(document: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """What a profile says of each column, under the heads `PROFILE`."""
+    return [
         (
             c["column"],
             c["type"],
@@ -44,11 +57,9 @@ def profile(document: Mapping[str, Any]) -> str:
         )
         for c in document["columns"]
     ]
-    heads = ("COLUMN", "TYPE", "COMPLETE", "DISTINCT", "MIN", "MEAN", "MAX", "MOST FREQUENT")
-    return "\n".join([printable(head), table(heads, rows, "COMPLETE DISTINCT MIN MEAN MAX"), *_apart(document)])
 
 
-def _apart(document: Mapping[str, Any]) -> list[str]:
+def apart(document: Mapping[str, Any]) -> list[str]:
     """What concerns several columns; nothing at depth `core`, which does not ask for it."""
     said = []
     if document.get("keys"):
@@ -74,8 +85,7 @@ def _most(column: Mapping[str, Any]) -> str:
 
 def difference(document: Mapping[str, Any]) -> str:
     """`dq.diff/1`: one line per difference, gravest first."""
-    a, b = document["a"], document["b"]
-    head = f"A {a['name']} ({counted(a['rows'], 'row')}), B {b['name']} ({counted(b['rows'], 'row')})"
+    head = sides(document)
     if not document["differences"]:
         return printable(head + ": no difference that matters")
     width = max(len(d["column"] or "table") for d in document["differences"])
@@ -83,3 +93,8 @@ def difference(document: Mapping[str, Any]) -> str:
         f"  {d['severity']:<4}  {d['column'] or 'table':<{width}}  {d['message']}" for d in document["differences"]
     ]
     return "\n".join(map(printable, [head, *lines]))
+
+
+def sides(document: Mapping[str, Any]) -> str:
+    """What was compared."""
+    return ", ".join(f"{x.upper()} {document[x]['name']} ({counted(document[x]['rows'], 'row')})" for x in "ab")

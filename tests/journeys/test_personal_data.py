@@ -238,8 +238,9 @@ def test_no_python_entry_tells_personal_data(place: Path, kind: str, caplog: pyt
         said["raised"] = str(raised.value)
         for depth in ("core", "full"):
             found = package.profile(data, depth=depth, suite=suite)
-            said[f"profile {depth}"] = repr(found)
-        said["diff"] = repr(package.diff(data, other, suite=suite))
+            said[f"profile {depth}"] = repr(found) + found._repr_html_()
+        differences = package.diff(data, other, suite=suite)
+        said["diff"] = repr(differences) + differences._repr_html_()
         if kind == "path":
             said["explain"] = repr(api.explain(data, suite))
             settings = config.load(place / "dq.toml", environment={})

@@ -10,11 +10,13 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+import dq
 from dq.reports import html, junit, markdown
 from dq.reports.base import UNPRINTABLE, printable
 from dq.training import Checked
@@ -55,7 +57,14 @@ def hostile(text: str) -> list[Any]:
     training["splits"][0]["data"] = text
     for check in training["checks"]:
         check |= {"id": text, "message": text, "evidence": [{"split": "test", **evidence[0]}]}
-    return [result, training]
+    column = {"column": text, "type": text, "min": text, "max": text, "top": [{"value": text, "share": 0.5}]}
+    profile = {
+        "schema": "dq.profile/1", "source": text, "partitions": [text], "rows": 1, "now": None, "columns": [column],
+        "keys": [[text]],
+    }  # fmt: skip
+    side, found = {"name": text, "rows": 1}, {"severity": "fail", "column": text, "message": text}
+    diff = {"schema": "dq.diff/1", "success": False, "a": side, "b": side, "differences": [found]}
+    return [result, training, profile, diff]
 
 
 class Tags(HTMLParser):
@@ -165,3 +174,15 @@ def test_a_page_stays_small_whatever_landed() -> None:
 def test_what_was_checked_before_training_shows_itself_in_a_notebook() -> None:
     document = read("page_pretrain")
     assert Checked(document)._repr_html_() == html.framed(document)
+
+
+def test_profiles_and_differences_show_themselves_as_tables_and_in_a_notebook() -> None:
+    a, b = pl.DataFrame({"n": [1, 2, 3]}), pl.DataFrame({"m": [1, 2]})
+    profile, found = dq.profile(a), dq.diff(a, b)
+    assert repr(profile).splitlines()[0] == "data DataFrame: 3 rows, 1 column"
+    assert profile._repr_html_() == html.framed(profile.document)
+    assert "&lt;td&gt;n&lt;/td&gt;&lt;td&gt;int64&lt;/td&gt;" in profile._repr_html_()
+    assert repr(found).splitlines()[0] == "A DataFrame (3 rows), B DataFrame (2 rows)"
+    assert found._repr_html_() == html.framed(found.document)
+    assert "column `n` is not in B" in found._repr_html_()
+    assert "no difference that matters" in dq.diff(profile, a)._repr_html_()
