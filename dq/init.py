@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import date
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from dq.inventory import Other
 from dq.ir.check import Suite
 from dq.ir.contract import Contract
 from dq.ir.data import FLOATS, NUMBERS, TEXTS, Kind, format_path
-from dq.ir.layout import parse_layout
+from dq.layouts import is_key, layouts_of
 from dq.profile import ColumnProfile, Profile, date_formats, exact_counts, looks_of, merge
 
 if TYPE_CHECKING:
@@ -36,39 +36,14 @@ MARKER = "_SUCCESS"
 NEWEST = 3  # partitions that are read
 FEW_VALUES = 20
 ROWS_PER_VALUE = 20
-_HIVE = re.compile(r"([A-Za-z_][\w-]*)=(.+)")
 _PROSE = re.compile(r"(readme|licen[cs]e|changelog|copying|notice)\b", re.IGNORECASE)
-_YEAR = r"(?:19|20)\d\d"
-_DATES = ("%Y-%m-%d", "%m-%d-%Y", "%d-%m-%Y", "%d.%m.%Y", "%Y.%m.%d", "%Y_%m_%d", "%Y%m%d")
-_CLOCKS = (
-    *("T%H%M%S", "_%H%M%S", "-%H%M%S", "T%H-%M-%S", "_%H-%M-%S", "-%H-%M-%S"),
-    *("T%H%M", "_%H%M", "-%H%M", "T%H", "-%H"),
-)
-_MONTHS = ("%Y-%m", "%Y_%m", "%Y.%m", "%Y%m")
-_DIGITS = {
-    "%Y": _YEAR, "%m": "(?:0[1-9]|1[0-2])", "%d": "(?:0[1-9]|[12][0-9]|3[01])",
-    "%H": "(?:[01][0-9]|2[0-3])", "%M": "[0-5][0-9]", "%S": "[0-5][0-9]",
-}  # fmt: skip
-_CANDIDATES, _SAMPLE = 50, 300  # paths that layouts are taken from, and tried on
 _FORMATS = 4  # in which dates of one column may be written
-
-
-def _spelling(name: str, format_: str) -> tuple[str, str]:
-    return re.sub("%[a-zA-Z]", lambda d: _DIGITS[d[0]], re.escape(format_)), f"{{{name}:{format_}}}"
-
-
-# Spellings of time in a file or folder name, and the key they give; of two that fit as many files the first is meant.
-_TIMES = (
-    *(_spelling("time", date + clock) for date in _DATES for clock in _CLOCKS),
-    *(_spelling("date", date) for date in _DATES),
-    *(_spelling("month", month) for month in _MONTHS),
-)
-_PARTS = (("{year}", _YEAR), ("{month}", r"\d\d?"), ("{day}", r"\d\d?"), ("{hour}", r"\d\d?"))
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A source as found: its folder below the landing zone, its layout, and the newest partitions, to be read."""
+    """A source as found: its folder below the landing zone, its layout, and the partitions to be read: the newest ones,
+    and the oldest, if it is none of these, for its columns."""
 
     source: str
     folder: str
@@ -78,10 +53,11 @@ class Draft:
     strays: int = 0
     marker: str | None = None
     otherwise: str | None = None  # a layout that reads as many paths, and other dates in them
+    oldest: Partition | None = None
 
     @property
     def bytes(self) -> int:
-        return sum(p.bytes for p in self.newest)
+        return sum(p.bytes for p in (self.oldest, *self.newest) if p)
 
 
 def find(zone: Store, name: str, recognised: Callable[[str], bool]) -> list[Draft]:
@@ -98,7 +74,7 @@ def find(zone: Store, name: str, recognised: Callable[[str], bool]) -> list[Draf
         if inventory.is_data(entry.path, entry.bytes) and recognised(zone.location(entry.path)):
             if _PROSE.match(parts[-1]):
                 continue
-            depth = next((i for i, p in enumerate(parts[:-1]) if _is_key(p)), len(parts) - 1)
+            depth = next((i for i, p in enumerate(parts[:-1]) if is_key(p)), len(parts) - 1)
             folders["/".join(parts[:depth])].append("/".join(parts[depth:]))
     taken: set[str] = set()
     drafts = []
@@ -115,11 +91,6 @@ def _inside(folder: str, folders: Iterable[str]) -> list[Other]:
     return [Other(f.removeprefix(base)) for f in folders if f != folder and f.startswith(base)]
 
 
-def _is_key(part: str) -> bool:
-    times = (pattern for pattern, _ in (*_TIMES, ("(?:19|20)[0-9]{2}", "")))
-    return bool(_HIVE.fullmatch(part)) or any(re.fullmatch(t, part) for t in times)
-
-
 def _named(folder: str, taken: set[str]) -> str:
     """The last part of the folder, or as many as it takes to be new."""
     parts = [re.sub(r"[^A-Za-z0-9_.-]+", "_", p).lstrip("_.-") or "data" for p in folder.split("/")]
@@ -134,99 +105,32 @@ def _draft(
     layout, otherwise = layouts_of(paths)
     landed: list[Landed] = inventory.scan(zone, folder, Contract(source, Suite(source), layout), 0.0, others)
     sound = [o.partition for o in landed if not o.fault and all(recognised(f.location) for f in o.partition.files)]
-    return Draft(source, folder, layout, len(sound), tuple(sound[-NEWEST:]), len(landed) - len(sound), None, otherwise)
-
-
-def layouts_of(paths: Iterable[str]) -> tuple[str | None, str | None]:
-    """The layout that fits most of the paths below a source, at least half of them (None: no key is in sight), and one
-    that reads the same paths with day and month the other way round. The one whose dates lie closer is meant."""
-    split = _spread([p.split("/") for p in paths], _SAMPLE)
-    found: list[str] = []
-    candidates: set[str] = set()
-    for parts in _spread(split, _CANDIDATES):
-        keys = _folder_keys(parts[:-1])
-        if keys:
-            candidates.add("/".join(keys))
-        if len(keys) == len(parts) - 1 and not any("%" in k or "{year}" in k for k in keys):
-            candidates.update("/".join((*keys, name)) for name in _file_keys(parts[-1]))
-    candidates |= {_swapped(c) for c in candidates}
-    fits = {c: sum(parse_layout(c).match(p) is not None for p in split) for c in sorted(candidates)}
-    found = sorted(fits, key=lambda c: (-fits[c], _rank(c)))
-    if not found or fits[found[0]] * 2 < len(split):
-        return None, None
-    best, swapped = found[0], _swapped(found[0])
-    if swapped == best or fits.get(swapped) != fits[best]:
-        return best, None
-    return (swapped, best) if _days(swapped, split) < _days(best, split) else (best, swapped)
-
-
-def _swapped(layout: str) -> str:
-    """With the day where the month is, if both stand before the year."""
-    return re.sub(r"%(m|d)-%(m|d)-%Y", r"%\2-%\1-%Y", layout)
-
-
-def _days(layout: str, paths: Iterable[list[str]]) -> int:
-    """From the first date to the last."""
-    matched = (parse_layout(layout).match(path) for path in paths)
-    days = [value for values in matched for value in (values or {}).values() if isinstance(value, date)]
-    return (max(days) - min(days)).days
-
-
-def _spread(all_: list[list[str]], count: int) -> list[list[str]]:
-    """At most so many of them, from everywhere."""
-    return all_[:: max(1, -(-len(all_) // count))]
-
-
-def _rank(layout: str) -> int:
-    return next((i for i, (_, key) in enumerate(_TIMES) if key in layout), len(_TIMES))
-
-
-def _folder_keys(folders: list[str]) -> list[str]:
-    keys: list[str] = []
-    parts = iter(_PARTS)
-    for folder in folders:
-        if hive := _HIVE.fullmatch(folder):
-            keys.append(f"{hive[1]}={_value_key(hive[1], hive[2])}")
-        elif timed := next((k for p, k in _TIMES if re.fullmatch(p, folder)), None):
-            keys.append(timed)
-        elif (part := next(parts, None)) and re.fullmatch(part[1], folder):
-            keys.append(part[0])
-        else:
-            break
-    return keys
-
-
-def _value_key(name: str, value: str) -> str:
-    if timed := next((k for p, k in _TIMES if re.fullmatch(p, value)), None):
-        return re.sub(r"\w+:", "date:", timed, count=1)
-    plain = next((k for k, p in _PARTS if k == f"{{{name}}}" and re.fullmatch(p, value)), None)
-    return plain or ("{int}" if re.fullmatch(r"0|[1-9]\d{0,17}", value) else "{str}")
-
-
-def _file_keys(name: str) -> list[str]:
-    found = []
-    for pattern, key in _TIMES:
-        for at in re.finditer(rf"(?<!\d){pattern}(?!\d)", name):
-            found.append(name[: at.start()] + key + name[at.end() :])
-    return [f for f in found if not re.search(r"[{}]", f.replace(re.findall(r"\{\w+:[^}]*\}", f)[0], ""))]
+    newest, oldest = tuple(sound[-NEWEST:]), sound[0] if len(sound) > NEWEST else None
+    return Draft(source, folder, layout, len(sound), newest, len(landed) - len(sound), None, otherwise, oldest)
 
 
 def contract(draft: Draft, look: Look) -> str:
-    """A first contract in YAML, from the newest partitions that have the newest one's columns.
+    """A first contract in YAML, from the newest partitions that have the newest one's columns; columns that not all
+    have are optional.
 
     What cannot be read among them is said. Raises UsageError where none can, HoldError where that is no fault of the
     data.
     """
     looked, unread, ours = [], [], False
+    columns: dict[str, list[Any]] = {}
     for partition in draft.newest:
         try:
             looked.append(look([f.location for f in partition.files], draft.source))
+            columns[partition.key] = _layout(looked[-1][0])
             unread += [f"{partition.key} could not be read whole: {fault}" for fault in looked[-1][2]]
         except (UsageError, HoldError) as error:
             ours |= isinstance(error, HoldError)
             unread.append(f"{partition.key} could not be read: {error}")
     if not looked:
         raise (HoldError if ours else UsageError)("; ".join(unread))
+    if draft.oldest:
+        with suppress(UsageError, HoldError):  # it is read for its columns only
+            columns[draft.oldest.key] = _layout(look([f.location for f in draft.oldest.files], draft.source)[0])
     newest, reading, _ = looked[-1]
     alike = [p for p, *_ in looked if _layout(p) == _layout(newest)]
     seen = f"{_of(len(alike), 'partition')} with "
@@ -236,7 +140,13 @@ def contract(draft: Draft, look: Look) -> str:
         *([f"ready: {{marker: {draft.marker}}}"] if draft.marker else []),
     ]
     notes = [f"# {json.dumps(u, ensure_ascii=True)[1:-1]}" for u in unread]
-    return _written("init", seen, draft.source, reduce(merge, alike), reading, notes, more)
+    mine = set(_layout(newest))
+    near = {
+        key: mine.difference(paths) for key, paths in columns.items() if len(mine.intersection(paths)) * 2 > len(mine)
+    }
+    notes += [f"# {json.dumps(k)[1:-1]} has other columns" for k in columns if k not in near]
+    lacking = {path: key for key, missing in near.items() for path in missing}
+    return _written("init", seen, draft.source, reduce(merge, alike), reading, notes, more, lacking)
 
 
 def suggestion(source: str, profile: Profile, reading: Reading) -> str:
@@ -246,7 +156,7 @@ def suggestion(source: str, profile: Profile, reading: Reading) -> str:
 
 def _written(
     command: str, seen: str, source: str, whole: Profile, reading: Reading, notes: Sequence[str] = (),
-    more: Sequence[str] = (),
+    more: Sequence[str] = (), lacking: Mapping[Any, str] | None = None,
 ) -> str:  # fmt: skip
     lines = [
         f"# Written by dq {command} from {seen}{_of(whole.rows, 'row')}: what was seen.",
@@ -256,7 +166,7 @@ def _written(
         *more,
         *_format(reading),
         "columns:" if whole.columns else "columns: {}",
-        *(_column(c) for c in whole.columns if len(c.path) == 1),
+        *(_column(c, (lacking or {}).get(c.path)) for c in whole.columns if len(c.path) == 1),
         "checks:",
         '  - {row_count: ">= 50% of previous"}',
     ]
@@ -289,15 +199,18 @@ def _format(reading: Reading) -> list[str]:
     return ["csv: " + flow({k: v for k, v in said.items() if v is not None})]
 
 
-def _column(column: ColumnProfile) -> str:
+def _column(column: ColumnProfile, lacking: str | None) -> str:
+    """`lacking` is the key of a partition without it."""
     dates, note = _dates(column)
-    rules: dict[str, Any] = dates or ({} if _unknown(column.type) else {"type": str(column.type)})
+    rules: dict[str, Any] = {"optional": True} if lacking else {}
+    rules |= dates or ({} if _unknown(column.type) else {"type": str(column.type)})
     nans = column.states.get("nans", 0)
     if column.present == column.rows > 0 and not nans:
         rules["required"] = True
     if column.type.kind in NUMBERS and column.present and not nans and column.states.get("negatives") == 0:
         rules["min"] = 0
     rules |= {} if dates else _values(column)
+    note += f"  # not in {json.dumps(lacking)[1:-1]}" if lacking else ""
     return f"  {key(format_path(column.path))}: {flow(rules)}{note}"
 
 

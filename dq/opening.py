@@ -321,21 +321,25 @@ def _unlike(formats: dict[DataFile, str | None]) -> Finding:
 
 
 def format_of(location: str) -> str | None:
-    """By extension, else by content."""
-    if known := format_by_name(location):
+    """By extension, else by content; .txt may be anything."""
+    known = format_by_name(location)
+    if known and _ending(location) != ".txt":
         return known
-    try:
-        with open(location, "rb") as opened:
-            return "parquet" if opened.read(4) == b"PAR1" else None
-    except OSError as error:
-        raise StoreError(f"{location}: {error.strerror}") from None
+    from dq.engines.duckdb.sniff import format_told
+
+    return format_told(location) or known
 
 
 def format_by_name(location: str) -> str | None:
+    return FORMATS.get(_ending(location))
+
+
+def _ending(location: str) -> str:
+    """Of the name before it was packed."""
     name = unversioned(location).lower()
     for compression in COMPRESSIONS:
         name = name.removesuffix(compression)
-    return FORMATS.get(os.path.splitext(name)[1])
+    return os.path.splitext(name)[1]
 
 
 def drafts(path: str, access: Access | None = None) -> tuple[list[Draft], str]:

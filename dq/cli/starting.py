@@ -119,7 +119,8 @@ def init(
         strays = f" ({counted(draft.strays, 'path')} of no known layout or format)" if draft.strays else ""
         complain(
             f"{draft.source}: {counted(draft.partitions, 'partition')}, layout {draft.layout or 'one file each'}"
-            f"{strays}; reading the newest {len(draft.newest)} ({draft.bytes:,} bytes)"
+            f"{strays}; reading the newest {len(draft.newest)}{' and the oldest' if draft.oldest else ''}"
+            f" ({draft.bytes:,} bytes)"
         )
         try:
             contracts[draft.source] = first.contract(draft, look)

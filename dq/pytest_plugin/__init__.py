@@ -26,6 +26,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="where the data of a source is, or data that a contract compares with: a path, pattern or folder",
     )  # fmt: skip
     group.addoption(
+        "--dq-root", metavar="PLACE", help="a folder or s3:// in which every source has a folder of its name"
+    )
+    group.addoption("--dq-partition", metavar="KEY", help="of data in partitions this one only; latest: the newest")
+    group.addoption("--dq-engine", choices=("auto", "duckdb", "polars"), help="instead of the one of dq.toml")
+    group.addoption(
         "--dq-sample", type=_rows, metavar="N", help="judge the first N rows of every file only: passes are partial"
     )
     group.addoption("--dq-schema-only", action="store_true", help="judge what the schema must be, and no values")
@@ -40,6 +45,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--dq-config", metavar="FILE", help="dq.toml, instead of the nearest one upwards")
     parser.addini("dq_suites", "folders whose contracts are collected wherever pytest meets them", "paths", [])
     parser.addini("dq_sources", "NAME=DATA, one a line: where the data of sources is", "linelist", [])
+    parser.addini("dq_root", "folder or s3:// in which every source has a folder of its name", default="")
+    parser.addini("dq_partition", "of data in partitions this one only; latest: the newest", default="")
     parser.addini("dq_show_values", "none, masked or full: of offending rows", default="")
     parser.addini("dq_xfail", "SOURCE::CHECK: REASON, one a line: checks that are known to fail", "linelist", [])
     parser.addini("dq_skip", "SOURCE::CHECK: REASON, one a line: checks that are not judged", "linelist", [])

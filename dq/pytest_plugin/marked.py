@@ -12,7 +12,7 @@ from dq.pytest_plugin import scans
 from dq.pytest_plugin.declaring import DatasetContract
 from dq.pytest_plugin.gathering import keep
 from dq.pytest_plugin.scans import placed
-from dq.pytest_plugin.sources import Missing, counted_from, find, settings
+from dq.pytest_plugin.sources import Missing, counted_from, located, settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,8 +46,7 @@ def frame(request: pytest.FixtureRequest, fixture: Any, folder: Path) -> Iterato
     asked, config = _asked(request), request.config
     with ExitStack() as stack:
         try:
-            data = asked.data if asked.data is not None else find(asked.source, asked.contract, config, fixture)
-            data = data() if callable(data) and not hasattr(data, "columns") else data
+            data = located(asked.source, asked.contract, asked.data, config, fixture)
             if is_path(data):
                 partition = placed(asked, data, config)
                 limits, access = settings(config).limits, access_of(settings(config))

@@ -59,11 +59,15 @@ def marks(config: pytest.Config) -> Iterator[tuple[str, str, str, str]]:
 
 def _lines(config: pytest.Config) -> Iterator[tuple[str, str, Path]]:
     """What is written, where, and what its paths count from; what goes first last."""
-    base = config.inipath.parent if config.inipath else config.rootpath
     for text in config.getini("dq_sources"):
-        yield text, "dq_sources", base
+        yield text, "dq_sources", _base(config)
     for text in config.getoption("dq_source"):
         yield text, "--dq-source", config.invocation_params.dir
+
+
+def _base(config: pytest.Config) -> Path:
+    """What paths of the ini file count from."""
+    return config.inipath.parent if config.inipath else config.rootpath
 
 
 def given(config: pytest.Config) -> dict[str, str]:
@@ -88,7 +92,7 @@ def settings(config: pytest.Config) -> Config:
     from dq.config import load
 
     if _SETTINGS not in config.stash:
-        config.stash[_SETTINGS] = load(config.getoption("dq_config"))
+        config.stash[_SETTINGS] = load(config.getoption("dq_config"), engine=config.getoption("dq_engine"))
     return config.stash[_SETTINGS]
 
 
@@ -103,11 +107,19 @@ def named(name: str, config: pytest.Config, fixture: Any) -> Any:
     return counted_from(config.rootpath, fixture.get(name) if isinstance(fixture, Mapping) else fixture(name))
 
 
-def find(name: str, contract: Contract, config: pytest.Config, fixture: Any) -> Any:
-    """The data of a source. Raises Missing with how to give it."""
+def located(name: str, contract: Contract, told: Any, config: pytest.Config, fixture: Any) -> Any:
+    """The data of a source: what a test module tells, else what others do. Raises Missing with how to give it."""
+    told = told() if callable(told) and not hasattr(told, "columns") else told
+    data = counted_from(config.rootpath, told)
+    return _narrowed(_found(name, contract, config, fixture) if data is None else data, contract, config)
+
+
+def _found(name: str, contract: Contract, config: pytest.Config, fixture: Any) -> Any:
     found = named(name, config, fixture)
     if found is not None:
         return found
+    if root := _root(config):
+        return f"{root.rstrip('/')}/{name}"
     typed = [n for n in given(config) if nearest(n, [name])]
     if typed:
         raise Missing(f'no data for source "{name}": "{typed[0]}" was given{nearest(typed[0], [name])}')
@@ -118,6 +130,31 @@ def find(name: str, contract: Contract, config: pytest.Config, fixture: Any) -> 
             f'no data for source "{name}": give it with --dq-source {name}=DATA, in the ini key dq_sources, or by a '
             f"fixture dq_source; nothing published takes its place: {error}"
         ) from None
+
+
+def _root(config: pytest.Config) -> str:
+    if told := config.getoption("dq_root"):
+        return str(counted_from(config.invocation_params.dir, told))
+    told = config.getini("dq_root")
+    return str(counted_from(_base(config), told)) if told else ""
+
+
+def _narrowed(data: Any, contract: Contract, config: pytest.Config) -> Any:
+    """One partition of a folder that holds several, if that is asked for."""
+    key = config.getoption("dq_partition") or config.getini("dq_partition")
+    place = str(data)
+    if not key or not isinstance(data, (str, Path)) or not (place.startswith("s3://") or os.path.isdir(place)):
+        return data
+    from dq.inventory import scan
+    from dq.opening import store
+    from dq.reach import access_of
+
+    zone = store(place, access=access_of(settings(config)))
+    keys = [one.partition.key for one in scan(zone, "", contract, 0.0) if not one.fault]
+    found = [k for k in keys if k == key or k.endswith(f"={key}")] or (keys[-1:] if key == "latest" else [])
+    if not found:
+        raise Missing(f'no partition "{key}" in {place}{nearest(key, keys)}; it holds {len(keys)}')
+    return f"{place.rstrip('/')}/{found[0]}"
 
 
 def _published(name: str, contract: Contract, config: Config) -> list[str]:

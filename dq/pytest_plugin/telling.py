@@ -71,7 +71,7 @@ def rerun(nodeid: str, config: pytest.Config, names: set[str]) -> list[str]:
     given = [s for s in config.getoption("dq_source") if s.partition("=")[0] in names]
     words = ["pytest", nodeid, *(w for s in given for w in ("--dq-source", s))]
     words += ["--dq-schema-only"] if config.getoption("dq_schema_only") else []
-    for option in ("--dq-sample", "--dq-show-values", "--dq-config"):
+    for option in ("--dq-root", "--dq-partition", "--dq-engine", "--dq-sample", "--dq-show-values", "--dq-config"):
         if value := config.getoption(option.removeprefix("--").replace("-", "_")):
             words += [option, str(value)]
     return ["rerun      " + printable(shlex.join(words))]

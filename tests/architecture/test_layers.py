@@ -26,6 +26,7 @@ USE_CASES = {
     "index",
     "pretrain",
     "init",
+    "layouts",
     "dirty",
     "standing",
     "past",

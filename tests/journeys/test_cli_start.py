@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import gzip
 import math
 from collections.abc import Callable
 from decimal import Decimal
@@ -15,7 +16,7 @@ import yaml
 
 from dq import opening
 from dq.dialects.contract import load
-from dq.init import layouts_of
+from dq.layouts import layouts_of
 from tests.journeys.conftest import Ran
 from tests.journeys.real import ROOT
 
@@ -95,7 +96,7 @@ def test_sources_get_contracts_that_hold_for_the_newest_data(land: Path, dq: Dq)
     ran = dq("init", "land")
     assert ran.code == 0
     assert ran.out.splitlines()[:-1] == [f"wrote {f}" for f in ("dq.toml", *WRITTEN)]
-    assert "trips: 6 partitions, layout dt={date:%Y-%m-%d}; reading the newest 3 (" in ran.err
+    assert "trips: 6 partitions, layout dt={date:%Y-%m-%d}; reading the newest 3 and the oldest (" in ran.err
     assert Path("suites/trips.yaml").read_text().split("columns:\n")[1] == TRIPS
     assert 'csv: {delimiter: ";", quote: "\\"", encoding: "utf-8", header: true}' in Path(WRITTEN[2]).read_text()
     for file in WRITTEN:
@@ -155,6 +156,48 @@ def test_a_change_of_layout_is_the_newest_ones(land: Path, dq: Dq) -> None:
     text = Path("suites/trips.yaml").read_text()
     assert text.startswith("# Written by dq init from 1 partition with 200 rows")
     assert text.split("columns:\n")[1] == TRIPS
+
+
+def test_columns_that_older_partitions_lack_are_optional_for_a_backfill(land: Path, dq: Dq) -> None:
+    for day in range(1, 6):
+        tip = {} if day == 1 else {"tip": [day] * 200}
+        trips(land / "trips" / f"dt=2026-03-0{day}", day, id=range(day, 200 + day), **tip)
+    assert dq("init", "land").code == 0
+    text = Path("suites/trips.yaml").read_text()
+    assert text.startswith("# Written by dq init from 3 partitions with 600 rows")
+    assert "  tip: {optional: true, type: int64, required: true, min: 0" in text
+    (line,) = (line for line in text.splitlines() if "optional" in line)
+    assert line.endswith("  # not in dt=2026-03-01")
+    assert dq("gate", "trips").code == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "drafted"),
+    [
+        ("app-2026-03-01.log.gz", '{"a": 1, "b": "x"}\n' * 30, "format: ndjson"),
+        ("app-2026-03-01.log", '[{"a": 1},\n {"a": 2}]\n', "format: json"),
+        ("app-2026-03-01.txt", '{\n  "a": 1\n}\n', "format: json"),
+        ("2026-03-01", "a\tb\n" + "1\tx\n" * 9, 'csv: {delimiter: "\\t"'),
+        ("2026-03-01.dat.gz", "2026-03-01|x|1\n" * 9, 'csv: {delimiter: "|"'),
+        ("2026-03-01.log", "2026-03-01 10:00:00,123 INFO started\n" * 9, None),
+        ("2026-03-01.log", "just words\nand more of them, here\n" * 9, None),
+        ("2026-03-01.bin", "a,b\0\n" * 9, None),
+    ],
+)
+def test_files_of_unknown_endings_are_known_by_what_is_in_them(
+    land: Path, dq: Dq, name: str, text: str, drafted: str | None
+) -> None:
+    (land / "app").mkdir()
+    content = text.encode()
+    (land / "app" / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    ran = dq("init", "land")
+    if drafted is None:
+        assert ran.code == 2
+        assert "no data files in a known format" in ran.err
+    else:
+        assert ran.code == 0, ran.err
+        assert drafted in Path("suites/app.yaml").read_text()
+        assert dq("gate", "app").code == 0
 
 
 def test_a_folder_can_be_the_source_itself(land: Path, dq: Dq) -> None:

@@ -36,6 +36,29 @@ def test_only_named_contracts_and_folders_are_collected(repository: Repository) 
     assert files(below) == {"suites/orders.yaml", "suites/deep/lines.yaml", "tests/test_one.py"}
 
 
+def test_every_source_may_lie_below_one_root_in_partitions(repository: Repository) -> None:
+    rules = '[{rule: "max(order_id) < 100"}, {rule: "partition.dt >= date \'2026-03-02\'"}]'
+    repository.write("suites/orders.yaml", f'{SMALL}layout: "dt={{date:%Y-%m-%d}}"\nchecks: {rules}\n')
+    repository.write("lake/orders/dt=2026-03-01/a.parquet", BAD)
+    repository.write("lake/orders/dt=2026-03-02/a.parquet", GOOD)
+    asked = ("suites", "-k", "range or rule")
+    repository.pytest(*asked, "--dq-root", "lake", "--dq-partition", "latest").assert_outcomes(passed=3, deselected=4)
+    latest = "dq_root = lake\ndq_partition = latest\n"
+    found = repository.pytest(*asked, "--dq-partition", "2026-03-01", "--dq-engine", "duckdb", config=latest)
+    found.assert_outcomes(failed=3, deselected=4)
+    told = screen(found, "orders: amount.range")
+    assert "data       lake/orders/dt=2026-03-01, 20 rows" in told
+    assert "--dq-partition 2026-03-01 --dq-engine duckdb" in told
+    found.stdout.fnmatch_lines(["*orders: 3 failed; 20 rows*"])
+    typed = repository.pytest(*asked, "--dq-partition", "dt=2026-03-20", config=latest)
+    typed.assert_outcomes(failed=3, deselected=4)
+    typed.stdout.fnmatch_lines(
+        ['no partition "dt=2026-03-20" in */lake/orders (did you mean "dt=2026-03-02"?); it holds 2']
+    )
+    absent = repository.pytest(*asked, "--dq-root", "nowhere", "--dq-missing", "skip")
+    absent.assert_outcomes(skipped=3, deselected=4)
+
+
 def test_below_the_ini_key_nothing_is_passed_over(repository: Repository) -> None:
     repository.write("suites/lines.yaml", "sorce: orders\n")
     found = repository.pytest(config="dq_suites = suites\n")

@@ -8,8 +8,9 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from dq.engines.duckdb.landed import marked
+from dq.engines.duckdb.landed import marked, peek
 from dq.engines.duckdb.numerals import proposed
+from dq.ir.data import DataFile
 
 if TYPE_CHECKING:
     from dq.ir.data import Reading
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 DELIMITERS = (",", "\t", ";", "|")
 EXCEL = re.compile(r'\s*"?sep=([^\r\n"])"?(?:\r\n|\n|\r)', re.IGNORECASE)  # a first line for Excel only
 _RECORDS = 50  # looked at
+_LINED = 0.9  # of them have as many fields, where nothing but the content says that it is CSV
 _DATA = re.compile(
     r"\s*([+-]?[\d.,]*\d[\d.,]*%?|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}.*|nan|null|true|false|\?)\s*", re.IGNORECASE
 )
@@ -37,6 +39,27 @@ def propose(head: bytes, reading: Reading) -> Reading:
         reading, encoding=encoding, delimiter=delimiter, quote=quote, header=header, decimal=marks.decimal,
         thousands=marks.thousands,
     )  # fmt: skip
+
+
+def format_told(location: str) -> str | None:
+    """The format that a file's beginning tells for certain: lines of a log, prose and lists of words are none."""
+    head = peek(DataFile("", 0, location))
+    if head.startswith(b"PAR1"):
+        return "parquet"
+    if b"\0" in head and not marked(head):
+        return None
+    text = codecs.getincrementaldecoder(marked(head) or _encoding(head, "utf-8"))("replace").decode(head)
+    start = text.lstrip("\ufeff \t\r\n")
+    if foreign(start) == "JSON":
+        return "ndjson" if start[0] == "{" and start.split("\n", 1)[0].rstrip().endswith("}") else "json"
+    delimiter = _delimiter(text, '"', None)
+    rows = records(text, delimiter, '"', None)
+    sizes = [len(fields) for fields in rows]
+    common = max(set(sizes), key=sizes.count, default=0)
+    if len(rows) < 3 or common < 2 or sizes.count(common) < _LINED * len(rows) or foreign(start):
+        return None
+    # A comma may stand before the milliseconds of every line.
+    return None if common == 2 and delimiter[0] == "," and looks_like_data(rows[0], rows[1:]) else "csv"
 
 
 def record(text: str, start: int, delimiter: str, quote: str, escape: str | None) -> tuple[list[str], int]:
