@@ -246,7 +246,8 @@ def diff(
     ]
     (_, left), (_, right) = sides
     found = Differences(compare(left, replace(right, source=left.source)))
-    found.document = document.difference(*({"name": name, "rows": side.rows} for name, side in sides), found)
+    one, other = ({"name": name, "rows": side.rows} for name, side in sides)
+    found.document = document.difference(one, other, found)
     return found
 
 

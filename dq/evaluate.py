@@ -71,7 +71,8 @@ def evaluate(
         if isinstance(answer, Unjudged):
             results.append(_unjudged(item, answer, facts))
         elif answer is None:
-            results.append(_unread(item) if facts.findings else _result(item, *_LOST))
+            unread = any(f.records is None for f in facts.findings)
+            results.append(_unread(item) if unread else _result(item, *_LOST))
         else:
             states = dict(zip(item.metric.aggregates(), answer, strict=True))
             measure = item.metric.measure(states, facts)
@@ -106,12 +107,47 @@ def _unread(check: Check) -> CheckResult:
     return _result(check, Status.SKIP, None, None, "the data could not be read")
 
 
-def structure(findings: Iterable[Finding], discretion: Discretion = PLAIN) -> tuple[CheckResult, ...]:
-    """One failing result per kind of structural finding (`table.ragged` ...); without any, `table.readable` passes."""
+def structure(
+    findings: Sequence[Finding], discretion: Discretion = PLAIN, allowed: Bound | None = None, rows: int | None = None
+) -> tuple[CheckResult, ...]:
+    """One failing result per kind of structural finding (`table.ragged` ...); without any, `table.readable` passes.
+    Records that cannot be read, beside `rows` that could, are a warning where no more of them are there than
+    `allowed`."""
     kinds: dict[str, list[Finding]] = {}
     for finding in findings:
         kinds.setdefault(finding.kind, []).append(finding)
-    return tuple(_structural(k, f, discretion) for k, f in kinds.items()) or (_structural("readable", [], discretion),)
+    count = sum(f.records or 0 for f in findings)
+    return tuple(
+        _structural(k, f, discretion)
+        if any(one.records is None for one in f)
+        else _malformed(_structural(k, f, discretion), count, (rows or 0) + count, allowed)
+        for k, f in kinds.items()
+    ) or (_structural("readable", [], discretion),)
+
+
+def _malformed(result: CheckResult, count: int, total: int, allowed: Bound | None) -> CheckResult:
+    """Of records that could be left out. What is allowed is of all of them, whatever is wrong with each."""
+    if allowed is None:
+        share = next((s for s in _SHARES if count <= Fraction(s) / 100 * total), None)
+        step = f'land it again whole, or allow it in the contract (malformed: "<= {share}%"): such records are left out'
+        return replace(result, total_rows=total, next=step if share else "")
+    within = allowed.conditions[0].holds(count, total, None)
+    said = f"{number(count)} of {number(total)} records are malformed, allowed {_allowed(allowed)}"
+    return replace(
+        result,
+        severity=Severity.WARN if within else Severity.BLOCK,
+        bound=str(allowed),
+        total_rows=total,
+        message=f"{result.message}; {said}",
+    )
+
+
+_SHARES = ("0.1", "1", "2", "5", "10")  # percents that may be proposed
+
+
+def left_out(results: Iterable[CheckResult]) -> bool:
+    """Whether records could not be read, and may be left out."""
+    return any(r.metric == "readable" and not r.column and r.status is Status.FAIL and not r.blocks for r in results)
 
 
 def _structural(kind: str, found: list[Finding], discretion: Discretion) -> CheckResult:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from dq.discretion import Discretion, marked
 from dq.errors import HoldError, SourceChanged, SuiteError, UsageError
+from dq.evaluate import structure
 from dq.ir.codec import digest
 from dq.ir.data import DataFile, Partition, Reading, format_path
 from dq.ir.result import Cause, Status
@@ -130,8 +131,11 @@ def _opened(request: Request, budget: Budget, folder: str, stack: ExitStack) -> 
             told = [f.message if f.file in f.message else f"{f.file}: {f.message}" for f in dataset.findings]
             if not dataset.readable or dataset.rows is None:
                 raise UsageError(f"--{one.name} {one.said}: {'; '.join(told[:3]) or 'no data'}")
+            faults = structure(dataset.findings, allowed=one.suite.malformed, rows=dataset.rows)
+            allowed = not any(fault.blocks for fault in faults)
             for message in told:
-                opened.found.append(graded(request.training, "readable", 1, f"{one.name}: {message}", split=one.name))
+                said = f"{one.name}: {message}"
+                opened.found.append(graded(request.training, "readable", 1, said, split=one.name, softly=allowed))
             opened.found += _held_against_contract(request, one, dataset, others, budget)
             if dataset.table:
                 dataset = _kept(one.name, dataset, opened, budget, folder)

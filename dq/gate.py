@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from dq import carry, inventory, publish, retry, split
 from dq.errors import HoldError, SourceChanged, ZoneFault, said_by_system
+from dq.evaluate import left_out
 from dq.holds import Holds
 from dq.ir import document
 from dq.ir.check import Suite
@@ -307,13 +308,20 @@ def _judge_steadily(run: Run, past: Past, turn: _Turn) -> tuple[Judgement, Profi
     scanned = turn.scan.result()
     judgement = judge(turn.partition, turn.suite, scanned, past.background(turn.partition, turn.suite, scanned.profile))
     profile = scanned.profile
-    if turn.suite.on_fail == "split" and judgement.verdict is Verdict.QUARANTINE:
+    if _is_to_split(run, turn.suite, judgement):
         judgement, profile = _split(run, past, turn, judgement, profile)
     if not run.is_unchanged(turn.partition):
         raise SourceChanged("landing changed while it was judged: nothing is decided, it is judged again next time")
     if anew := run.published_anew():
         raise HoldError(f"{anew} was published anew while it was compared with: nothing is decided, run the gate again")
     return judgement, profile
+
+
+def _is_to_split(run: Run, suite: Suite, judgement: Judgement) -> bool:
+    """Whether bad rows may be withheld, or records that cannot be read must not be published."""
+    if judgement.verdict is Verdict.PROMOTE:
+        return run.zones.curated is not None and left_out(judgement.checks)
+    return judgement.verdict is Verdict.QUARANTINE and suite.on_fail == "split"
 
 
 def _split(

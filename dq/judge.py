@@ -124,7 +124,8 @@ def judge(partition: Partition, suite: Suite, scanned: Scanned, background: Back
     discretion = Discretion(suite.pii | scanned.personal, suite.samples)
     results = evaluate.evaluate(checks, scanned.answers, facts, background.known, discretion)
     results = evaluate.with_evidence(results, scanned.evidence)
-    results = (*evaluate.structure(facts.findings, discretion), *results)
+    structure = evaluate.structure(facts.findings, discretion, suite.malformed, scanned.rows)
+    results = (*structure, *results)
     anomalies: tuple[Unusual, ...] = ()
     if suite.memory.anomaly is not None and scanned.profile is not None:
         here = measures(scanned.profile, discretion.personal, values=discretion.samples == "full")

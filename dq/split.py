@@ -74,13 +74,16 @@ def _failing(suite: Suite, judgement: Judgement, most_ratio: float) -> frozenset
     """Ids of the blocking checks that failed by single rows. Raises Indivisible where one failed by the whole, or by
     too many rows alone. Records that could not be read are located by their reader."""
     by_row = {c.id for c in suite.checks if c.metric.failing() is not None}
+    unread = [r for r in judgement.checks if r.metric == "readable" and r.column is None and r.failed_rows]
     blocking = [r for r in judgement.checks if r.blocks]
     rejected = [r for r in blocking if r.metric == "readable" and r.column is None]
+    if rejected and suite.malformed:
+        raise Indivisible(f"{rejected[0].id}: more than {suite.malformed} of the records are malformed")
     failed = [r for r in blocking if r not in rejected]
     for result in failed:
         if result.id not in by_row or result.failed_rows is None or result.status is not Status.FAIL:
             raise Indivisible(f"{result.id} judges the whole partition")
-    total = (judgement.rows or 0) + sum(r.failed_rows or 0 for r in rejected)
+    total = (judgement.rows or 0) + sum(r.failed_rows or 0 for r in unread)
     for result in failed:
         if (result.failed_rows or 0) > _most(total, most_ratio):
             raise _many(result.failed_rows or 0, total, most_ratio)
@@ -99,8 +102,8 @@ def _many(count: int, total: int, most_ratio: float) -> Indivisible:
 
 def whole(judgement: Judgement, why: str) -> Judgement:
     """The quarantine of all rows, with the reason why it is no split."""
-    reason = Reason(Cause.DATA, "table.split", f"not split: {why}", "")
-    return replace(judgement, reasons=(*judgement.reasons, reason))
+    reason = Reason(Cause.DATA, "table.split", f"not split: {why}", "" if judgement.reasons else "land it again whole")
+    return replace(judgement, verdict=Verdict.QUARANTINE, reasons=(*judgement.reasons, reason))
 
 
 def _agree(judgement: Judgement, alone: Judgement, selection: Selection, parts: Parts) -> None:
@@ -149,8 +152,9 @@ def select(
     count = sum(len(unpacked(p)) for f in rejected for _, p in f.rules)
     total = (dataset.rows or 0) + count
     most = _most(total, most_ratio)
-    if count > most:
-        raise _many(count, total, most_ratio)
+    counted = 0 if suite.malformed else count  # what is allowed to be malformed has a bound of its own
+    if counted > most:
+        raise _many(counted, total, most_ratio)
     shape = shape_of(dataset, asking.now)
     checks = fitted((c for c in suite.checks if c.id in ids), shape.schema)
     asked = {c.id: bind(question, shape) for c in checks if (question := c.metric.failing(most)) is not None}
@@ -163,8 +167,8 @@ def select(
         raise Indivisible("more rows fail than were counted")
     files = _files(dataset, found)
     bad = sum(len(_union(f.rules)) // 8 for f in files) - count
-    if bad + count > most:
-        raise _many(bad + count, total, most_ratio)
+    if bad + counted > most:
+        raise _many(bad + counted, total, most_ratio)
     return Selection(files, bad, count)
 
 

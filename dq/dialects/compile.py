@@ -7,10 +7,10 @@ from datetime import date, datetime
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from dq.dialects.base import check_zone, identified, parse_seconds
+from dq.dialects.base import check_zone, identified, parse_bound, parse_seconds
 from dq.dialects.suite import Located, SuiteBuilder, Written
 from dq.errors import nearest
-from dq.ir.check import Memory, Severity, Suite
+from dq.ir.check import Bound, Memory, Severity, Suite
 from dq.ir.contract import Contract, Expected, Include, Ready, Version
 from dq.ir.data import Reading
 from dq.ir.layout import Layout, parse_layout
@@ -146,6 +146,7 @@ class _Compiler:
             samples=self.value.get("policy", {}).get("samples", "full"),
             memory=memory,
             on_fail=self.value.get("policy", {}).get("on_fail", "quarantine"),
+            malformed=self.malformed(),
         )
         return identified(suite)
 
@@ -165,6 +166,16 @@ class _Compiler:
             self.fault(("csv", "encoding"), f'csv.encoding: "{csv["encoding"]}" is no encoding')
         given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in csv.items()}
         return Reading(format="csv", **{"delimiter": ",", "header": "names" not in csv, **given})
+
+    def malformed(self) -> Bound | None:
+        given = self.value.get("malformed")
+        if given is not None and self.value.get("format") == "parquet":
+            self.fault(("malformed",), "malformed: the format is parquet, which has no records of text")
+        try:
+            return None if given is None else parse_bound(given, "rows")
+        except ValueError as error:
+            self.fault(("malformed",), f"malformed: {error}")
+            return None
 
     def memory(self) -> Memory:
         changes: dict[str, Any] = dict(self.value.get("history", {}))

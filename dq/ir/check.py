@@ -141,4 +141,5 @@ class Suite:
     samples: Literal["none", "masked", "full"] = "full"
     memory: Memory = field(default_factory=Memory)
     on_fail: Literal["quarantine", "split", "warn"] = "quarantine"
+    malformed: Bound | None = None  # records that cannot be read and may be left out
     digest: str = ""

@@ -327,13 +327,18 @@ class Declared:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A structural fault of the data, seen while opening or parsing: `kind` names it (`truncated`, `ragged` ...)."""
+    """A structural fault of the data, seen while opening or parsing: `kind` names it (`truncated`, `ragged` ...).
+
+    `records`, of a fault that single records have, each with lines of its own: how many these are, but for those that
+    another finding counts. None: no record could be left out to mend it.
+    """
 
     kind: str
     message: str
     file: str = ""
     rows: int | None = None
     evidence: tuple[tuple[str, int, str], ...] = ()  # file, line, text
+    records: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

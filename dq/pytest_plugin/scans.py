@@ -85,10 +85,7 @@ class Outcome:
 def find(asked: Asked, request: pytest.FixtureRequest, fixture: Any) -> Found:
     """Judge the data; under xdist whoever is first does, and the others take what it found. Raises DQError."""
     config = request.config
-    told = asked.data() if callable(asked.data) and not hasattr(asked.data, "columns") else asked.data
-    data = sources.counted_from(config.rootpath, told)
-    if data is None:
-        data = sources.find(asked.source, asked.contract, config, fixture)
+    data = sources.located(asked.source, asked.contract, asked.data, config, fixture)
     how = How(config.getoption("dq_sample"), config.getoption("dq_schema_only"), sources.shown(config))
     references = {n: p for n in compared(asked.contract) if (p := sources.named(n, config, fixture)) is not None}
 
@@ -195,9 +192,13 @@ def outcome(found: Found, identity: str, check: Check | None) -> Outcome:
     if not results:
         told = "; ".join(f"{r.message}; {r.next}" for r in found.result.judgement.reasons)
         return Outcome("fail", f"could not be judged: {told}")
-    broken = [r for r in results.values() if r.metric == "readable" and r.column is None and r.status is Status.FAIL]
+    unread = [r for r in results.values() if r.metric == "readable" and r.column is None and r.status is Status.FAIL]
+    broken = [r for r in unread if r.blocks]
     if check is None:
-        return Outcome("fail", "; ".join(r.message for r in broken), broken[0]) if broken else Outcome("pass")
+        if not unread:
+            return Outcome("pass")
+        worst = broken or unread
+        return Outcome("fail" if broken else "warn", "; ".join(r.message for r in worst), worst[0])
     own = results.get(identity)
     behind = [r for r in _behind(broken, results.values(), check) if r.id != identity]
     if own is not None and own.status is Status.PASS and not behind:

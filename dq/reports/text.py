@@ -34,6 +34,7 @@ def row(document: Mapping[str, Any], *, width: int = 0, with_source: bool = Fals
     rows = "?" if document["rows"] is None else f"{document['rows']:,}"
     said = ", ".join(r["id"] for r in document["reasons"])
     if document.get("split"):
+        said = said or ", ".join(c["id"] for c in document["checks"] if c["metric"] == "readable" and _warns(c))
         said = f"{counted(document['rows_quarantined'], 'row')} quarantined: {said}"
     if not said and document["counts"]["warn"]:
         said = counted(document["counts"]["warn"], "warning")

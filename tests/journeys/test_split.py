@@ -14,6 +14,7 @@ import pytest
 
 from dq import api, config, running, standing, status
 from dq.gate import Wanted, gate
+from dq.reports import text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -384,3 +385,77 @@ def test_quarantine_copy_keeps_the_landing_bytes(place: Place) -> None:
     assert {c["path"]: c["digest"] for c in record["copies"]} == {
         f"rows/{n}": hashlib.sha256(c).hexdigest() for n, c in contents.items()
     }
+
+
+MALFORMED = CONTRACT.replace("policy: {on_fail: split}", 'malformed: "<= 2%"')
+
+
+def test_malformed_records_that_are_allowed_are_left_out_and_warned_of(place: Place) -> None:
+    place.contract(MALFORMED)
+    rows = [*GOOD]
+    rows[5], rows[50] = "105,1.0", "150,1.0,two,many"
+    before = place.land("dt=2026-03-01/a.csv", csv_of(rows))
+    content = before.read_bytes()
+
+    (document,) = place.gate()
+
+    assert (document["verdict"], document["success"]) == ("promote", True)
+    assert (document["rows"], document["rows_quarantined"], document["reasons"]) == (98, 2, [])
+    (warned,) = (c for c in document["checks"] if c["id"] == "table.ragged")
+    assert (warned["severity"], warned["status"], warned["bound"]) == ("warn", "fail", "<= 2%")
+    assert (warned["failed_rows"], warned["total_rows"]) == (2, 100)
+    assert "2 of 100 records are malformed, allowed 2%" in warned["message"]
+    assert place.visible() == {"dt=2026-03-01/a.csv": csv_of([r for i, r in enumerate(rows) if i not in (5, 50)])}
+    withheld = place.withheld()
+    assert withheld["rows/a.csv"] == csv_of([rows[5], rows[50]])
+    assert rules(withheld["rules/a.csv.ndjson"]) == {7: ["table.ragged"], 52: ["table.ragged"]}
+    assert before.read_bytes() == content
+    assert "2 rows quarantined: table.ragged" in text.row(document)
+
+
+@pytest.mark.parametrize(
+    ("contract", "bad", "said"),
+    [
+        (MALFORMED, ["1,2"] * 3, "3 of 101 records are malformed, allowed 2%"),
+        (MALFORMED + "policy: {on_fail: split}\n", ["1,2"] * 3, "not split: table.ragged: more than <= 2%"),
+        (MALFORMED, ["1,2", "3,4,\0"], "NUL byte"),
+        (MALFORMED, ["1,2", "9,-1.0,a rule broken"], "1 rows (1 %, allowed 0) below 0"),
+        (CONTRACT.replace("policy: {on_fail: split}", ""), ["1,2"], 'malformed: "<= 2%"'),
+    ],
+    ids=["more", "more and split", "no fault of records", "another fault", "not allowed"],
+)
+def test_other_faults_and_more_malformed_records_quarantine_all(
+    place: Place, contract: str, bad: list[str], said: str
+) -> None:
+    place.contract(contract)
+    place.land("dt=2026-03-01/a.csv", csv_of([*GOOD[:98], *bad]))
+    (document,) = place.gate()
+    assert document["verdict"] == "quarantine"
+    assert place.visible() == {}
+    assert said in "; ".join(f"{r['message']} {r['next']}" for r in document["reasons"])
+
+
+def test_malformed_records_and_bad_rows_are_split_off_together(place: Place) -> None:
+    place.contract(MALFORMED + "policy: {on_fail: split, split_max: 1%}\n")
+    place.land("dt=2026-03-01/a.csv", csv_of([*GOOD[:98], "1,2", "9,-1.0,a rule broken"]))
+    (document,) = place.gate()
+    assert (document["verdict"], document["rows_quarantined"]) == ("promote", 2)
+    assert rules(place.withheld()["rules/a.csv.ndjson"]) == {100: ["table.ragged"], 101: ["fare.range"]}
+
+
+@pytest.mark.parametrize(("allowed", "verdict"), [("<= 2", "promote"), ("<= 1", "quarantine")])
+def test_lines_of_json_may_be_malformed_too_each_counted_once(place: Place, allowed: str, verdict: str) -> None:
+    place.contract(f'source: trips\nlayout: "dt={{date:%Y-%m-%d}}"\nmalformed: "{allowed}"\n')
+    good = b"".join(b'{"id": %d}\n' % i for i in range(50))
+    place.land("dt=2026-03-01/a.jsonl", good + b'{"id": \n{"id": "\xff"}\n')
+    (document,) = place.gate()
+    assert document["verdict"] == verdict
+    assert place.visible() == ({"dt=2026-03-01/a.jsonl": good} if verdict == "promote" else {})
+
+
+def test_without_a_curated_zone_malformed_records_are_a_warning(place: Place) -> None:
+    place.contract(MALFORMED)
+    (place.root / "dq.toml").write_text('[zones]\nlanding = "landing"\n')
+    place.land("dt=2026-03-01/a.csv", csv_of([*GOOD, "1,2"]))
+    (document,) = place.gate()
+    assert (document["verdict"], document["counts"]["warn"], document["split"]) == ("promote", 1, None)

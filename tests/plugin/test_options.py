@@ -207,3 +207,17 @@ def test_what_a_frame_is_made_of_is_opened_by_a_judge_process(
     (repository.path / "data" / "a.parquet").unlink()
     repository.write("data/a.csv", GOOD[:2])
     repository.pytest("test_shop.py").assert_outcomes(passed=1)
+
+
+def test_records_that_may_be_malformed_are_warned_of(repository: Repository) -> None:
+    repository.write("suites/orders.yaml", 'source: orders\nmalformed: "<= 10%"\ncolumns: {a: {type: int64}, b: {}}\n')
+    lines = ["a,b", *(f"{n},x" for n in range(20)), "broken"]
+    (repository.path / "orders.csv").write_text("\n".join(lines) + "\n")
+    asked = ("suites", "--dq-source", "orders=orders.csv", "-k", "readable")
+    found = repository.pytest(*asked)
+    found.assert_outcomes(passed=2, warnings=1, deselected=5)
+    found.stdout.fnmatch_lines(
+        ["*DatasetContractWarning: orders: table.readable: ragged: *1 of 21 records are malformed*"]
+    )
+    repository.write("suites/orders.yaml", 'source: orders\nmalformed: "<= 1%"\ncolumns: {a: {type: int64}, b: {}}\n')
+    repository.pytest(*asked).assert_outcomes(failed=1, skipped=1, deselected=5)

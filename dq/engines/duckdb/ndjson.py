@@ -194,7 +194,7 @@ def _undecoded(text: Text) -> list[Finding]:
     if not shown:
         return []
     message = f"{path}: lines that are not {text.encoding}: {len(shown)}, {first}"
-    return [Finding("encoding", message, path, len(shown), tuple(shown[:_EVIDENCE]))]
+    return [Finding("encoding", message, path, len(shown), tuple(shown[:_EVIDENCE]), 0)]  # they are malformed JSON
 
 
 def _judge(connection: duckdb.DuckDBPyConnection, records: _Records) -> list[Finding]:
@@ -210,7 +210,7 @@ def _judge(connection: duckdb.DuckDBPyConnection, records: _Records) -> list[Fin
         plural = "s" * (count != 1)
         message = f"{path}: {count:,} {records.unit}{plural} of {said}, first {records.unit} {shown[0]['n']}"
         evidence = tuple((path, s["n"], s["j"]) for s in shown)
-        found.append(Finding("bad_json", message, path, count, evidence))
+        found.append(Finding("bad_json", message, path, count, evidence, count))
     if found:
         lines = connection.sql(
             f"SELECT rowid + 1 AS line FROM {table} WHERE kind IN ('INVALID', 'OTHER') ORDER BY rowid"
@@ -291,6 +291,8 @@ def _read(
     fixed = {n: _nested(table, n, s) for n, s in nested.items()}
     candidates = {n: JSON.get(s, ()) for n, s in merged.items() if isinstance(s, str)}
     dataset = table.finish(findings, dialect, candidates, fixed)
+    if any(records.form is None for records in opened):
+        dataset.findings = tuple(replace(f, records=None) for f in dataset.findings)
     dataset.lay_out = lambda _: _lay_out(opened, findings)
     return dataset
 

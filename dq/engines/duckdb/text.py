@@ -20,7 +20,7 @@ from dq.engines.duckdb import ndjson
 from dq.engines.duckdb.connect import connect, literal, literals
 from dq.engines.duckdb.depth import too_deep
 from dq.engines.duckdb.landed import Text, compression, discard, land, peek, without_empty
-from dq.engines.duckdb.places import Event, Laid, lay_out
+from dq.engines.duckdb.places import LOCATED, Event, Laid, lay_out
 from dq.engines.duckdb.sniff import DELIMITERS, EXCEL, foreign, looks_like_data, propose, record, records
 from dq.engines.duckdb.table import Names, Part, Table
 from dq.errors import EngineError, SuiteError
@@ -159,6 +159,8 @@ def _open_csv(connection: duckdb.DuckDBPyConnection, files: Sequence[DataFile], 
     )
     dataset = table.finish(findings, dialect)
     laid = [s.laid for s in sheets if s.laid]
+    if any(one.events is None for one in laid):
+        dataset.findings = tuple(replace(f, records=None) for f in dataset.findings)
     dataset.lay_out = lambda bad: lay_out(table, laid, findings, bad)
     return dataset
 
@@ -361,9 +363,8 @@ def _findings(
         where = f"first in line {shown[0][1]}"
         if kind == "encoding" and sheet.text.landed:
             where += f", offset {_offset(sheet.text, rows[0][3])}"
-        found.append(
-            Finding(kind, f"{path}: {_count(len(rows), 'record')} {said}, {where}", path, len(rows), tuple(shown))
-        )
+        message, apart = f"{path}: {_count(len(rows), 'record')} {said}, {where}", kind in LOCATED
+        found.append(Finding(kind, message, path, len(rows), tuple(shown), len(rows) if apart else None))
     return found
 
 
