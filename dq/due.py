@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from dq import inventory
 from dq.ir.data import Partition
-from dq.ir.layout import PARTS, Layout, moment, parse_layout
+from dq.ir.layout import PARTS, Layout, moment, parse_layout, wall
 from dq.ir.scalar import compare
 
 if TYPE_CHECKING:
@@ -96,11 +96,6 @@ def overdue(contract: Contract, landed: Iterable[Landed], now: datetime) -> list
         if one.waiting and contract.expected is not None and at is not None and due(contract.expected, wall(at)) <= now:
             found.append(one.partition.key)
     return found
-
-
-def wall(at: date) -> datetime:
-    """The moment on the contract's clock, without a zone."""
-    return at.replace(tzinfo=None) if isinstance(at, datetime) else datetime(at.year, at.month, at.day)
 
 
 def _every(expected: Expected) -> timedelta:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from dq.discretion import Discretion
 from dq.drift import usual
+from dq.drift.scale import FLOORS, Scale
 from dq.ir.check import Severity
 from dq.ir.code import Raised
 from dq.ir.data import RAW, Kind, format_path
@@ -24,10 +25,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from dq.drift.learnt import Seen
     from dq.ir.aggregate import Aggregate, DuplicateKeys, FirstRows, RowState
     from dq.ir.check import Bound, Check, Condition
     from dq.ir.data import Finding
-    from dq.ir.expr import Path, Scalar
+    from dq.ir.expr import Path
     from dq.ir.result import Unusual
     from dq.plan import Plan
 
@@ -60,11 +62,12 @@ def evaluate(
     checks: Iterable[Check],
     answers: Mapping[str, Answer],
     facts: Facts,
-    known: Mapping[str, Sequence[Scalar]] | None = None,
+    known: Mapping[str, Sequence[Seen]] | None = None,
     discretion: Discretion = PLAIN,
+    at: datetime | None = None,
 ) -> tuple[CheckResult, ...]:
     """Hold each check's metric against its bound. `known` maps check id to its numbers in the partitions that teach,
-    oldest first: without any, bounds that are relative to them are SKIP."""
+    oldest first: without any, bounds that are relative to them are SKIP. `at`: the time that the partition is of."""
     results = []
     for item in checks:
         answer = answers[item.id]
@@ -75,8 +78,8 @@ def evaluate(
             results.append(_unread(item) if unread else _result(item, *_LOST))
         else:
             states = dict(zip(item.metric.aggregates(), answer, strict=True))
-            measure = item.metric.measure(states, facts)
-            results.append(_judge(item, measure, (known or {}).get(item.id, ()), discretion, facts.now))
+            measure, history = item.metric.measure(states, facts), (known or {}).get(item.id, ())
+            results.append(_judge(item, measure, history, discretion, facts.now, at))
     return tuple(results)
 
 
@@ -171,7 +174,7 @@ def _structural(kind: str, found: list[Finding], discretion: Discretion) -> Chec
     )
 
 
-def anomaly(found: Sequence[Unusual], severity: Severity, history: Mapping[str, Sequence[float]]) -> CheckResult:
+def anomaly(found: Sequence[Unusual], severity: Severity, history: Mapping[str, Sequence[Seen]]) -> CheckResult:
     """One result for all that is unusual: a partition that departs tells it once."""
     partitions = len(history.get("table.rows", ()))
     told = usual.summary(found) if found else ""
@@ -193,8 +196,9 @@ def anomaly(found: Sequence[Unusual], severity: Severity, history: Mapping[str, 
 
 
 def _judge(
-    check: Check, measure: Measure | None, known: Sequence[Scalar], discretion: Discretion, now: datetime | None
-) -> CheckResult:
+    check: Check, measure: Measure | None, known: Sequence[Seen], discretion: Discretion, now: datetime | None,
+    at: datetime | None,
+) -> CheckResult:  # fmt: skip
     if measure is not None and measure.fault:
         return _result(check, Status.ERROR, Cause.SUITE, None, measure.fault)
     if measure is None or (measure.total == 0 and check.metric.unit == "rows"):
@@ -205,16 +209,17 @@ def _judge(
         few = f"no {check.metric.name}: the rows in scope hold too few values; expected {check.bound}"
         return _result(check, Status.FAIL, Cause.DATA, measure, discretion.told(measure.note) or few, discretion)
     if check.bound.usual:
-        return _as_usual(check, measure, known, discretion)
+        return _as_usual(check, measure, known, discretion, at)
     try:
-        check = replace(check, bound=settled(check.bound, known, now))
+        check = replace(check, bound=settled(check.bound, [s.value for s in known], now))
     except NoHistory:
         return _result(check, Status.SKIP, None, measure, "insufficient history", discretion)
     except ValueError as error:
         return _result(check, Status.ERROR, Cause.SUITE, measure, str(error), discretion)
     before = known[-1] if known else None
+    then = before.value if before else None
     try:
-        held = [c.holds(measure.value, measure.total, before) for c in check.bound.conditions]
+        held = [c.holds(measure.value, measure.total, then) for c in check.bound.conditions]
     except TypeError:
         words = f"{check.metric.name} is {type(measure.value).__name__}, which does not compare with {check.bound}"
         return _result(check, Status.ERROR, Cause.SUITE, measure, words, discretion)
@@ -229,18 +234,20 @@ def _judge(
     return _result(check, Status.PASS, None, measure, "", discretion)
 
 
-def _as_usual(check: Check, measure: Measure, known: Sequence[Scalar], discretion: Discretion) -> CheckResult:
+def _as_usual(
+    check: Check, measure: Measure, known: Sequence[Seen], discretion: Discretion, at: datetime | None
+) -> CheckResult:
     value: Any = measure.value
-    numbers: list[Any] = list(known)
     kind = _KINDS.get(check.metric.unit, "count" if check.metric.name in _COUNTS else "level")
-    if len(numbers) < usual.MINIMUM_HISTORY:
-        words = f"insufficient history: {len(numbers)} of {usual.MINIMUM_HISTORY} partitions to compare with"
+    if len(known) < usual.MINIMUM_HISTORY:
+        words = f"insufficient history: {len(known)} of {usual.MINIMUM_HISTORY} partitions to compare with"
         return _result(check, Status.SKIP, None, measure, words, discretion)
-    found = usual.departure(usual.Scale(kind, usual.FLOORS[kind]), float(value), numbers, usual.SIGMAS["table"])
+    found = usual.departure(Scale(kind, FLOORS[kind]), float(value), known, usual.SIGMAS["table"], at)
     if found is None:
         return _result(check, Status.PASS, None, measure, "", discretion)
-    shown = [HIDDEN if discretion.covers(check.column) else number(v) for v in (value, *found)]
-    words = f"{shown[0]} {check.metric.phrase()}".rstrip() + f", usually {shown[1]} to {shown[2]}"
+    shown = [HIDDEN if discretion.covers(check.column) else number(v) for v in (value, found.low, found.high)]
+    band = f"{found.usually} {shown[1]} to {shown[2]}"
+    words = f"{shown[0]} {check.metric.phrase()}".rstrip() + f", {band}"
     return _result(check, Status.FAIL, Cause.DATA, measure, words, discretion)
 
 
@@ -288,7 +295,7 @@ def _details(check: Check, measure: Measure, discretion: Discretion) -> tuple[tu
     return details if shown else tuple((k, v) for k, v in details if isinstance(v, int))
 
 
-def _words(check: Check, measure: Measure, broken: Condition, before: Scalar, discretion: Discretion) -> str:
+def _words(check: Check, measure: Measure, broken: Condition, before: Seen | None, discretion: Discretion) -> str:
     phrase, unit = check.metric.phrase(), check.metric.unit
     if isinstance(check.metric, schema_metrics.Layout):
         return measure.note
@@ -304,11 +311,9 @@ def _words(check: Check, measure: Measure, broken: Condition, before: Scalar, di
     if unit == "ratio":
         return f"{percent(measure.value, 1)} {phrase}, expected {check.bound}"
     value = HIDDEN if unit == "value" and discretion.covers(check.column) else number(measure.value)
-    if broken.unit == "share of previous":
-        return (
-            f"{value} {phrase}".rstrip()
-            + f", {_against(measure.value, before)} the previous {number(before)}; expected {broken}"
-        )
+    if broken.unit == "share of previous" and before is not None:
+        change, then = _against(measure.value, before.value), number(before.value)
+        return f"{value} {phrase}".rstrip() + f", {change} the {then} of {before.partition}; expected {broken}"
     return f"{value} {phrase}".rstrip() + f", expected {check.bound}"
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from dq.audit import Chain, digest_of
-from dq.drift.usual import measures
+from dq.drift.measured import measures
 from dq.errors import StoreError
 from dq.index import Index, load
 from dq.ir.codec import encode

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from dq import evaluate
 from dq.decide import decide, softened
 from dq.discretion import Discretion, marked
-from dq.drift.usual import measures, unusual
+from dq.drift.measured import measures
+from dq.drift.usual import unusual
 from dq.engines.base import Dataset, Unreadable
 from dq.errors import EngineError, HoldError, SuiteError
 from dq.files import facts_of
@@ -31,26 +32,28 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from dq.drift.learnt import Seen
     from dq.engines.base import Engine
     from dq.evaluate import Answer
     from dq.ir.aggregate import Aggregate
     from dq.ir.check import Check, Suite
     from dq.ir.data import Finding
-    from dq.ir.expr import Path, Scalar
+    from dq.ir.expr import Path
 
 
 @dataclass(frozen=True, slots=True)
 class Background:
     """What history knows before this partition: the numbers of checks that are compared with their own, by check id and
     oldest first, the accepted layout and columns of it that are too new to be missed (`passing`), a twin (`same_rows`:
-    in other bytes), and the history of each number of its profile, likewise."""
+    in other bytes), the history of each number of its profile, likewise, and the time that the partition is of."""
 
-    known: Mapping[str, Sequence[Scalar]] = field(default_factory=dict)
+    known: Mapping[str, Sequence[Seen]] = field(default_factory=dict)
     accepted: Schema | None = None
     passing: frozenset[str] = frozenset()
     twin: str | None = None
     same_rows: bool = False
-    usual: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    usual: Mapping[str, Sequence[Seen]] = field(default_factory=dict)
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,14 +125,14 @@ def judge(partition: Partition, suite: Suite, scanned: Scanned, background: Back
     )  # fmt: skip
     checks = fitted((c for c in suite.checks if c.id in scanned.answers), facts.schema)
     discretion = Discretion(suite.pii | scanned.personal, suite.samples)
-    results = evaluate.evaluate(checks, scanned.answers, facts, background.known, discretion)
+    results = evaluate.evaluate(checks, scanned.answers, facts, background.known, discretion, background.at)
     results = evaluate.with_evidence(results, scanned.evidence)
     structure = evaluate.structure(facts.findings, discretion, suite.malformed, scanned.rows)
     results = (*structure, *results)
     anomalies: tuple[Unusual, ...] = ()
     if suite.memory.anomaly is not None and scanned.profile is not None:
         here = measures(scanned.profile, discretion.personal, values=discretion.samples == "full")
-        anomalies = unusual(here, background.usual)
+        anomalies = unusual(here, background.usual, background.at)
         results = (*results, evaluate.anomaly(anomalies, suite.memory.anomaly, background.usual))
     results = softened(suite, results)
     verdict, reasons = decide(suite, results)

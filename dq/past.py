@@ -6,12 +6,14 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections import defaultdict
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dq import due, inventory
-from dq.drift.usual import Lesson, levels, measures
+from dq.drift.learnt import Lesson, levels
+from dq.drift.measured import measures
 from dq.ir.data import Partition
-from dq.ir.layout import parse_layout
+from dq.ir.layout import moment, parse_layout, wall
 from dq.ir.result import Acceptance, Decision, Publication, Verdict
 from dq.judge import Background
 from dq.profile import same_rows, trace
@@ -19,7 +21,7 @@ from dq.publish import RECORD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from datetime import date, datetime
+    from datetime import date
 
     from dq.history import History
     from dq.inventory import Landed
@@ -123,7 +125,7 @@ class Past:
     def background(self, partition: Partition, suite: Suite, profile: Profile | None = None) -> Background:
         """What the partition is compared with: the last `window` that teach before it; itself where a person accepted
         these very bytes."""
-        window = suite.memory.window
+        window, at = suite.memory.window, _time(partition.values)
         before = self._before(partition)[-max(window, *(c.bound.reach for c in suite.checks), 1) :]
         taught = [t for key in before if (t := self._recall(key)) is not None]
         if (own := self.accepted.get((partition.key, partition.digest))) is not None:
@@ -132,31 +134,48 @@ class Past:
         copied = None if twin or profile is None or suite.memory.repeats else self._copied(partition, profile, window)
         twin = twin or copied
         if not taught:
-            return Background(twin=twin, same_rows=copied is not None)
+            return Background(twin=twin, same_rows=copied is not None, at=at)
         compared = {c.id for c in suite.checks if c.bound.reach}
         volume = {c.id for c in suite.checks if c.metric.name == "row_count"}
         known = levels((_only(_doubting(t, volume), compared) for t in taught), suite.memory.adopt_after)
-        recent = taught[-window:]
-        usual = levels((t.measures for t in recent), suite.memory.adopt_after) if suite.memory.anomaly else {}
+        alike = self._alike(partition, before[-window:], window) if suite.memory.anomaly else []
+        remembered = [t.measures for t in (*alike, *taught[-window:])] if suite.memory.anomaly else []
+        usual = levels(remembered, suite.memory.adopt_after)
         last = taught[-1]
         same_layout = self.contract.suite_at(dict(last.keys)).digest == suite.digest
         return Background(
             known, last.schema if same_layout else None, _passing(taught, suite.memory.adopt_after), twin,
-            copied is not None, usual,
+            copied is not None, usual, at,
         )  # fmt: skip
+
+    def _alike(self, partition: Partition, recent: list[str], window: int) -> list[_Taught]:
+        """Of the last `window` days those of its time of day, but for `recent` ones: what differs from hour to hour by
+        nature is held against them."""
+        at, line = moment(dict(partition.values)), self._line(partition)
+        if not isinstance(at, datetime):
+            return []
+        keys = []
+        for day in range(window, 0, -1):
+            place = ((at - timedelta(days=day)).isoformat(),)
+            n = bisect_left(line, (place, ""))
+            keys += [key for (when, *_), key in line[n : n + 1] if when == place[0] and key not in recent]
+        return [t for key in keys if (t := self._recall(key)) is not None]
 
     def _before(self, partition: Partition) -> list[str]:
         return self._around(partition)[0]
 
     def _around(self, partition: Partition) -> tuple[list[str], list[str]]:
         """Keys that teach in its series: before it, and after it."""
+        line = self._line(partition)
+        at = bisect_left(line, (inventory.order(partition), ""))
+        return [key for _, key in line[:at]], [key for _, key in line[at:] if key != partition.key]
+
+    def _line(self, partition: Partition) -> list[tuple[Place, str]]:
         if self._series is None:
             self._series = defaultdict(list)
             for key in self.known:
                 self._place(self._partition(key))
-        line = self._series[self._serial(partition)]
-        at = bisect_left(line, (inventory.order(partition), ""))
-        return [key for _, key in line[:at]], [key for _, key in line[at:] if key != partition.key]
+        return self._series[self._serial(partition)]
 
     def _place(self, partition: Partition) -> None:
         """Put it in its series where it teaches, take it out where it does not. A stray is in none."""
@@ -194,15 +213,16 @@ class Past:
 
     def _lessons(self, decision: Decision, measured: Mapping[str, float], flagged: frozenset[str]) -> _Taught:
         softly = frozenset(name for name, _ in decision.flagged)
-        values = Lesson(dict((*decision.values, *decision.flagged)), softly)
-        return _Taught(self._values(decision.partition), values, Lesson(measured, flagged), decision.schema)
+        keys, name = self._values(decision.partition), decision.partition
+        values = Lesson(dict((*decision.values, *decision.flagged)), softly, partition=name, at=_time(keys))
+        return _Taught(keys, values, replace(values, numbers=measured, flagged=flagged), decision.schema)
 
     def _accepted(self, acceptance: Acceptance) -> _Taught:
         decision = self.known.get(acceptance.partition, {}).get(acceptance.digest)
         measured = self.history.measures(decision)[0] if decision else {}
-        values = Lesson(dict(acceptance.values), accepted=True)
-        keys = self._values(acceptance.partition)
-        return _Taught(keys, values, Lesson(measured, accepted=True), acceptance.schema)
+        keys, name = self._values(acceptance.partition), acceptance.partition
+        values = Lesson(dict(acceptance.values), accepted=True, partition=name, at=_time(keys))
+        return _Taught(keys, values, replace(values, numbers=measured), acceptance.schema)
 
     def _twin(self, partition: Partition) -> str | None:
         """Another partition with the same content: one that was promoted, unless these bytes were before and come
@@ -284,4 +304,10 @@ def _passing(taught: list[_Taught], adopt_after: int) -> frozenset[str]:
 
 
 def _only(lesson: Lesson, names: set[str]) -> Lesson:
-    return Lesson({n: v for n, v in lesson.numbers.items() if n in names}, lesson.flagged, lesson.accepted)
+    return replace(lesson, numbers={n: v for n, v in lesson.numbers.items() if n in names})
+
+
+def _time(keys: Iterable[tuple[str, Any]]) -> datetime | None:
+    """When a partition with these keys is."""
+    at = moment(dict(keys))
+    return None if at is None else wall(at)

@@ -6,9 +6,9 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from dq import standing
-from dq.due import due, wall
+from dq.due import due
 from dq.ir.codec import plain
-from dq.ir.layout import moment
+from dq.ir.layout import moment, wall
 from dq.ir.result import Acceptance, Act, Decision, Verdict
 
 if TYPE_CHECKING:

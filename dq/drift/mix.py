@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections import defaultdict
-from statistics import median
 from typing import TYPE_CHECKING
 
 from dq.ir.data import INTEGERS, Kind
 from dq.profile import ColumnProfile, exact_counts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
 METRIC = "share of "
 _FEW = 20  # distinct values
@@ -48,14 +46,3 @@ def whole(numbers: Mapping[str, float], names: Iterable[str]) -> dict[str, float
     """With the other shares among `names`, which are 0 where the column has shares of other values."""
     here = {parts(n)[0] for n in numbers if is_share(n)}
     return {**{n: 0.0 for n in names if is_share(n) and parts(n)[0] in here}, **numbers} if here else dict(numbers)
-
-
-def unseen(numbers: Iterable[str], history: Mapping[str, Sequence[float]]) -> dict[str, tuple[float, ...]]:
-    """The history of values that never were: a zero for each time the column's other values were looked at. None where
-    values come and go, as one that is missing in half of the partitions does: there a new one is usual."""
-    known: defaultdict[str, list[Sequence[float]]] = defaultdict(list)
-    for name, past in history.items():
-        if is_share(name):
-            known[parts(name)[0]].append(past)
-    times = {column: max(map(len, all_)) for column, all_ in known.items() if all(median(past) > 0 for past in all_)}
-    return {n: (0.0,) * times.get(parts(n)[0], 0) for n in numbers if n not in history and is_share(n)}

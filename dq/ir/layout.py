@@ -164,15 +164,22 @@ class Layout:
 
 
 def moment(keys: Mapping[str, Scalar]) -> date | None:
-    """When a partition is: its first date or timestamp key, else the start of its `year` (`month`, `day`, `hour`)."""
+    """When a partition is: its first date or timestamp key, else the start of its `year` (`month`, `day`); a day with
+    an `hour` beside it begins then."""
+    year, month, day, hour = (keys.get(p) for p in PARTS)
     for value in keys.values():
         if isinstance(value, date):
-            return value
-    year, month, day, hour = (keys.get(p) for p in PARTS)
+            whole_day = not isinstance(value, datetime) and isinstance(hour, int)
+            return datetime(value.year, value.month, value.day, hour) if whole_day else value  # type: ignore[arg-type]
     if not isinstance(year, int):
         return None
     start = date(year, month if isinstance(month, int) else 1, day if isinstance(day, int) else 1)
     return datetime(start.year, start.month, start.day, hour) if isinstance(hour, int) else start
+
+
+def wall(at: date) -> datetime:
+    """The moment on the clock of its source, without a zone."""
+    return at.replace(tzinfo=None) if isinstance(at, datetime) else datetime(at.year, at.month, at.day)
 
 
 LONGEST_NAME = 200  # bytes: room for what is put around a name, below the 255 of file systems

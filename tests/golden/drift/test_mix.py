@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dq.drift.learnt import Lesson, levels
+from dq.drift.measured import measures
 from dq.drift.mix import METRIC, is_share, parts
-from dq.drift.usual import Lesson, levels, measures, summary, unusual
+from dq.drift.usual import summary, unusual
 from dq.ir.result import Unusual
 from tests.golden.profile.answers import profile_of
 

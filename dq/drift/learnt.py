@@ -1,0 +1,93 @@
+"""What partitions teach, one after the other: the history of each number."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from dq.drift.mix import is_share, parts, whole
+from dq.drift.scale import Scale, scale_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A number as a partition had it, and the time that the partition is of."""
+
+    value: Any
+    partition: str = ""
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What one partition teaches: numbers by name. `flagged` ones were unusual then, and count only once enough others
+    agree with them; `accepted`: a person declared all of them normal."""
+
+    numbers: Mapping[str, float]
+    flagged: frozenset[str] = frozenset()
+    accepted: bool = False
+    partition: str = ""
+    at: datetime | None = None
+
+
+def levels(lessons: Iterable[Lesson], adopt_after: int) -> dict[str, tuple[Seen, ...]]:
+    """The history of each number, oldest first. Flagged ones join it once `adopt_after` of them agree, in place of the
+    rest where they came in a row: the level has shifted. An accepted one that departs begins it anew."""
+    found: defaultdict[str, _History] = defaultdict(_History)
+    lessons = list(lessons)
+    names = {n for lesson in lessons for n in lesson.numbers}
+    for lesson in lessons:
+        for name, value in whole(lesson.numbers, names).items():
+            seen = Seen(value, lesson.partition, lesson.at)
+            found[name].learn(scale_of(name), seen, name in lesson.flagged, lesson.accepted, adopt_after)
+    return {name: tuple(history.known) for name, history in found.items() if history.known}
+
+
+@dataclass(slots=True)
+class _History:
+    known: list[Seen] = field(default_factory=list)
+    doubted: list[Seen] = field(default_factory=list)
+    in_order: list[Seen] = field(default_factory=list)
+    in_a_row: int = 0
+
+    def learn(self, scale: Scale, seen: Seen, flagged: bool, accepted: bool, adopt_after: int) -> None:
+        self.in_order.append(seen)
+        if flagged and not accepted:
+            self._doubt(scale, seen, adopt_after)
+            return
+        if accepted and self.known and not scale.near(seen.value, median(s.value for s in self.known), 1):
+            self.known.clear()
+        self.known.append(seen)
+        self.in_a_row = 0
+
+    def _doubt(self, scale: Scale, seen: Seen, adopt_after: int) -> None:
+        self.doubted.append(seen)
+        self.in_a_row += 1
+        agreeing = [s for s in self.doubted if scale.near(s.value, seen.value, 2)]
+        if len(agreeing) < adopt_after:
+            return
+        kept = agreeing if self.in_a_row >= adopt_after else self.known + agreeing
+        self.known = [s for s in self.in_order if any(s is k for k in kept)]
+        self.doubted = [s for s in self.doubted if not any(s is a for a in agreeing)]
+        self.in_a_row = 0
+
+
+def unseen(numbers: Iterable[str], history: Mapping[str, Sequence[Seen]]) -> dict[str, tuple[Seen, ...]]:
+    """The history of values that never were: a zero for each time the column's other values were looked at. None where
+    values come and go, as one that is missing in half of the partitions does: there a new one is usual."""
+    known: defaultdict[str, list[Sequence[Seen]]] = defaultdict(list)
+    for name, past in history.items():
+        if is_share(name):
+            known[parts(name)[0]].append(past)
+    looks = {
+        column: max(all_, key=len) for column, all_ in known.items()
+        if all(median(s.value for s in past) > 0 for past in all_)
+    }  # fmt: skip
+    fresh = [n for n in numbers if n not in history and is_share(n)]
+    return {n: tuple(replace(s, value=0.0) for s in looks.get(parts(n)[0], ())) for n in fresh}
