@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dq import due, inventory
-from dq.drift.learnt import Lesson, levels
+from dq.drift.learnt import Lesson, floods, levels
 from dq.drift.measured import measures
+from dq.drift.usual import MINIMUM_HISTORY
 from dq.ir.data import Partition
 from dq.ir.layout import moment, parse_layout, wall
 from dq.ir.result import Acceptance, Decision, Publication, Verdict
@@ -20,7 +21,7 @@ from dq.profile import same_rows, trace
 from dq.publish import RECORD
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import date
 
     from dq.history import History
@@ -135,9 +136,7 @@ class Past:
         twin = twin or copied
         if not taught:
             return Background(twin=twin, same_rows=copied is not None, at=at)
-        compared = {c.id for c in suite.checks if c.bound.reach}
-        volume = {c.id for c in suite.checks if c.metric.name == "row_count"}
-        known = levels((_only(_doubting(t, volume), compared) for t in taught), suite.memory.adopt_after)
+        known = levels(_compared(taught, suite), suite.memory.adopt_after)
         alike = self._alike(partition, before[-window:], window) if suite.memory.anomaly else []
         remembered = [t.measures for t in (*alike, *taught[-window:])] if suite.memory.anomaly else []
         usual = levels(remembered, suite.memory.adopt_after)
@@ -287,11 +286,17 @@ def _name(decision: Decision) -> tuple[str, str, int]:
     return decision.partition, decision.digest, decision.n
 
 
-def _doubting(taught: _Taught, volume: set[str]) -> Lesson:
-    """What its checks teach. Where its rows were unusual, so were the counts of them that are held against bounds."""
-    if "table.rows" not in taught.measures.flagged:
-        return taught.values
-    return replace(taught.values, flagged=taught.values.flagged | volume)
+def _compared(taught: list[_Taught], suite: Suite) -> Iterator[Lesson]:
+    """What their checks teach that are compared with earlier numbers. Where rows were unusual, or more than doubled
+    before anything could be, so were the counts of them that are held against bounds."""
+    names = {c.id for c in suite.checks if c.bound.reach}
+    volume = {c.id for c in suite.checks if c.metric.name == "row_count"}
+    unjudged = MINIMUM_HISTORY if suite.memory.anomaly else None
+    flooded = floods((t.measures for t in taught), "table.rows", suite.memory.adopt_after, unjudged)
+    for one, flood in zip(taught, flooded, strict=True):
+        doubted = volume if flood or "table.rows" in one.measures.flagged else set()
+        numbers = {n: v for n, v in one.values.numbers.items() if n in names}
+        yield replace(one.values, numbers=numbers, flagged=one.values.flagged | doubted)
 
 
 def _passing(taught: list[_Taught], adopt_after: int) -> frozenset[str]:
@@ -301,10 +306,6 @@ def _passing(taught: list[_Taught], adopt_after: int) -> frozenset[str]:
     since = max((n for n, t in enumerate(recent) if t.values.accepted), default=0)
     settled = frozenset.intersection(*(frozenset(t.schema.names) for t in recent[since:]))
     return frozenset(recent[-1].schema.names) - settled
-
-
-def _only(lesson: Lesson, names: set[str]) -> Lesson:
-    return replace(lesson, numbers={n: v for n, v in lesson.numbers.items() if n in names})
 
 
 def _time(keys: Iterable[tuple[str, Any]]) -> datetime | None:

@@ -11,7 +11,7 @@ from dq.drift.mix import is_share, parts, whole
 from dq.drift.scale import Scale, scale_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
 
@@ -47,6 +47,21 @@ def levels(lessons: Iterable[Lesson], adopt_after: int) -> dict[str, tuple[Seen,
             seen = Seen(value, lesson.partition, lesson.at)
             found[name].learn(scale_of(name), seen, name in lesson.flagged, lesson.accepted, adopt_after)
     return {name: tuple(history.known) for name, history in found.items() if history.known}
+
+
+def floods(lessons: Iterable[Lesson], name: str, adopt_after: int, unjudged: int | None) -> Iterator[bool]:
+    """Of each lesson whether its number is more than double the one before it, where nothing else would have told: the
+    first `unjudged` numbers (None: all). What enough others agree with is no flood."""
+    history = _History()
+    for lesson in lessons:
+        value = lesson.numbers.get(name)
+        if value is None:
+            yield False
+            continue
+        told = unjudged is not None and len(history.known) >= unjudged
+        flood = not told and bool(history.known) and not lesson.accepted and value > 2 * history.known[-1].value
+        history.learn(scale_of(name), Seen(value), flood or name in lesson.flagged, lesson.accepted, adopt_after)
+        yield flood
 
 
 @dataclass(slots=True)

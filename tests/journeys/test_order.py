@@ -132,6 +132,18 @@ def test_a_flood_of_rows_is_not_what_the_next_day_is_held_against(place: Place) 
     assert [key for key, verdict in found if verdict != "promote"] == [day(11)]  # by then 600 is the new normal
 
 
+@pytest.mark.parametrize("history", ["", "history: {anomaly: ignore}\n"])
+def test_nor_is_an_early_flood_of_an_hour(place: Place, history: str) -> None:
+    hourly = CONTRACT.replace('layout: "dt={date:%Y-%m-%d}"', 'layout: "dt={date:%Y-%m-%d}/hour={hour}"')
+    place.contract(hourly + history)
+    sizes = [100, 300, 104, 98, 300, 300, 300, 100]
+    for n, size in enumerate(sizes):
+        land(place, f"dt={day(0)}/hour={n:02d}", size, 1000 * n)
+    found = place.gate()
+    assert [d["partition"] for d in found if d["verdict"] != "promote"] == [f"dt={day(0)}/hour=07"]
+    assert found[-1]["reasons"][0]["message"].startswith(f"100 rows, 67 % below the 300 of dt={day(0)}/hour=06")
+
+
 def test_a_blocking_anomaly_is_withheld_until_a_person_accepts_it(place: Place) -> None:
     place.contract(CONTRACT.partition("checks:")[0] + "history: {anomaly: block}\n")
     for n, size in enumerate([1000, 1010, 990, 1005, 995]):
