@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import posixpath
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,9 +24,11 @@ def read_text(place: str | Path, access: Access | None = None) -> str:
     """Raises UsageError where nothing is there, SuiteError where it is no text, StoreError where S3 does not answer."""
     try:
         content = _object(str(place), access) if is_remote(str(place)) else Path(place).read_bytes()
-        return content.decode().replace("\r\n", "\n").replace("\r", "\n")
+        return content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
-        raise SuiteError(f"not UTF-8 at byte {error.start}", file=str(place)) from None
+        wide = content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+        words = "UTF-16: save it as UTF-8" if wide else f"not UTF-8 at byte {error.start}"
+        raise SuiteError(words, file=str(place)) from None
     except OSError as error:
         raise UsageError(f"{place}: {error.strerror}") from None
 

@@ -8,7 +8,7 @@ from dataclasses import fields, is_dataclass
 from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Any
 
-from dq.dialects.gx.conditions import Inexpressible, condition, moment
+from dq.dialects.gx.conditions import Inexpressible, NotThere, condition, moment
 from dq.dialects.pandera.fit import Asked
 from dq.dialects.pandera.metrics import PatternPresent, TypeOf
 from dq.dialects.pandera.types import wanted
@@ -197,7 +197,7 @@ def _conditions(written: Any, parser: str | None) -> Iterator[tuple[str, Any]]:
         while True:
             try:
                 found = condition(written, parser, schema, "pandas")
-            except LookupError as error:
+            except NotThere as error:
                 schema = Schema((*schema.fields, Field(str(error.args[0]), Type(kind))))
             except Inexpressible:
                 return

@@ -73,14 +73,24 @@ def pointed(message: str, line: str, column: int) -> str:
 def read_json(text: str, file: str) -> Any:
     """Raises SuiteError with the place of what is no JSON."""
     try:
-        return json.loads(text.rstrip())  # so that an end too early is told where it is
+        return json.loads(text.rstrip(), object_pairs_hook=_once)  # so that an end too early is told where it is
     except json.JSONDecodeError as error:
+        if not text.strip():
+            raise SuiteError("the file is empty", file=file) from None
         line = (text.split("\n"))[error.lineno - 1]
         message = pointed(f"no JSON: {error.msg} (column {error.colno})", line, error.colno)
         raise SuiteError(message, file=file, line=error.lineno) from None
     except (ValueError, RecursionError) as error:
         why = "nested too deep" if isinstance(error, RecursionError) else str(error)
         raise SuiteError(f"no JSON: {why}", file=file) from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [n for n, _ in pairs]
+        raise ValueError(f'the key "{next(n for n in names if names.count(n) > 1)}" is there twice')
+    return found
 
 
 def identified(suite: Suite) -> Suite:

@@ -174,7 +174,7 @@ class _Compiler:
             said = "%s:%d: read from left to right, as Glue does, * and / do not go before + and -: %s"
             log.warning(said, self.builder.problems.file, rule.place[0], printed(rule))
         if not kind.least <= len(rule.parameters) <= kind.most:
-            raise Fault(f"{kind.name} takes {kind.takes()}, not {len(rule.parameters)}", rule.place)
+            raise Fault(_too_many(kind, rule), rule.place)
         meant = _ANSWERS[kind.name](asked)
         if meant.bound.reach and not {"recall", "threshold"} & kind.flags:
             raise Fault(f"{kind.name} does not look back", rule.place)
@@ -284,7 +284,7 @@ class _Compiler:
             raise Fault(f"{kind.name} is not observed; these are: {able}", rule.place)
         asked = self.asked(kind, rule)
         if not kind.least <= len(rule.parameters) <= kind.most:
-            raise Fault(f"{kind.name} takes {kind.takes()}, not {len(rule.parameters)}", rule.place)
+            raise Fault(_too_many(kind, rule), rule.place)
         if kind.name == "ColumnValues":
             ends = (distribution.Smallest, distribution.Largest)
             return [Meant(end(asked.path, asked.where), ANYTHING, asked.path) for end in ends]
@@ -295,3 +295,10 @@ class _Compiler:
             ]
         unheld = t.Condition(">=", (t.Number(0),))
         return [_ANSWERS[kind.name](replace(asked, rule=replace(asked.rule, condition=unheld)))]
+
+
+def _too_many(kind: RuleType, rule: t.Rule) -> str:
+    """Or too few. A rule behind one without a comma reads like more parameters."""
+    swallowed = next((p.value for p in rule.parameters if isinstance(p, t.Text) and p.value in RULES), "")
+    comma = f": a comma is missing before {swallowed}" if swallowed else ""
+    return f"{kind.name} takes {kind.takes()}, not {len(rule.parameters)}{comma}"

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from dq.dialects.base import LARGEST_BYTES, Problems, free, identified, read_json
 from dq.dialects.gx import queries
-from dq.dialects.gx.asked import Unfit, bound
-from dq.dialects.gx.conditions import moment
+from dq.dialects.gx.asked import Unfit, bound, ends
+from dq.dialects.gx.conditions import checked, moment
 from dq.dialects.gx.custom import Custom, classes, code_of, needs_gx
 from dq.dialects.gx.fit import Expectation
 from dq.dialects.gx.parameters import filled, wanting
-from dq.dialects.gx.vocabulary import KINDS, Kind, arguments, misshapen
+from dq.dialects.gx.sound import faults
+from dq.dialects.gx.vocabulary import KINDS, Kind, arguments
 from dq.errors import SuiteError, nearest
 from dq.ir.check import Bound, Check, Condition, Origin, Severity, Suite
 from dq.ir.data import Reading, format_path
@@ -52,7 +53,7 @@ def load(
     """
     written = _document(text, file)
     problems = Problems(file)
-    given = {**_own(written), **(parameters or {})}
+    given = {**_own(written, file), **(parameters or {})}
     builder = _Builder(file, problems, semantics, given, samples, plugins)
     for expectation, line in _located(written, text):
         builder.add(expectation, line)
@@ -81,7 +82,7 @@ def survey(
 ) -> Survey:
     """What will become of each expectation. Raises SuiteError where the file is no suite."""
     written = _document(text, file)
-    given = {**_own(written), **parameters}
+    given = {**_own(written, file), **parameters}
     lacking: set[str] = set()
     found: dict[str, list[Any]] = {"planned": [], "delegated": [], "unknown": []}
     for expectation, line in _located(written, text):
@@ -101,9 +102,25 @@ def survey(
     return Survey(len(found["planned"]), delegated, unknown, tuple(sorted(lacking)))
 
 
-def _own(written: Mapping[str, Any]) -> dict[str, Any]:
+def _own(written: Mapping[str, Any], file: str) -> dict[str, Any]:
     """Parameters that the suite itself gives."""
-    return dict(written.get("suite_parameters") or written.get("evaluation_parameters") or {})
+    for key in ("suite_parameters", "evaluation_parameters"):
+        if found := written.get(key):
+            if not isinstance(found, dict):
+                raise SuiteError(f"{key}: a mapping of names to values is needed, not {json.dumps(found)}", file=file)
+            return found
+    return {}
+
+
+def _parts(written: Any) -> tuple[str, dict[str, Any]]:
+    """Type and arguments of an expectation. Raises ValueError."""
+    name = written.get("type") or written.get("expectation_type") if isinstance(written, dict) else None
+    if not isinstance(name, str):
+        raise ValueError('an expectation is a mapping with "type" and "kwargs"')
+    kwargs = written.get("kwargs") or {}
+    if not isinstance(kwargs, dict):
+        raise ValueError(f"kwargs: a mapping is needed, not {json.dumps(kwargs)}")
+    return _RENAMED.get(name, name), kwargs
 
 
 def _located(written: Mapping[str, Any], text: str) -> Iterator[tuple[Any, int]]:
@@ -116,14 +133,23 @@ def _document(text: str, file: str) -> dict[str, Any]:
         raise SuiteError(f"larger than {LARGEST_BYTES:,} bytes", file=file)
     written = read_json(text, file)
     if not isinstance(written, dict) or not isinstance(written.get("expectations"), list):
-        raise SuiteError('no suite of Great Expectations: a mapping with the key "expectations" is needed', file=file)
+        raise SuiteError(f"no suite of Great Expectations: {_instead(written)}", file=file)
     if not written["expectations"]:
         raise SuiteError("the suite has no expectations: it would pass everything", file=file)
     return written
 
 
+def _instead(written: Any) -> str:
+    keys = written if isinstance(written, dict) else ()
+    if {"validation_definitions", "validations"} & set(keys):
+        return "it is a checkpoint; name the suite that it runs, or move the whole project in with dq init --gx"
+    if {"results", "statistics"} <= set(keys):
+        return "it is a result of a validation, which --compare takes"
+    return 'a mapping with the key "expectations", a list, is needed'
+
+
 def _lines(text: str) -> list[int]:
-    """The line on which each expectation begins: the mappings inside the list that is the value of "expectations"."""
+    """The line on which each expectation begins, in the list that is the value of "expectations"."""
     found, depth, line, wanted = [], 0, 1, False
     inside: int | None = None
     for match in _STRING.finditer(text):
@@ -139,7 +165,9 @@ def _lines(text: str) -> list[int]:
         elif token in "]}":
             depth -= 1
             inside = None if inside is not None and depth < inside else inside
-        if token not in ("\n", "[", "{", "]", "}"):
+        if token[0] == '"':
+            if depth == inside:
+                found.append(line)
             wanted = depth == 1 and token == '"expectations"'
     return found
 
@@ -170,17 +198,16 @@ class _Builder:
             self.problems.add(line, str(error))
 
     def _add(self, written: Any, line: int) -> None:
-        name = written.get("type") or written.get("expectation_type") if isinstance(written, dict) else None
-        name = _RENAMED.get(name, name) if isinstance(name, str) else name
-        given = filled((written.get("kwargs") if name else None) or {}, self.given)
-        severity = str((written.get("severity") if name else None) or "critical")
+        name, kwargs = _parts(written)
+        given = filled(kwargs, self.given)
+        severity = str(written.get("severity") or "critical")
         if severity not in _SEVERITIES:
             raise ValueError(f'severity "{severity}"{nearest(severity, _SEVERITIES)}; it is {", ".join(_SEVERITIES)}')
         if name in self.custom:
             self._custom(written, given, _SEVERITIES[severity], line)
             return
         if name not in KINDS:
-            near = nearest(str(name), [*KINDS, *self.custom])
+            near = nearest(name, [*KINDS, *self.custom])
             raise ValueError(f'no core expectation "{name}"{near}; the class of a custom one is looked for in plugins')
         if "expectation_type" in written:
             given = _of_today(name, given)
@@ -201,7 +228,7 @@ class _Builder:
 
     def _custom(self, written: dict[str, Any], given: dict[str, Any], severity: Severity, line: int) -> None:
         """Which columns it speaks of only its class knows; by custom they are named as those of core ones."""
-        name = str(written.get("type") or written.get("expectation_type"))
+        name, _ = _parts(written)
         column = format_path((given["column"],)) if isinstance(given.get("column"), str) else None
         rule = _rule(name, given, written)
         metric = Custom(name, rule, self.plugins or "", self.code)
@@ -235,8 +262,11 @@ class _Builder:
         for key in (*needed[kind.domain], *kind.required):
             if key not in given:
                 raise ValueError(f'{name} needs "{key}"')
-        for words in misshapen(given):
+        for words in faults(name, given):
             raise ValueError(f"{name}: {words}")
+        if kind.metric == "range":
+            ends(given.get("min_value"), given.get("max_value"))
+        checked(given.get("row_condition"), given.get("condition_parser"))
 
 
 def _of_today(name: str, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from dq.dialects.gx.conditions import moment
+from dq.dialects.gx.conditions import NotThere, moment
 from dq.dialects.gx.metrics import Semantics, absent, present
 from dq.dialects.gx.parameters import moment_of
 from dq.ir.data import NUMBERS, Kind
@@ -52,10 +52,10 @@ class Asked:
         return self.semantics == "sql"
 
     def of(self, name: str) -> Type:
-        """Raises LookupError with the name where the column did not land."""
+        """Raises NotThere with the name where the column did not land."""
         found = self.schema.find((name,))
         if found is None:
-            raise LookupError(name)
+            raise NotThere(name)
         return found
 
     def absent(self, name: str) -> Expr:
@@ -86,8 +86,12 @@ def bound(value: Any) -> Any:
 
 
 def bounds(asked: Asked) -> tuple[Any, Any]:
-    """Both ends, one of which may be open. Raises Unfit where neither is given, or they are of two kinds or crossed."""
-    low, high = bound(asked["min_value"]), bound(asked["max_value"])
+    return ends(asked["min_value"], asked["max_value"])
+
+
+def ends(low: Any, high: Any) -> tuple[Any, Any]:
+    """Of a range; one may be open. Raises Unfit where neither is given, or they are of two kinds or crossed."""
+    low, high = bound(low), bound(high)
     if low is None and high is None:
         raise Unfit("min_value or max_value is needed")
     if low is not None and high is not None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from dataclasses import replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from dq.dialects.gx.metrics import Semantics, absent, present
+from dq.errors import nearest
 from dq.ir.data import FLOATS, NUMBERS, TEXTS, TIMES, Field, Kind, Schema, Type
 from dq.ir.expr import And, Col, Compare, Comparison, Expr, In, Lit, Not, Or, Path, Scalar
 
@@ -30,8 +32,36 @@ class Inexpressible(Exception):
     """A condition that only GX itself can run; the message says which part."""
 
 
+class NotThere(LookupError):
+    """A column that did not land."""
+
+
+def checked(written: Any, parser: str | None) -> None:
+    """Raises ValueError on a row condition that nobody can read."""
+    match written:
+        case {"type": "comparison", "column": {"name": str()}, "operator": str(op), "parameter": value}:
+            known = (*OPERATORS, "IN", "NOT_IN")
+            if op not in known:
+                raise ValueError(f'row_condition: no operator "{op}"{nearest(op, known)}; there are {", ".join(known)}')
+            if "IN" in op and not isinstance(value, list):
+                raise ValueError(f"row_condition: {op} needs a list of values, not {json.dumps(value)}")
+        case {"type": "nullity", "column": {"name": str()}, "is_null": bool()} | {"type": "pass_through"} | None:
+            return
+        case {"type": "and" | "or", "conditions": [_, *_] as parts}:
+            for part in parts:
+                checked(part, parser)
+        case str() if parser in ("pandas", None) and "@" not in written and written:
+            try:
+                _parsed(written)
+            except SyntaxError:
+                raise ValueError(f"row_condition: {written} is no expression of pandas") from None
+        case dict() if written:
+            forms = "comparison (column, operator, parameter), nullity (column, is_null), and, or (conditions)"
+            raise ValueError(f"row_condition: {json.dumps(written)} is none of {forms}")
+
+
 def condition(written: Any, parser: str | None, schema: Schema, semantics: Semantics) -> Expr | None:
-    """Rows that the expectation is about. Raises Inexpressible; LookupError with the column that did not land."""
+    """Rows that the expectation is about. Raises Inexpressible; NotThere with the column that did not land."""
     if written in (None, "", {}):
         return None
     reader = _Conditions(schema, semantics)
@@ -50,7 +80,7 @@ def inexpressible(written: Any, parser: str | None) -> bool:
     while True:
         try:
             condition(written, parser, schema, "pandas")
-        except LookupError as error:
+        except NotThere as error:
             schema = replace(schema, fields=(*schema.fields, Field(str(error.args[0]), Type(Kind.STRING))))
         except Inexpressible:
             return True
@@ -97,9 +127,8 @@ class _Conditions:
 
     def of_query(self, text: str) -> Expr:
         """pandas' `query`, as far as it compares columns with values: the language of nearly all old suites."""
-        quoted = re.sub(r"`([^`]+)`", lambda m: f"__col__[{m[1]!r}]", text)
         try:
-            parsed = ast.parse(quoted.strip(), mode="eval").body
+            parsed = _parsed(text)
         except SyntaxError:
             raise Inexpressible(f"the row condition {text}") from None
         return self.query(parsed, text)
@@ -136,7 +165,7 @@ class _Conditions:
     def path(self, name: str) -> tuple[Path, Type]:
         found = self.schema.find((name,))
         if found is None:
-            raise LookupError(name)
+            raise NotThere(name)
         return (name,), found
 
     def nullity(self, name: str, *, null: bool) -> Expr:
@@ -160,6 +189,11 @@ class _Conditions:
         if self.semantics == "pandas":
             return Or((absent(path), Not(inside)))
         return And((present(path, "sql"), Not(inside)))
+
+
+def _parsed(text: str) -> ast.expr:
+    quoted = re.sub(r"`([^`]+)`", lambda m: f"__col__[{m[1]!r}]", text)
+    return ast.parse(quoted.strip(), mode="eval").body
 
 
 def _name(node: ast.expr, text: str) -> str:

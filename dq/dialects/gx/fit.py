@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from dq.dialects.gx import numbers, queries, records, tables, values
 from dq.dialects.gx.asked import Asked, Unfit
-from dq.dialects.gx.conditions import Inexpressible, condition, passed_through
+from dq.dialects.gx.conditions import Inexpressible, NotThere, condition, passed_through
 from dq.dialects.gx.custom import Custom, needs_gx
 from dq.dialects.gx.metrics import Missing, Refused, Semantics
 from dq.ir.metric import Dimension, Metric, metric
@@ -52,11 +52,11 @@ def fit(kind: str, arguments: Mapping[str, Any], schema: Schema, semantics: Sema
             raise Unfit("to GX a row condition in the words of pandas or Spark is none on SQL")
         where = condition(arguments.get("row_condition"), arguments.get("condition_parser"), schema, semantics)
         return FITTING[kind](Asked(kind, arguments, schema, semantics, where))
-    except LookupError as error:
+    except NotThere as error:
         return Missing((str(error.args[0]),))
     except Unfit as error:
         return Refused(str(error))
-    except (TypeError, ValueError, AttributeError) as error:  # arguments that GX's own model refuses, too
+    except (TypeError, ValueError, AttributeError, LookupError) as error:  # arguments that GX's own model refuses, too
         return Refused(f"arguments that are not as {kind} takes them: {error}")
     except Inexpressible as error:
         return Refused(f"{error} runs in GX only", types=False)

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+from typing import Literal, TypeAlias
 
 Domain: TypeAlias = Literal["column", "pair", "columns", "table"]
 
@@ -123,37 +119,3 @@ KINDS: dict[str, Kind] = {
 def arguments(kind: Kind) -> tuple[str, ...]:
     """Every keyword argument that the type takes."""
     return (*DOMAINS[kind.domain], *kind.required, *kind.takes, *COMMON)
-
-
-_LISTS = frozenset(
-    {"value_set", "value_pairs_set", "column_list", "column_set", "regex_list", "like_pattern_list", "type_list"}
-)
-_TEXTS = frozenset({"column", "column_A", "column_B", "regex", "like_pattern", "strftime_format", "type_"})
-_MAPPINGS = frozenset({"quantile_ranges", "partition_object", "json_schema"})
-_NUMBERS = frozenset({"mostly", "threshold", "value", "multiplier", "sum_total", "column_index"})
-
-
-def misshapen(given: Mapping[str, Any]) -> Iterator[str]:
-    """Words for each argument that is not of the kind that its name wants."""
-    for key, value in given.items():
-        words = ""
-        if key in _LISTS:
-            inner = (list, dict) if key != "value_pairs_set" else dict
-            sound = isinstance(value, list) and not any(isinstance(v, inner) for v in value)
-            words = "" if sound else "a list of values"
-        elif key in _TEXTS:
-            words = "" if isinstance(value, str) else "a text"
-        elif key in _MAPPINGS:
-            words = "" if isinstance(value, dict) else "a mapping"
-        elif key in _NUMBERS:
-            words = "" if _is_number(value) else "a number"
-        if words and value is not None:
-            yield f"{key}: {words} is needed, not {json.dumps(value)}"
-
-
-def _is_number(value: Any) -> bool:
-    try:
-        float(value)
-    except (TypeError, ValueError):
-        return False
-    return True

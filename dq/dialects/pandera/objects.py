@@ -109,7 +109,8 @@ def _module(path: str) -> tuple[ModuleType, str]:
         told = pointed(message, (error.text or "").rstrip("\n"), column)
         raise SuiteError(told, file=path, line=error.lineno) from None
     except BaseException as error:
-        at = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == path]
+        own = {path, str(Path(path).absolute())}
+        at = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename in own]
         said = f"{type(error).__name__}: {_one_line(error)}"
         raise SuiteError(said, file=path, line=at[-1] if at else None) from None
     finally:

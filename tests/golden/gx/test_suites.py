@@ -34,6 +34,15 @@ def test_errors(case: dict[str, Any]) -> None:
     assert "\n".join(str(raised.value).splitlines()[: case["says"].count("\n") + 1]) == case["says"]
 
 
+def test_bytes_of_other_editors(tmp_path: Path) -> None:
+    text, file = TABLE["suite"][0]["text"], tmp_path / "s.json"
+    file.write_text(text, encoding="utf-8-sig")
+    assert load_contract(file).suite.digest == load(text, "s.json").digest
+    file.write_text(text, encoding="utf-16")
+    with pytest.raises(SuiteError, match=r"s\.json: UTF-16: save it as UTF-8$"):
+        load_contract(file)
+
+
 def written(folder: Path, *expectations: dict[str, Any]) -> Path:
     path = folder / "suite.json"
     path.write_text(json.dumps({"name": "a suite", "expectations": expectations}))
