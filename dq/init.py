@@ -38,6 +38,9 @@ FEW_VALUES = 20
 ROWS_PER_VALUE = 20
 _PROSE = re.compile(r"(readme|licen[cs]e|changelog|copying|notice)\b", re.IGNORECASE)
 _FORMATS = 4  # in which dates of one column may be written
+_STRANGE = 3  # texts that may stand among numbers
+_NUMBER = re.compile(r"[+-]?\d[\d.,]*")
+_MARKED_NUMBER = re.compile(r"\(?[+-]?(?:[A-Z]{3}|[$€£¥])? ?\d[\d.,' ]*(?:%|[A-Z]{3}|[$€£¥])?\)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,29 +63,34 @@ class Draft:
         return sum(p.bytes for p in (self.oldest, *self.newest) if p)
 
 
-def find(zone: Store, name: str, recognised: Callable[[str], bool]) -> list[Draft]:
+def find(zone: Store, name: str, recognised: Callable[[str], bool]) -> tuple[list[Draft], list[str]]:
     """Sources in a zone that is called `name`; data directly in it, or in folders of keys, makes the zone itself one.
 
-    Files of which nobody knows how to read them are passed over.
+    Files of which nobody knows how to read them are passed over; the first one of every folder that has no others is
+    told beside the sources.
     """
+    strange: dict[str, str] = {}
     folders: dict[str, list[str]] = defaultdict(list)
     marked: set[str] = set()
     for entry in zone.list():
         parts = entry.path.split("/")
         if parts[-1] == MARKER:
             marked.add("/".join(parts[:-1]))
-        if inventory.is_data(entry.path, entry.bytes) and recognised(zone.location(entry.path)):
-            if _PROSE.match(parts[-1]):
-                continue
-            depth = next((i for i, p in enumerate(parts[:-1]) if is_key(p)), len(parts) - 1)
-            folders["/".join(parts[:depth])].append("/".join(parts[depth:]))
+        if not inventory.is_data(entry.path, entry.bytes) or _PROSE.match(parts[-1]):
+            continue
+        depth = next((i for i, p in enumerate(parts[:-1]) if is_key(p)), len(parts) - 1)
+        folder = "/".join(parts[:depth])
+        if recognised(zone.location(entry.path)):
+            folders[folder].append("/".join(parts[depth:]))
+        else:
+            strange.setdefault(folder, entry.path)
     taken: set[str] = set()
     drafts = []
     for folder, paths in sorted(folders.items()):
         draft = _draft(zone, folder, _named(folder or name, taken), paths, recognised, _inside(folder, folders))
         complete = bool(draft.newest) and all(f"{folder}/{p.key}".strip("/") in marked for p in draft.newest)
         drafts.append(replace(draft, marker=MARKER if complete else None))
-    return drafts
+    return drafts, [path for folder, path in sorted(strange.items()) if folder not in folders]
 
 
 def _inside(folder: str, folders: Iterable[str]) -> list[Other]:
@@ -191,12 +199,15 @@ def _format(reading: Reading) -> list[str]:
     """How text was read, every choice shown."""
     if reading.format != "csv":
         return [f"format: {reading.format}"] if reading.format else []
+    alone = ["# One column: no delimiter parts the lines, and columns of fixed width are not read."]
     said: dict[str, Any] = {"delimiter": reading.delimiter, "quote": reading.quote, "encoding": reading.encoding}
     said |= {"escape": reading.escape} if reading.escape not in (None, reading.quote) else {}
+    said |= {"skip": reading.skip} if reading.skip else {}
     said |= {"header": reading.header} if reading.header else {"header": False, "names": list(reading.names)}
     said |= {"decimal": reading.decimal} if reading.decimal != "." else {}
     said |= {"thousands": reading.thousands} if reading.thousands else {}
-    return ["csv: " + flow({k: v for k, v in said.items() if v is not None})]
+    written = "csv: " + flow({k: v for k, v in said.items() if v is not None})
+    return [*(alone if len(reading.names) == 1 else []), written]
 
 
 def _column(column: ColumnProfile, lacking: str | None) -> str:
@@ -210,6 +221,7 @@ def _column(column: ColumnProfile, lacking: str | None) -> str:
     if column.type.kind in NUMBERS and column.present and not nans and column.states.get("negatives") == 0:
         rules["min"] = 0
     rules |= {} if dates else _values(column)
+    note = note or _remark(column)
     note += f"  # not in {json.dumps(lacking)[1:-1]}" if lacking else ""
     return f"  {key(format_path(column.path))}: {flow(rules)}{note}"
 
@@ -220,8 +232,10 @@ def _dates(column: ColumnProfile) -> tuple[dict[str, Any], str]:
         return {}, ""
     texts = looks_of(column)
     formats, share = date_formats(texts)
-    if not formats or len(formats) > _FORMATS or share < 1:
+    if not formats or share < 1:
         return {}, ""
+    if len(formats) > _FORMATS:
+        return {}, f"  # dates, written in {len(formats)} ways: kept as text"
     if (
         len(formats) == 1
         and date_formats(texts, (swapped := _other_order(formats[0]),))[1] == 1
@@ -230,6 +244,22 @@ def _dates(column: ColumnProfile) -> tuple[dict[str, Any], str]:
         return {}, f"  # dates: formats: [{_quoted(formats[0])}] or [{_quoted(swapped)}]?"
     timed = any(re.search("%[HI]", f) for f in formats)
     return {"type": "timestamp" if timed else "date", "formats": list(formats)}, ""
+
+
+def _remark(column: ColumnProfile) -> str:
+    """What texts look like of which most, or all but for marks, are numbers."""
+    if column.type.kind is not Kind.STRING or column.personal:
+        return ""
+    texts = [(str(text).strip(), rows) for text, rows in looks_of(column)]
+    whole = sum(rows for _, rows in texts)
+    strange = [text for text, _ in texts if not _NUMBER.fullmatch(text)]
+    plain = whole - sum(rows for text, rows in texts if not _NUMBER.fullmatch(text))
+    if strange and all(map(_MARKED_NUMBER.fullmatch, strange)):
+        return f"  # numbers, as {_quoted(strange[0])} writes them: kept as text"
+    if strange and len(strange) <= _STRANGE and plain * 2 >= whole:
+        listed = ", ".join(map(_quoted, strange))
+        return f"  # numbers, but for {listed}: missing values (csv: null_values), or rows that are none?"
+    return ""
 
 
 def _other_order(format_: str) -> str:

@@ -342,8 +342,9 @@ def _ending(location: str) -> str:
     return os.path.splitext(name)[1]
 
 
-def drafts(path: str, access: Access | None = None) -> tuple[list[Draft], str]:
-    """Sources found below a folder or URL, and the landing zone that makes them reachable. Reads names only.
+def drafts(path: str, access: Access | None = None) -> tuple[list[Draft], str, list[str]]:
+    """Sources found below a folder or URL, the landing zone that makes them reachable, and files of no known format in
+    folders that have no others. Of a URL it reads names only.
 
     Raises UsageError where there is no data, or where settings written here would be taken for data.
     """
@@ -351,17 +352,18 @@ def drafts(path: str, access: Access | None = None) -> tuple[list[Draft], str]:
 
     if "://" in path:
         url = path.rstrip("/")
-        found = find(store(url, access=access), url.rsplit("/", 1)[-1], lambda name: format_by_name(name) is not None)
-        if not found:
-            raise UsageError(f"{path}: no data files in a known format below it")
-        return found, url
-    root, here = Path(path).absolute(), Path.cwd()
-    if not root.is_dir():
-        raise UsageError(f"{path}: no such folder")
-    found = find(store(str(root)), root.name, lambda location: format_of(location) is not None)
+        zone, name, location = store(url, access=access), url.rsplit("/", 1)[-1], url
+        found, strange = find(zone, name, lambda name: format_by_name(name) is not None)
+    else:
+        root, here = Path(path).absolute(), Path.cwd()
+        if not root.is_dir():
+            raise UsageError(f"{path}: no such folder")
+        location = str(root.relative_to(here)) if root.is_relative_to(here) else str(root)
+        found, strange = find(store(str(root)), root.name, lambda location: format_of(location) is not None)
+        if inside := next((d for d in found if here.is_relative_to(root / d.folder)), None):
+            raise UsageError(f"{here}: is where {inside.source} lands; run dq init in another folder")
     if not found:
-        raise UsageError(f"{path}: no data files in a known format below it")
-    inside = next((d for d in found if here.is_relative_to(root / d.folder)), None)
-    if inside is not None:
-        raise UsageError(f"{here}: is where {inside.source} lands; run dq init in another folder")
-    return found, str(root.relative_to(here)) if root.is_relative_to(here) else str(root)
+        known = ", ".join(dict.fromkeys(FORMATS.values()))
+        named = f"; {strange[0]} is none of {known}, plain or packed with gzip or zstd" if strange else ""
+        raise UsageError(f"{path}: no data files in a known format below it{named}")
+    return found, location, strange

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SETTINGS = 'suites = "suites"\n\n[zones]\nlanding = "landing"\ncurated = "curated"\n'
 SETTINGS += 'quarantine = "quarantine"\nhistory = "_dq"\n'
+_STRANGE = 5  # folders that are told
 
 
 def demo(
@@ -111,7 +112,11 @@ def init(
         return _moved(gx)
     if path is None or gx is not None:
         raise UsageError("dq init needs PATH, or --gx DIR")
-    drafts, landing = opening.drafts(path)
+    drafts, landing, strange = opening.drafts(path)
+    for one in strange[:_STRANGE]:
+        complain(f"{one}: no known format, passed over; a contract may name it (format: csv, or json ...)")
+    if len(strange) > _STRANGE:
+        complain(f"{counted(len(strange) - _STRANGE, 'more folder')} without a known format")
     targets = [Path("dq.toml"), *(Path("suites") / f"{d.source}.yaml" for d in drafts)]
     _absent(targets)
     contracts, ours, look = {}, False, partial(api.look, config=load(None))

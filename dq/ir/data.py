@@ -304,6 +304,7 @@ class Reading:
     quote: str = '"'
     escape: str | None = None
     encoding: str = "utf-8"
+    skip: int = 0  # lines above the header
     header: bool = True
     names: tuple[str, ...] = ()
     null_values: tuple[str, ...] = ("",)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import gzip
+import json
 import math
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -200,6 +202,46 @@ def test_files_of_unknown_endings_are_known_by_what_is_in_them(
         assert dq("gate", "app").code == 0
 
 
+def test_what_people_export_gets_a_draft_that_says_what_is_odd(land: Path, dq: Dq) -> None:
+    rows = [f"{i},name {i},{i * 1.5},2026-03-{i % 28 + 1:02}" for i in range(1, 31)]
+    table = "\n".join(["id,name,price,day", *rows]) + "\n"
+    numbers = {"percent": "{}%", "currency": "${}.50", "credit": "({}.00)"}
+    texts = {
+        "titled": "Report of sales,,,\n" + table, "remarks": "# by a tool\n# in EUR\n" + table,
+        "unnamed": ",name\nx,bob\ny,ann\n", "total": table + "Total,,675,\n",
+        "units": table.replace("\n", "\nint,text,EUR,date\n", 1),
+        "fixed": "".join(f"{i:06}  some text  {i:>8}\n" for i in range(30)),
+        "missing": "id,a\n" + "".join(f"{i},{i if i % 4 else 'NA'}\n" for i in range(30)),
+        "days": "id,d\n" + "".join(f"{i},{DAYS[i % 5].format(i % 28 + 1)}\n" for i in range(30)),
+        **{k: "id,v\n" + "".join(f"{i},{v.format(i)}\n" for i in range(1, 31)) for k, v in numbers.items()},
+    }  # fmt: skip
+    for name, text in texts.items():
+        (land / name).mkdir()
+        (land / name / "2026-03-01.csv").write_text(text)
+    (land / "book").mkdir()
+    (land / "book" / "2026-03-01.xlsx").write_bytes(b"PK\x03\x04" + b"x" * 99)
+    ran = dq("init", "land")
+    assert ran.code == 0, ran.err
+    assert "dq: book/2026-03-01.xlsx: no known format, passed over" in ran.err
+    drafted = {name: Path(f"suites/{name}.yaml").read_text() for name in texts}
+    for name, above in (("titled", 1), ("remarks", 2)):
+        assert f"skip: {above}, header: true" in drafted[name]
+        assert "  price: {type: double, required: true, min: 0}\n  day: {type: date, required: true}" in drafted[name]
+    assert "skip" not in "".join(text for name, text in drafted.items() if name not in ("titled", "remarks"))
+    assert '  id: {type: string, required: true}  # numbers, but for "Total": ' in drafted["total"]
+    assert '  price: {type: string, required: true}  # numbers, but for "EUR": ' in drafted["units"]
+    assert '  a: {type: string, required: true}  # numbers, but for "NA": ' in drafted["missing"]
+    assert "# dates, written in 5 ways: kept as text" in drafted["days"]
+    assert "# One column: no delimiter parts the lines" in drafted["fixed"]
+    for name in numbers:
+        assert re.search(r"  v: {type: string, required: true}  # numbers, as \".*\" writes them", drafted[name])
+    gated = dq("gate", "titled", "remarks", "--json")
+    assert [json.loads(line)["rows"] for line in gated.out.splitlines()] == [30, 30]
+
+
+DAYS = ("2026-03-{:02}", "{:02}.03.2026", "03/{:02}/2026", "202603{:02}", "{:02} March 2026")
+
+
 def test_a_folder_can_be_the_source_itself(land: Path, dq: Dq) -> None:
     for day in (1, 2):
         trips(land / f"dt=2026-03-0{day}", day, id=range(day, 200 + day))
@@ -279,7 +321,7 @@ def test_folders_without_data_are_usage(land: Path, dq: Dq) -> None:
 def test_names_of_sources_are_distinct_and_plain(land: Path) -> None:
     for folder in ("a/x", "b/x", "b/.hidden", "caf\u00e9"):
         trips(land / folder / "dt=2026-03-01", 1)
-    found, landing = opening.drafts("land")
+    found, landing, _ = opening.drafts("land")
     assert ({d.source: d.folder for d in found}, landing) == ({"x": "a/x", "b_x": "b/x", "caf_": "caf\u00e9"}, "land")
 
 

@@ -459,3 +459,14 @@ def test_without_a_curated_zone_malformed_records_are_a_warning(place: Place) ->
     place.land("dt=2026-03-01/a.csv", csv_of([*GOOD, "1,2"]))
     (document,) = place.gate()
     assert (document["verdict"], document["counts"]["warn"], document["split"]) == ("promote", 1, None)
+
+
+def test_what_stands_above_the_header_is_in_both_parts(place: Place) -> None:
+    place.contract(CONTRACT + "csv: {skip: 2}\n")
+    above, rows = b'A report, of "2026\n\n', [*GOOD[:98], "9,-1.0,a rule broken", "1,2"]
+    place.land("dt=2026-03-01/a.csv", above + csv_of(rows))
+    (document,) = place.gate()
+    assert (document["verdict"], document["rows"], document["rows_quarantined"]) == ("promote", 99, 2)
+    assert place.visible() == {"dt=2026-03-01/a.csv": above + csv_of(rows[:98])}
+    assert place.withheld()["rows/a.csv"] == above + csv_of(rows[98:])
+    assert rules(place.withheld()["rules/a.csv.ndjson"]) == {102: ["fare.range"], 103: ["table.ragged"]}

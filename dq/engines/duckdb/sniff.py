@@ -6,6 +6,7 @@ import codecs
 import json
 import re
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from dq.engines.duckdb.landed import marked, peek
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 DELIMITERS = (",", "\t", ";", "|")
 EXCEL = re.compile(r'\s*"?sep=([^\r\n"])"?(?:\r\n|\n|\r)', re.IGNORECASE)  # a first line for Excel only
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|$)")
+_ABOVE = 10  # lines that may stand above a header
 _RECORDS = 50  # looked at
 _LINED = 0.9  # of them have as many fields, where nothing but the content says that it is CSV
 _DATA = re.compile(
@@ -25,19 +28,21 @@ _DATA = re.compile(
 
 
 def propose(head: bytes, reading: Reading) -> Reading:
-    """`reading` with encoding, delimiter, quote, header and marks of numbers as a file's beginning suggests them."""
+    """`reading` with encoding, delimiter, quote, lines above the header, header and marks of numbers as a file's
+    beginning suggests them."""
     encoding = marked(head) or _encoding(head, reading.encoding)
     text = codecs.getincrementaldecoder(encoding)("replace").decode(head).removeprefix("\ufeff")
     said = EXCEL.match(text)
     text = text[said.end() :] if said else text
     quote = "'" if '"' not in text and re.search(r"(^|[,;\t|])'[^'\n]*'([,;\t|\r\n]|$)", text) else reading.quote
     delimiter = said[1] if said else _delimiter(text, quote, reading.escape)
-    rows = records(text, delimiter, quote, reading.escape)
+    above = _above(text, delimiter, quote, reading.escape)
+    rows = records(text[above:], delimiter, quote, reading.escape)
     header = not (rows and looks_like_data(rows[0], rows[1:]))
     marks = proposed(rows[header:])
     return replace(
         reading, encoding=encoding, delimiter=delimiter, quote=quote, header=header, decimal=marks.decimal,
-        thousands=marks.thousands,
+        thousands=marks.thousands, skip=len(_LINE.findall(text[:above])) - 1 if above else 0,
     )  # fmt: skip
 
 
@@ -60,6 +65,11 @@ def format_told(location: str) -> str | None:
         return None
     # A comma may stand before the milliseconds of every line.
     return None if common == 2 and delimiter[0] == "," and looks_like_data(rows[0], rows[1:]) else "csv"
+
+
+def below(text: str, start: int, lines: int) -> int:
+    """Where the text goes on below so many lines."""
+    return max((end.end() for end in islice(_LINE.finditer(text, start), lines)), default=start)
 
 
 def record(text: str, start: int, delimiter: str, quote: str, escape: str | None) -> tuple[list[str], int]:
@@ -142,6 +152,26 @@ def _delimiter(text: str, quote: str, escape: str | None) -> str:
     rows = records(text, best, "", None) if score[1] else []
     followed = [f.startswith(" ") for fields in rows for f in fields[1:]]
     return best + " " if followed and all(followed) else best
+
+
+def _above(text: str, delimiter: str, quote: str, escape: str | None) -> int:
+    """Where the header begins, if a title or remarks stand above it: the first record that has as many fields as most
+    of what follows, half of them with a name."""
+    rows: list[tuple[int, list[str]]] = []
+    position = 0
+    while position < len(text) and len(rows) < _RECORDS:
+        fields, end = record(text, position, delimiter, quote, escape)
+        rows.append((position, fields))
+        position = end
+    sizes = [len(fields) for _, fields in rows if fields != [""]]
+    common = max(set(sizes), key=sizes.count, default=0)
+    for at, (start, fields) in enumerate(rows[: _ABOVE + 1]):
+        if len(fields) == common > 1 and sum(map(bool, map(str.strip, fields))) * 2 >= common:
+            rest = [f for _, f in rows[at + 1 :] if f != [""]]
+            alike = sum(len(f) == common for f in rest) >= _LINED * len(rest) > 0
+            titled = any(f != [""] for _, f in rows[:at])
+            return start if titled and alike and not looks_like_data(fields, rest) else 0
+    return 0
 
 
 def foreign(head: str) -> str | None:

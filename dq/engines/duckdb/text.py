@@ -21,7 +21,7 @@ from dq.engines.duckdb.connect import connect, literal, literals
 from dq.engines.duckdb.depth import too_deep
 from dq.engines.duckdb.landed import Text, compression, discard, land, peek, without_empty
 from dq.engines.duckdb.places import LOCATED, Event, Laid, lay_out
-from dq.engines.duckdb.sniff import DELIMITERS, EXCEL, foreign, looks_like_data, propose, record, records
+from dq.engines.duckdb.sniff import DELIMITERS, EXCEL, below, foreign, looks_like_data, propose, record, records
 from dq.engines.duckdb.table import Names, Part, Table
 from dq.errors import EngineError, SuiteError
 from dq.ir.data import DataFile, Finding, Reading, Schema
@@ -178,6 +178,7 @@ def _sheet(text: Text, reading: Reading, names: Names, findings: list[Finding]) 
         findings.append(Finding("delimiter", message, path))
         return None
     blank = said.end() if said else 0
+    blank = below(head, blank, reading.skip)
     blank += len(head) - blank - len(head[blank:].lstrip("\r\n"))
     leading = max(head[:blank].count("\n"), head[:blank].count("\r"))
     if not head[blank:]:
