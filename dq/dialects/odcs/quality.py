@@ -35,7 +35,8 @@ _ARGUMENTS: dict[str, tuple[str, ...]] = {
     "duplicateValues": ("properties",), "rowCount": (),
 }  # fmt: skip
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
-_BLANKS = re.compile(r"\$?\{(object|property|table|column|model)\}")
+_OF_OBJECT, _OF_PROPERTY = ("object", "table", "model", "schema"), ("property", "column", "field")
+_BLANKS = re.compile(rf"\$?\{{({'|'.join((*_OF_OBJECT, *_OF_PROPERTY))})\}}")
 _GX = ("greatexpectations", "great-expectations", "great_expectations")
 
 
@@ -171,15 +172,15 @@ class _Rule:
         for name, other in builder.others.items():
             for called in (name, str(other.get("physicalName") or name)):
                 relations.setdefault(called, name)
-        names = {"object": min(own), "table": min(own), "model": min(own)}
+        names = dict.fromkeys(_OF_OBJECT, min(own))
         if self.column is not None:
-            names |= dict.fromkeys(("property", "column"), ".".join(quoted(p, builder.dialect) for p in self.column))
+            names |= dict.fromkeys(_OF_PROPERTY, ".".join(quoted(p, builder.dialect) for p in self.column))
 
         def filled(match: re.Match[str]) -> str:
             name = match[1]
             if name not in names:
                 raise ValueError(f"{match[0]} is of a property, and this rule is of the whole object")
-            return names[name] if name in ("property", "column") else quoted(names[name], builder.dialect)
+            return names[name] if name in _OF_PROPERTY else quoted(names[name], builder.dialect)
 
         try:
             asked = _BLANKS.sub(filled, text)
