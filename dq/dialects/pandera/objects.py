@@ -38,6 +38,8 @@ def load(path: str, name: str) -> Suite:
         name = next(iter(schemas))
     if name not in vars(module) or not is_schema(vars(module)[name]):
         known = ", ".join(schemas) or "none"
+        if "SeriesSchema" in type(vars(module).get(name)).__name__:
+            raise SuiteError(f"{name} is of one series, data is a table: write it as a column of a schema", file=path)
         what = f'no schema "{name}"{nearest(name, schemas)}' if name else "which schema? name it like FILE.py:NAME"
         raise SuiteError(f"{what}; schemas in it are {known}", file=path)
     place = {"reader": "pandera", "file": str(Path(path).absolute()), "digest": digest, "schema": name}
@@ -145,7 +147,8 @@ def code(place: dict[str, Any]) -> Code:
 
 def _function(check: Any) -> Any:
     """What it computes. Of a built-in one a schema keeps a copy that may know no frames of Polars."""
-    if getattr(check, "registry_name", None) is None:
+    own = isinstance(check._check_fn, partial)  # as pandera.extensions registers it, with its arguments
+    if own or getattr(check, "registry_name", None) is None:
         return check._check_fn
     from pandera.backends.polars.register import register_polars_backends
 
@@ -165,7 +168,8 @@ class _Reader:
         found = self.read
         parsers = [*(found.parsers or ()), *(p for c in found.columns.values() for p in (c.parsers or ()))]
         if parsers:
-            raise _Refused("parsers: they change the data, which the gate does not; pandera on Polars refuses them too")
+            words = "parsers: they change the data, which the gate does not; pandera on Polars refuses them too"
+            raise _Refused(words, self.lines.schema)
         if getattr(found, "index", None) is not None:
             raise _Refused("index: what lands has no index; make it a column", self.lines.schema)
         unique = found.unique or ()

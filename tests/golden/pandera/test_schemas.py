@@ -18,6 +18,7 @@ from dq.api import explain
 from dq.dialects.pandera import load, objects
 from dq.errors import SuiteError, UsageError
 from dq.ir.aggregate import Count, Max
+from dq.ir.contract import Contract
 from dq.ir.data import Field, Kind, Schema, Type
 from dq.ir.expr import Col, Foreign
 from dq.plan import Shape, passes_over
@@ -120,6 +121,8 @@ def test_a_file_of_python_is_run_apart_and_without_credentials(suites: Path, tmp
         ("raise SystemExit(3)\n", "X", "s.py:1: SystemExit: 3"),
         ("import pandera.polars as pa\nTrips = pa.DataFrameSchema({'a': pa.Column()})\n", "Tips",
          's.py: no schema "Tips" (did you mean "Trips"?); schemas in it are Trips'),
+        ("import pandera.pandas as pa\nS = pa.SeriesSchema(int)\n", "S",
+         "s.py: S is of one series, data is a table: write it as a column of a schema"),
         ("x = 1\n", "", "s.py: which schema? name it like FILE.py:NAME; schemas in it are none"),
     ],
 )  # fmt: skip
@@ -293,6 +296,18 @@ def test_schemas_of_pandas_where_they_translate() -> None:
         dq.validate(FRAME, parsed)
     with pytest.raises(SuiteError, match="index: what lands has no index"):
         dq.validate(FRAME, pp.DataFrameSchema({"a": pp.Column(int)}, index=pp.Index(int)))
+
+
+def test_a_check_that_is_registered(tmp_path: Path) -> None:
+    (tmp_path / "s.py").write_text(
+        "import pandera.extensions as extensions, pandera.polars as pa, polars as pl\n"
+        '@extensions.register_check_method(statistics=["low"])\n'
+        "def registered_above(data, *, low):\n"
+        "    return data.lazyframe.select(pl.col(data.key) > low)\n"
+        "S = pa.DataFrameSchema({'a': pa.Column(int, pa.Check.registered_above(low=5))})\n"
+    )
+    suite = objects.load(str(tmp_path / "s.py"), "S")
+    assert failed(dq.validate(FRAME, Contract("s", suite))) == {"a.registered_above": 2}
 
 
 def test_data_is_always_read(monkeypatch: pytest.MonkeyPatch) -> None:
