@@ -10,7 +10,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from dq import carry, inventory, publish, retry, split
-from dq.errors import HoldError, SourceChanged, ZoneFault, said_by_system
+from dq.errors import HoldError, PublishConflict, SourceChanged, ZoneFault, said_by_system
 from dq.evaluate import left_out
 from dq.holds import Holds
 from dq.ir import document
@@ -22,6 +22,7 @@ from dq.ir.scalar import compare
 from dq.judge import Asking, Background, Scanned, held, judge
 from dq.outbox import Outbox
 from dq.past import Past
+from dq.spool import is_remote
 from dq.undone import Open
 
 if TYPE_CHECKING:
@@ -97,7 +98,9 @@ class Run:
         return self.asking.now.isoformat()
 
     def landed(self) -> list[inventory.Landed]:
-        zones, now = self.zones, self.asking.now.timestamp()
+        zones = self.zones
+        # For how long something has lain there only the clock says that told when it came.
+        now = zones.landing.clock() if is_remote(zones.landing.url) else self.asking.now.timestamp()
         return inventory.scan(zones.landing, zones.prefix, self.contract, now, zones.others)
 
     def readable(self, partition: Partition) -> Partition:
@@ -243,7 +246,7 @@ def _again(run: Run, turn: _Turn, standing: Decision) -> bool:
 
 def _decide(run: Run, past: Past, holds: Holds, turn: _Turn) -> Iterator[dict[str, Any]]:
     """Judge and carry out, or finish what stands; nothing where there is nothing to do and nobody asked. Bytes that
-    change on the way void everything said of them."""
+    change on the way void everything said of them; where another run published first, what it did is looked at."""
     for more in reversed(range(TRIES)):
         try:
             found = _settle(run, past, holds, turn)
@@ -253,7 +256,8 @@ def _decide(run: Run, past: Past, holds: Holds, turn: _Turn) -> Iterator[dict[st
             fault = error
         except OSError as error:  # of what a partition needs beside its zones, such as room for temporary files
             fault = HoldError(said_by_system(error))
-        if not more or (not isinstance(fault, SourceChanged) and run.is_unchanged(turn.partition)):
+        again = isinstance(fault, (SourceChanged, PublishConflict))
+        if not more or (not again and run.is_unchanged(turn.partition)):
             break
         landed = next((one for one in run.landed() if one.partition.key == turn.partition.key), None)
         if landed is None:

@@ -202,7 +202,7 @@ def _seconds(run: Run) -> float | None:
     seconds = [(one.due - now).total_seconds() for one in tried if one.due and not one.parked]
     for landed in run.open.waiting:
         newest = max((f.modified or 0.0 for f in landed.partition.files), default=0.0)
-        rest = 0.0 if quiet is None else newest + quiet - run.asking.now.timestamp()
+        rest = 0.0 if quiet is None else min(quiet, newest + quiet - run.asking.now.timestamp())
         seconds.append(rest if rest > 0 else LOOK_SECONDS)
     if run.open.undelivered:
         seconds.append(run.retry_seconds)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -135,3 +137,16 @@ def test_what_rests_in_an_archive_tier_is_seen_before_it_is_read_and_asked_for(t
     assert [d["rows"] for d in place.gate()] == [40]
     with before("HeadObject", lambda _: pytest.fail("asked again"), on="landing/trips/dt="):
         assert place.gate() == []
+
+
+def test_whether_a_partition_was_quiet_the_clock_of_s3_says(place: S3Place) -> None:
+    suite = place.root / "suites" / "trips.yaml"
+    suite.write_text(CONTRACT + "ready: {quiet: 5m}\n")
+    place.land("2026-03-01", 0, files=1)
+    day = timedelta(days=1)
+    for skew in (-day, day):
+        assert api.gate("trips", config=place.config(), now=datetime.now(UTC) + skew) == []
+    suite.write_text(CONTRACT + "ready: {quiet: 1s}\n")
+    time.sleep(2)
+    (found,) = api.gate("trips", config=place.config(), now=datetime.now(UTC) - day)
+    assert found["verdict"] == "promote"

@@ -40,10 +40,11 @@ ZONES = ("landing", "curated", "quarantine", "history")
 
 
 @contextmanager
-def before(event: str, act: Callable[[Any], Any], client: int = 0, on: str = "") -> Iterator[None]:
+def before(event: str, act: Callable[[Any], Any], client: Any = 0, on: str = "") -> Iterator[None]:
     """Calls `act` with every request of the kind (`GetObject`; empty: all) about a key with `on` in it, before it is
-    sent."""
-    events, name = Access().clients[client].meta.events, f"before-send.s3.{event}".strip(".")
+    sent. `client`: one of the two of S3, by number, or another one."""
+    meta = (Access().clients[client] if isinstance(client, int) else client).meta
+    events, name = meta.events, f"before-send.{meta.service_model.service_name}.{event}".strip(".")
 
     def hook(request: Any, **_: Any) -> None:
         if on in request.url:
@@ -92,6 +93,8 @@ def kind(request: Any) -> str:
         return "CopyObject"
     if request.method == "PUT" and {"If-Match", "If-None-Match"} & {*headers}:
         return "PutObject on a condition"
+    if target := headers.get("X-Amz-Target"):
+        return str(target.decode() if isinstance(target, bytes) else target).rpartition(".")[2]
     return {"GET": "GetObject", "HEAD": "HeadObject", "PUT": "PutObject", "POST": "DeleteObjects"}[request.method]
 
 
