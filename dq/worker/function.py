@@ -1,13 +1,15 @@
-"""The gate as a Lambda function: with messages of a queue it looks where they say, with anything else (a timer) at all
-sources."""
+"""The gate as a Lambda function: with messages of a queue, or an event of S3, it looks where they say, with anything
+else (a timer) at all sources."""
 
 from __future__ import annotations
 
+from json import dumps
 from typing import Any
 
 from dq.config import Config, load
+from dq.errors import HoldError
 from dq.reports import json
-from dq.worker.events import Message
+from dq.worker.events import Message, Unreadable, urls
 from dq.worker.watch import Watch, read
 
 _MARGIN_SECONDS = 20.0  # before AWS ends the function, nothing new is begun
@@ -15,7 +17,8 @@ _MARGIN_SECONDS = 20.0  # before AWS ends the function, nothing new is begun
 
 def answer(event: Any, invocation: Any) -> dict[str, Any]:
     """To a batch of SQS: the messages that are to come again (`batchItemFailures`, to be switched on as
-    ReportBatchItemFailures). Otherwise how many partitions were looked at, and how many are held."""
+    ReportBatchItemFailures). Otherwise how many partitions were decided or held just now, how many are held, and which
+    sources were not looked at to the end. Raises HoldError where what S3 itself told is to come again."""
     documents: list[dict[str, Any]] = []
 
     def tell(document: dict[str, Any]) -> None:
@@ -26,13 +29,21 @@ def answer(event: Any, invocation: Any) -> dict[str, Any]:
         return float(invocation.get_remaining_time_in_millis()) / 1000 - _MARGIN_SECONDS
 
     watch = Watch(_within(load(), left()), tell, stopping=lambda: left() <= 0)
-    records = event.get("Records") if isinstance(event, dict) else None
-    if records is None:
-        watch.look_at_all()
-        return {"partitions": len(documents), "held": sum(d["verdict"] == "hold" for d in documents)}
-    messages = [Message(r["messageId"], r["body"]) for r in records]
-    done = watch.settle(read(messages))
-    return {"batchItemFailures": [{"itemIdentifier": m.id} for m in messages if m not in done]}
+    records = event.get("Records", ()) if isinstance(event, dict) else ()
+    messages = [Message(r["messageId"], r["body"]) for r in records if "messageId" in r]
+    if messages:
+        done = watch.settle(read(messages))
+        return {"batchItemFailures": [{"itemIdentifier": m.id} for m in messages if m not in done]}
+    try:
+        spoken = {Message("", ""): urls(dumps(event))}
+    except Unreadable:
+        looked = watch.look_at_all()
+    else:
+        looked = {}
+        if not watch.settle(spoken):
+            raise HoldError(f"not judged, the event is to come again: {', '.join(*spoken.values())}")
+    held = sum(len(one.held) for one in looked.values())
+    return {"partitions": len(documents), "held": held, "unfinished": [s for s, one in looked.items() if not one.whole]}
 
 
 def _within(config: Config, seconds: float) -> Config:

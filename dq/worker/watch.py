@@ -99,9 +99,8 @@ class Watch:
         for source in self._in_order(s for s, at in self._due.items() if at <= now):
             self._look(source)
 
-    def look_at_all(self) -> None:
-        for source in self._in_order(running.sources(self.config)):
-            self._look(source)
+    def look_at_all(self) -> dict[str, Left]:
+        return {source: self._look(source) for source in self._in_order(running.sources(self.config))}
 
     def _in_order(self, sources: Iterable[str]) -> list[str]:
         """Behind those whose published data they compare with."""

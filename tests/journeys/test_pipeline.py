@@ -282,4 +282,4 @@ def test_the_image_is_command_and_function(place: Path, tmp_path_factory: pytest
                 break
             threading.Event().wait(0.1)
         function.kill()
-    assert Invocations.answered == {"response": {"partitions": 1, "held": 0}}
+    assert Invocations.answered == {"response": {"partitions": 1, "held": 0, "unfinished": []}}

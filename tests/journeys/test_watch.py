@@ -19,6 +19,7 @@ import pytest
 
 from dq import config
 from dq.dirty import Dirty
+from dq.errors import HoldError
 from dq.history import History
 from dq.opening import store
 from dq.stores.s3.access import Access
@@ -279,7 +280,16 @@ def test_a_function_answers_with_the_messages_that_are_to_come_again(
     other.write_text(other.read_text().replace("colums: {}\n", ""))
     assert lambda_handler({"Records": records[3:4]}, aws) == {"batchItemFailures": []}, "not ready: marked"
     place.put("landing/zones/_DONE", b"")
-    assert lambda_handler({"source": "aws.events"}, aws) == {"partitions": 1, "held": 0}
+    timed: dict[str, Any] = {"source": "aws.events"}
+    assert lambda_handler(timed, aws) == {"partitions": 1, "held": 0, "unfinished": []}
+    good = other.read_text()
+    other.write_text(good + "colums: {}\n")
+    assert lambda_handler(timed, aws) == {"partitions": 0, "held": 0, "unfinished": ["zones"]}
+    told = json.loads(bodies["held"])
+    with pytest.raises(HoldError, match="the event is to come again"):
+        lambda_handler(told, aws)
+    other.write_text(good)
+    assert lambda_handler(told, aws) == {"partitions": 0, "held": 0, "unfinished": []}, "told by S3 itself"
     assert not place.objects("history/dirty/")
     place.land("2026-03-02", 100)
     late = SimpleNamespace(get_remaining_time_in_millis=lambda: 5_000)
