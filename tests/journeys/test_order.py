@@ -40,10 +40,10 @@ def warned(document: dict[str, Any]) -> set[str]:
 
 
 def test_a_late_partition_is_judged_by_those_before_its_key(place: Place) -> None:
-    place.land("2026-03-01", n=100)
+    place.land("2026-03-01", n=600)
     place.land("2026-03-03", n=1000, start=5000)
     assert verdicts(place.gate()) == {"2026-03-01": "promote", "2026-03-03": "promote"}
-    place.land("2026-03-02", n=70, start=9000)
+    place.land("2026-03-02", n=510, start=9000)
     assert verdicts(place.gate()) == {"2026-03-02": "promote"}
     place.land("2026-03-04", n=590, start=20000)
     (found,) = place.gate()
