@@ -79,6 +79,8 @@ class S3(Part):
 
         if self.encryption and self.customer_key_file:
             raise ConfigError("[s3]: encryption and customer_key_file exclude each other: leave one out")
+        if self.kms_key and self.encryption != "aws:kms":
+            raise ConfigError('[s3]: kms_key is the key of encryption = "aws:kms", which is not there')
         key = read_customer_key(self.customer_key_file) if self.customer_key_file else None
         return Access(**self.model_dump(exclude={"customer_key_file"}), customer_key=key)
 

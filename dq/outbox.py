@@ -28,9 +28,10 @@ _TRIES = 3
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """What an adapter is still to be told, oldest first; `why` it failed last, if it did."""
+    """What an adapter is still to be told, oldest first; `why` it failed last, if it did. `known_as`: in history."""
 
     adapter: str
+    known_as: str
     marks: tuple[Mark, ...]
     why: str = ""
 
@@ -63,8 +64,9 @@ class Outbox:
                 told[name].update(marks)
             why |= {name: "" for name, _ in one.told} | dict(one.failed)
         shown, due = facts.published(), list(facts.events())
-        wanted = {f.name: shown for f in self.followers} | {m.name: due for m in self.messengers if m.name in told}
-        pending = [Pending(n, tuple(m for m in of if m not in told[n]), why.get(n, "")) for n, of in wanted.items()]
+        wanted = [(f.name, f"{f.name} {f.at}".strip(), shown) for f in self.followers]
+        wanted += [(m.name, m.name, due) for m in self.messengers if m.name in told]
+        pending = [Pending(n, k, tuple(m for m in of if m not in told[k]), why.get(k, "")) for n, k, of in wanted]
         return [one for one in pending if one.marks]
 
     def deliver(self, run: Run) -> list[str]:
@@ -79,12 +81,12 @@ class Outbox:
             try:
                 for n in range(0, len(one.marks), AT_ONCE):
                     if n:
-                        _remember(run, {one.adapter: done.pop(one.adapter)})
+                        _remember(run, {one.known_as: done.pop(one.known_as)})
                     self._tell(run, facts, one.adapter, one.marks[n : n + AT_ONCE])
-                    done[one.adapter] = one.marks[n : n + AT_ONCE]
+                    done[one.known_as] = one.marks[n : n + AT_ONCE]
             except DQError as error:
                 if str(error) != one.why:
-                    faults[one.adapter] = str(error)
+                    faults[one.known_as] = str(error)
                 lines.append(f"{one.adapter}: {error}; told again by the next gate")
         try:
             self._catch_up(run, facts)

@@ -57,9 +57,11 @@ class Event:
 
 
 class Follower(Protocol):
-    """Keeps something as readers see the source. `versions`: of versions of objects, too."""
+    """Keeps something as readers see the source. `versions`: of versions of objects, too. `at` another place it knows
+    nothing yet."""
 
     name: str
+    at: str
     versions: bool
 
     def follow(self, contract: Contract, shown: Mapping[str, Shown], keys: Sequence[str]) -> None:

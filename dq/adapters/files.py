@@ -26,7 +26,7 @@ class Symlink:
     """`<source>/_symlink_format_manifest/<key>=<value>/manifest` lists the files of a partition, for Athena, Presto and
     Spark."""
 
-    name, versions = "symlink", False
+    name, at, versions = "symlink", "", False
 
     def __init__(self, curated: Store) -> None:
         self.curated = curated
@@ -53,7 +53,7 @@ class Manifest:
     name, versions = "manifest", False
 
     def __init__(self, curated: Store, key: str) -> None:
-        self.curated, self.key = curated, key
+        self.curated, self.key, self.at = curated, key, key
 
     def follow(self, contract: Contract, shown: Mapping[str, Shown], keys: Sequence[str]) -> None:
         locations = [x for _, one in sorted(shown.items()) for x in one.locations]
@@ -64,7 +64,7 @@ class Flat:
     """Copies of the files at `<source>/<partition>`, for readers that only know folders. They come one by one, and
     `_SUCCESS` is there when all are; a partition that is one file needs none."""
 
-    name, versions = "flat", False
+    name, at, versions = "flat", "", False
 
     def __init__(self, curated: Store) -> None:
         self.curated = curated

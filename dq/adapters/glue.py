@@ -47,6 +47,7 @@ class Glue:
     name, versions = "glue", False
 
     def __init__(self, curated: Store, access: Access, database: str, table: str) -> None:
+        self.at = f"{database}.{table}"
         self.curated, self.access, self.database, self._table = curated, access, database, table
 
     def follow(self, contract: Contract, shown: Mapping[str, Shown], keys: Sequence[str]) -> None:

@@ -25,7 +25,7 @@ _MOST = 10  # tags that S3 lets an object have
 class Tags:
     """Of what is published. Nobody else tags it: tags are replaced."""
 
-    name, versions = "tags.published", True
+    name, at, versions = "tags.published", "", True
 
     def __init__(self, access: Access) -> None:
         self.access = access

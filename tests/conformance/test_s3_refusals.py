@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from dq.config import S3
 from dq.errors import ConfigError, StoreError, ZoneFault
 from dq.stores.s3 import S3Store
 from dq.stores.s3.access import Access
@@ -120,6 +121,17 @@ def test_what_denies_one_object_is_told_from_what_denies_all(s3: str, endpoint: 
     for key in ("plain", "deny", "kms", "disabled", "expired"):
         with pytest.raises(ZoneFault):
             store.put(key, b"x")
+
+
+def test_a_redirect_that_leads_nowhere_is_said(s3: str) -> None:
+    with pytest.raises(ZoneFault, match="sends everybody elsewhere: mend region or endpoint"):
+        S3Store("s3://says-301-PermanentRedirect").read("a")
+
+
+def test_a_key_that_nothing_is_encrypted_with_is_refused() -> None:
+    with pytest.raises(ConfigError, match="kms_key is the key of"):
+        S3(encryption="AES256", kms_key="alias/lake").access()
+    assert S3(encryption="aws:kms", kms_key="alias/lake").access().kms_key == "alias/lake"
 
 
 def test_an_object_in_an_archive_tier_says_how_to_bring_it_back(s3: str, endpoint: str) -> None:

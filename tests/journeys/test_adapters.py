@@ -177,13 +177,19 @@ def test_an_adapter_that_fails_undoes_nothing_and_is_asked_again(tmp_path: Path,
     try:
         assert dq("gate", "--config", place.settings).code == 0
         assert dq("status", "--check", "--config", place.settings).code == 0
+        place.settings.write_text(place.settings.read_text().replace('"lake"\n[', '"lake"\ntable = "rides"\n['))
+        assert dq("gate", "--config", place.settings).code == 0
+        listed = Access().client("glue").get_partitions(DatabaseName="lake", TableName="rides")["Partitions"]
+        assert [p["Values"] for p in listed] == [["2026-03-01"]], "another table is told all"
+        place.settings.write_text(place.settings.read_text().replace('table = "rides"\n', ""))
         other = {"Name": "trips", "PartitionKeys": [{"Name": "day", "Type": "date"}]}
         Access().client("glue").update_table(DatabaseName="lake", TableInput=other)
         place.land("2026-03-02", 100, files=1)
         ran = dq("gate", "--config", place.settings)
         assert (ran.code, "Glue table lake.trips is partitioned by day, trips by dt" in ran.err) == (3, True)
     finally:
-        Access().client("glue").delete_table(DatabaseName="lake", Name="trips")
+        for table in ("trips", "rides"):
+            Access().client("glue").delete_table(DatabaseName="lake", Name=table)
         Access().client("glue").delete_database(Name="lake")
 
 

@@ -76,6 +76,9 @@ class S3Store:
                 # an answer with no room for the reason
                 self._ask(client, "get_object", key, Range="bytes=0-0", **pinned)
             raise said(error, operation, self.bucket, where, pinned=bool(pinned)) from error
+        except RecursionError:  # botocore follows a redirect that names no region for ever
+            where = f"{SCHEME}{self.bucket}: {self.endpoint}"
+            raise ZoneFault(f"{where} sends everybody elsewhere: mend region or endpoint in [s3] of dq.toml") from None
         except UnicodeError:
             raise StoreError(f"{self.url}: no key can be called {key!r}: it is no Unicode text") from None
         except (ResponseParserError, ValueError) as error:  # botocore's own, of what it cannot read
