@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from dq.drift.significance import wilson
 from dq.ir.data import INTEGERS, TEXTS
 from dq.pretrain import chance, power
-from dq.pretrain.found import Found, graded
+from dq.pretrain.found import Found, graded, several
 from dq.pretrain.labels import text
 from dq.pretrain.splits import CATEGORIES, ORDERED, TRAIN
 from dq.profile.questions import NULL_LIKE
@@ -273,10 +273,8 @@ def _unseen(splits: Splits, name: str, split: str) -> Iterator[Found]:
         sizes = splits.desk.ask("SELECT ua + ub AS n, count(*) FROM seen WHERE n > 0 GROUP BY n")
         excess, beyond = chance.unseen(units, once, sizes, here / (here + total))
         unexplained = max(0.0, excess) * rows / units if units else 0.0
-        said = (
-            f"{rows:,} rows of {split} ({rows / present:.2%}) have one of {strange:,} values of `{name}` that train "
-            "has not"
-        )
+        said = f"{several(rows, 'row')} of {split} ({rows / present:.2%}) have one of {several(strange, 'value')}"
+        said += f" of `{name}` that train has not"
         if rows:
             first = splits.desk.ask("SELECT x FROM seen WHERE a = 0 ORDER BY b DESC, x LIMIT 3")
             said += f": {', '.join(splits.shown(name, x) for (x,) in first)}{', ...' if strange > _SHOWN else ''}"

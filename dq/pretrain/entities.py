@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from dq.errors import UsageError
 from dq.ir.data import NUMBERS, TIMES
-from dq.pretrain.found import Found, graded
+from dq.pretrain.found import Found, graded, several
 from dq.pretrain.splits import TRAIN
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def _shared(splits: Splits, kind: str, names: tuple[str, ...], a: str, b: str) -
     where = f"{there} AND {key} IN (SELECT {', '.join(values)} FROM {a} WHERE {there})"
     ((rows, distinct),) = splits.desk.ask(f"SELECT count(*), count(DISTINCT {key}) FROM {b} WHERE {where}")
     called = " and ".join(f"`{n}`" for n in names)
-    said = f"{rows:,} rows of {b} ({distinct:,} values of {called}) are in {a} too"
+    said = f"{several(rows, 'row')} of {b} ({several(distinct, 'value')} of {called}) are in {a} too"
     places = splits.places(b, where) if rows else ()
     return graded(
         splits.training, kind, rows / splits.rows[b], said, column=", ".join(names), split=b, rows=rows, places=places,
@@ -56,7 +56,7 @@ def _twice(splits: Splits, name: str) -> Found:
         f"SELECT coalesce(sum(n - 1), 0)::BIGINT FROM (SELECT count(*) AS n FROM {name} WHERE {there} GROUP BY {keys})"
     )
     ((absent,),) = splits.desk.ask(f"SELECT count(*) FROM {name} WHERE NOT ({there})")
-    said = f"{rows:,} rows of {name} repeat an id" + (f", {absent:,} have none" if absent else "")
+    said = f"{several(rows, 'row')} of {name} repeat an id" + (f", {absent:,} have none" if absent else "")
     bad = rows + absent
     return graded(
         splits.training, "duplicate_ids", bad / splits.rows[name], said, column=", ".join(names), split=name, rows=bad
@@ -70,7 +70,7 @@ def _leaks(splits: Splits, name: str) -> Iterator[Found]:
         if splits.is_in(name, split):
             ((absent,),) = splits.desk.ask(f"SELECT count(*) FROM {split} WHERE {moment} IS NULL")
             if absent:
-                message = f"{absent:,} rows of {split} have no `{name}`: whether they leak nobody can tell"
+                message = f"{several(absent, 'row')} of {split} have no `{name}`: whether they leak nobody can tell"
                 yield Found("time_leakage", "warn", message, name, split, rows=absent)
     for a, b in splits.pairs:
         if not splits.is_in(name, a, b):
@@ -84,7 +84,7 @@ def _leaks(splits: Splits, name: str) -> Iterator[Found]:
         where = f"{moment} <= {last!r}" if not horizon else f"{moment} < {last + horizon!r}"
         ((rows,),) = splits.desk.ask(f"SELECT count(*) FROM {b} WHERE {where}")
         gap = f", {horizon:,.0f} s after it included" if horizon else ""
-        said = f"{rows:,} rows of {b} are not after the last of {a}, {splits.shown(name, shown)}{gap}"
+        said = f"{several(rows, 'row')} of {b} are not after the last of {a}, {splits.shown(name, shown)}{gap}"
         places = splits.places(b, where) if rows else ()
         yield graded(
             splits.training, "time_leakage", rows / splits.rows[b], said, column=name, split=b, rows=rows,

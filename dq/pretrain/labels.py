@@ -11,7 +11,7 @@ from dq.errors import UsageError
 from dq.ir.data import FLOATS, INTEGERS, NUMBERS
 from dq.pretrain import chance
 from dq.pretrain.cut import SIGNIFICANCE, by_groups
-from dq.pretrain.found import Found, graded, skipped
+from dq.pretrain.found import Found, graded, several, skipped
 from dq.pretrain.splits import TRAIN
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _missing(splits: Splits, split: str) -> Found:
     where = f"{splits.label} IS NULL"
     ((rows,),) = splits.desk.ask(f"SELECT count(*) FROM {split} WHERE {where}")
     places = splits.places(split, where) if rows else ()
-    said, name = f"{rows:,} rows of {split} have no label", splits.training.label
+    said, name = f"{several(rows, 'row')} of {split} have no label", splits.training.label
     measured = rows / splits.rows[split]
     return graded(splits.training, "label_missing", measured, said, column=name, split=split, rows=rows, places=places)
 
@@ -105,7 +105,7 @@ def _unseen(splits: Splits, split: str, classes: Mapping[str, Mapping[str, int]]
     train, here, name = classes[TRAIN], classes[split], splits.training.label
     strange = {c: n for c, n in here.items() if c not in train}
     rows = sum(strange.values())
-    said = f"{rows:,} rows of {split} have a class that train has not"
+    said = f"{several(rows, 'row')} of {split} have a class that train has not"
     if strange:
         shown = ", ".join(splits.shown(name, c) for c in list(strange)[:_SHOWN])
         said += f": {shown}{', ...' if len(strange) > _SHOWN else ''}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dq.ir.data import TEXTS
-from dq.pretrain.found import Found, Place, Status
+from dq.pretrain.found import Found, Place, Status, several
 from dq.pretrain.splits import TRAIN
 
 if TYPE_CHECKING:
@@ -88,7 +88,9 @@ def _near(splits: Splits, first: tuple[int, str], second: tuple[int, str]) -> Fo
     (i, a), (j, b) = first, second
     ((rows,),) = splits.desk.ask(f"SELECT count(*) FROM near WHERE i = {i} AND j = {j}")
     explained = None
-    said = f"{rows:,} rows of {b} are nearly the same as one of {a}, by {splits.training.similarity:.0%} or more"
+    said = (
+        f"{several(rows, 'row')} of {b} are nearly the same as one of {a}, by {splits.training.similarity:.0%} or more"
+    )
     if a == TRAIN:
         ((repeated,),) = splits.desk.ask("SELECT count(*) FROM near WHERE i = 0 AND j = 0")
         explained = repeated * splits.rows[b] / splits.rows[a]

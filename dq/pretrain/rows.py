@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dq.pretrain import chance
-from dq.pretrain.found import Found, Place, Status, graded, skipped
+from dq.pretrain.found import Found, Place, Status, graded, several, skipped
 from dq.pretrain.splits import TRAIN
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _overlap(splits: Splits, first: tuple[int, str], second: tuple[int, str]) ->
     excess, beyond = chance.shared(rows, repeated, sizes, share)
     measured, limit = rows / splits.rows[b], splits.training.limit("row_overlap")
     natural = max(0.0, rows - excess)
-    said = f"{_rows(rows)} of {b} ({_percent(measured)}) are in {a} too, all features alike"
+    said = f"{several(rows, 'row')} of {b} ({_percent(measured)}) are in {a} too, all features alike"
     if rows and natural >= 0.5:
         said += f"; duplicates inside {a} explain about {natural:,.0f}"
     if other:
@@ -83,7 +83,7 @@ def _overlap(splits: Splits, first: tuple[int, str], second: tuple[int, str]) ->
 
 def _duplicates(splits: Splits, i: int, name: str) -> Found:
     ((rows,),) = splits.desk.ask(f"SELECT coalesce(sum(n{i} - 1) FILTER (n{i} > 1), 0)::BIGINT FROM twins")
-    said = f"{_rows(rows)} of {name} repeat another one, all features alike"
+    said = f"{several(rows, 'row')} of {name} repeat another one, all features alike"
     if rows and splits.task == "classification":
         said += _by_label(splits, i)
     places = _places(splits, f"n{i} > 1", (i, name)) if rows else ()
@@ -110,7 +110,7 @@ def _conflicts(splits: Splits) -> Found:
     ((rows, groups),) = splits.desk.ask(
         "SELECT coalesce(sum(n0), 0)::BIGINT, count(*) FROM twins WHERE n0 > 1 AND lo0 <> hi0"
     )
-    said = f"{_rows(rows)} of train have a twin with another label ({groups:,} different rows)"
+    said = f"{several(rows, 'row')} of train have a twin with another label ({several(groups, 'different row')})"
     places = _places(splits, "n0 > 1 AND lo0 <> hi0", (0, TRAIN)) if rows else ()
     measured = rows / splits.rows[TRAIN]
     return graded(splits.training, "conflicting_labels", measured, said, split=TRAIN, rows=rows, places=places)
@@ -121,10 +121,6 @@ def _places(splits: Splits, where: str, *of: tuple[int, str]) -> tuple[Place, ..
     i = of[0][0]
     found = splits.desk.ask(f"SELECT {wanted} FROM twins WHERE {where} ORDER BY e{i} LIMIT {4 // len(of)}")
     return tuple(Place(name, row[2 * n], row[2 * n + 1]) for row in found for n, (_, name) in enumerate(of))
-
-
-def _rows(count: int) -> str:
-    return f"{count:,} row" + ("" if count == 1 else "s")
 
 
 def _percent(share: float) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from dq.errors import nearest
 from dq.ir.data import FLOATS, NUMBERS, RAW, Kind
-from dq.pretrain.found import Found, graded, skipped
+from dq.pretrain.found import Found, graded, several, skipped
 from dq.pretrain.splits import TRAIN
 from dq.profile import ColumnProfile
 
@@ -93,7 +93,7 @@ def _strange(splits: Splits, split: str, name: str, counts: tuple[int, ...]) -> 
         ("float32_overflow", "are beyond float32", f"isfinite({value}) AND abs({value}) > {_FLOAT32_MAX!r}"),
     )
     for (kind, words, where), rows in zip(kinds, counts, strict=True):
-        said = f"{rows:,} values of `{name}` in {split} {words}"
+        said = f"{several(rows, 'value')} of `{name}` in {split} {words}"
         places = splits.places(split, where) if rows else ()
         measured = rows / splits.rows[split]
         yield graded(splits.training, kind, measured, said, column=name, split=split, rows=rows, places=places)
@@ -103,7 +103,9 @@ def unread(splits: Splits) -> Iterator[Found]:
     for split, counts in splits.unread.items():
         for raw, rows in counts.items():
             name = raw.removeprefix(RAW)
-            said = f"{rows:,} values of `{name}` in {split} cannot be read as the type that the contract declares"
+            said = (
+                f"{several(rows, 'value')} of `{name}` in {split} cannot be read as the type that the contract declares"
+            )
             measured = rows / max(1, splits.rows[split])
             yield graded(splits.training, "unreadable_values", measured, said, column=name, split=split, rows=rows)
 

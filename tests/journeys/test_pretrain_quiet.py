@@ -41,7 +41,8 @@ def test_classes_that_are_rare_by_nature_are_missing_by_chance(seed: int) -> Non
     assert told(checked(train, strange), "label_unseen")["status"] == "fail"
     train, test = (s.with_columns(label=pl.lit("a") + (pl.int_range(pl.len()) % 2).cast(str)) for s in (train, test))
     one = test.with_columns(label=pl.when(pl.int_range(pl.len()) == 7).then(pl.lit("b")).otherwise("label"))
-    assert told(checked(train, one), "label_unseen")["status"] == "fail"  # nothing in train is as rare
+    found = told(checked(train, one), "label_unseen")
+    assert (found["status"], found["message"][:13]) == ("fail", "1 row of test")  # nothing in train is as rare
 
 
 def _hours(rows: int) -> pl.DataFrame:
