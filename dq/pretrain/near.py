@@ -51,7 +51,7 @@ def _tokens(splits: Splits, names: list[str]) -> str:
             lists.append(f"[hash({i}, {value})]")
             continue
         words = f"regexp_extract_all(lower(coalesce({value}, '')), '[\\p{{L}}\\p{{N}}]+')"
-        runs = f"range(1, greatest(1, len({words}) - {_WORDS - 2}) + 1)"
+        runs = f"range(1, greatest(1, len({words}) - {_WORDS - 1}) + 1)"
         lists.append(f"list_transform({runs}, lambda n: hash({i}, {words}[n : n + {_WORDS - 1}]))")
     return f"list_distinct(list_concat({', '.join(lists)}))" if len(lists) > 1 else f"list_distinct({lists[0]})"
 

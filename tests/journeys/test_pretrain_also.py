@@ -49,6 +49,16 @@ def test_rows_that_are_nearly_those_of_train_are_found_and_counted() -> None:
     assert next(c["status"] for c in apart.checks if c["check"] == "near_duplicates") == "pass"
 
 
+def test_the_last_word_counts_once() -> None:
+    """Ten runs of three words, of which one changes, and a number: ten of twelve are shared."""
+    short = pl.col("text").str.split(" ").list.head(12)
+    train, test = (reviews(seed, 100).with_columns(text=short.list.join(" ")) for seed in (1, 2))
+    changed = train[:20].with_columns(text=short.list.head(11).list.join(" ") + " changed")
+    suite = Training(label="label", also=("near_duplicates",))
+    found = package.pretrain(train, test=pl.concat([changed, test[20:]]), suite=suite, limits=HERE)
+    assert told(found, "near_duplicates")["rows"] == 20
+
+
 def test_numbers_make_rows_near_too_and_near_twins_inside_train_explain_some() -> None:
     columns = {f"n{c}": [n * 7919 * (c + 3) % 10_007 for n in range(1000)] for c in range(12)}
     whole = pl.DataFrame({**columns, "label": ["x", "y"] * 500})
