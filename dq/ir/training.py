@@ -44,6 +44,7 @@ LIMITS: Mapping[str, Limit] = {
     "rarest_class": Limit(warn=10, lower=True),  # rows
     "unseen_categories": Limit(warn=0, fail=0.05),  # beyond what values that are rare in train explain
     "missing_words": Limit(warn=0),
+    "numbers_as_text": Limit(warn=0.5),  # of the values
     "missing_values": Limit(warn=0.05),
     "feature_drift": Limit(warn=0, fail=0.20),  # of the features
     "target_leakage": Limit(warn=0.75, fail=0.95),  # of what there is to predict

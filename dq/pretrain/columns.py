@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from dq.pretrain.splits import Splits
 
+_NUMBER = "[+-]?(0|[1-9][0-9.,' ]*)([.,][0-9]+)?"
+
 _CHUNK = 50  # columns in one query
 _FEW = 5_000  # distinct values that are told apart one by one
 _LINEAR, _OCTAVE, _SPAN = 4_095, 8, 20_000
@@ -284,13 +286,14 @@ def _unseen(splits: Splits, name: str, split: str) -> Iterator[Found]:
             column=name, split=split, rows=rows, softly=split in splits.later or not beyond,
         )  # fmt: skip
         yield replace(found, explained=max(0.0, rows - unexplained))
-    yield from _words(splits, name, split)
+    if splits.kinds(name) <= TEXTS:
+        yield from _words(splits, name, split)
+        if split == splits.filled[1]:
+            yield _numbers(splits, name)
 
 
 def _words(splits: Splits, name: str, split: str) -> Iterator[Found]:
     """Of train and the split, whose values are in `seen`."""
-    if not splits.kinds(name) <= TEXTS:
-        return
     words = ", ".join(map(text, NULL_LIKE))
     found = splits.desk.ask(
         f"SELECT x, a::BIGINT, b::BIGINT FROM seen WHERE lower(trim(x)) IN ({words}) OR trim(x) = '' "
@@ -304,3 +307,18 @@ def _words(splits: Splits, name: str, split: str) -> Iterator[Found]:
         said = f"{rows:,} values of `{name}` in {where} are words for a missing one: {shown}"
         measured = rows / splits.rows[where]
         yield graded(splits.training, "missing_words", measured, said, column=name, split=where, rows=rows)
+
+
+def _numbers(splits: Splits, name: str) -> Found:
+    """Of train: text that is numbers, but for a few words or for their marks. Whole numbers may be names."""
+    number = f"regexp_full_match(trim(x), {text(_NUMBER)})"
+    ((whole, found, broken),) = splits.desk.ask(
+        f"SELECT sum(a), coalesce(sum(a) FILTER ({number}), 0)::BIGINT, "
+        f"coalesce(sum(a) FILTER ({number} AND regexp_matches(x, '[.,]')), 0)::BIGINT FROM seen"
+    )
+    measured = found / int(whole) if whole and broken * 2 > found else 0.0
+    said = f"`{name}` is text, and {measured:.1%} of its values in train are numbers"
+    if measured < 1:
+        others = splits.desk.ask(f"SELECT x FROM seen WHERE NOT {number} ORDER BY a + b DESC, x LIMIT 3")
+        said += f"; others are {', '.join(splits.shown(name, x) for (x,) in others)}" if others else ""
+    return graded(splits.training, "numbers_as_text", measured, said, column=name, split=TRAIN, rows=found)

@@ -81,6 +81,7 @@ EFFECTS = {
     "rarest_class": "a class with so few rows is not learnt",
     "unseen_categories": "values without an embedding or a column of their own are guessed or crash",
     "missing_words": "a word for a missing value is learnt as a value",
+    "numbers_as_text": "every number is a class of its own, and larger ones are no more than smaller ones",
     "missing_values": "the model sees what the imputer says, or drops the row",
     "feature_drift": "the model is tested where it has learnt little: the score tells of another population",
     "target_leakage": "the feature knows the answer; it will not when the model is asked in earnest",

@@ -97,3 +97,16 @@ def test_few_rows_are_compared_as_far_as_they_tell(seed: int) -> None:
     moved = checked(train, test.with_columns(pl.col("size") + 3))
     assert told(moved, "feature_drift", column="size")["status"] == "warn"
     assert told(checked(train, test[:20]), "feature_drift")["status"] == "skip"
+
+
+def test_numbers_that_landed_as_text_are_told_and_names_in_digits_are_not() -> None:
+    rows = pl.DataFrame({
+        "income": ["?" if n % 9 == 0 else f"{n * 13.25:,.2f}" for n in range(400)],
+        "code": ["M" if n % 9 == 0 else f"{85_000 + n % 50}" for n in range(400)],
+        "zip": [f"0{n % 40:04}" for n in range(400)], "label": [n % 2 for n in range(400)],
+    })  # fmt: skip
+    found = checked(rows[:300], rows[300:])
+    warned = [c for c in found.checks if c["check"] == "numbers_as_text" and c["status"] == "warn"]
+    assert [c["message"] for c in warned] == [
+        "`income` is text, and 88.7% of its values in train are numbers; others are '?'"
+    ]
