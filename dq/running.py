@@ -25,7 +25,7 @@ from dq.reach import access_of, brought_too, is_there, place, reading_of, spool
 from dq.references import changed, located
 from dq.scanning import Scanner
 from dq.spool import is_remote
-from dq.suite import load_contract
+from dq.suite import layout_in, load_contract
 
 if TYPE_CHECKING:
     from dq.config import Config
@@ -101,7 +101,7 @@ def _others(source: str, zones: Zones, config: Config) -> tuple[Other, ...]:
     for name in sources(config):
         theirs = place(zones_of(name, config)) if name != source else None
         if theirs == mine:
-            layout = contract_of(name, config).layout
+            layout = layout_in(_file(name, config), access_of(config))
             found.append(Other("", parse_layout(layout) if layout else None))
         elif theirs and theirs.startswith(f"{mine.rstrip('/')}/"):
             found.append(Other(theirs.removeprefix(mine).strip("/")))
@@ -125,7 +125,7 @@ def landing_sources(config: Config) -> list[str]:
 
 
 def contract_of(source: str, config: Config) -> Contract:
-    file = f"{config.suites.rstrip('/')}/{source}.yaml"
+    file = _file(source, config)
     try:
         contract = load_contract(file, access=access_of(config))
     except UsageError:
@@ -138,6 +138,10 @@ def contract_of(source: str, config: Config) -> Contract:
     if contract.source != source:
         raise SuiteError(f'source: is "{contract.source}", the file is named after "{source}"', file=file)
     return contract
+
+
+def _file(source: str, config: Config) -> str:
+    return f"{config.suites.rstrip('/')}/{source}.yaml"
 
 
 def new_run_id() -> str:

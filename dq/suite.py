@@ -64,6 +64,13 @@ def load_contract(
     return found
 
 
+def layout_in(path: str, access: Access | None = None) -> str | None:
+    """The layout of the contract, read without what it includes."""
+    from dq.dialects import contract
+
+    return contract.load(read_text(path, access), path).layout
+
+
 def _placed(contract: Contract, include: Include, path: str) -> Contract:
     """With where the included suite's data sets are: paths are from the contract's folder."""
     places = dict(contract.references)

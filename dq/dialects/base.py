@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import pairwise
@@ -16,6 +17,7 @@ import yaml
 from dq.errors import SuiteError
 from dq.ir.check import Bound, Check, Condition, Origin, Suite
 from dq.ir.codec import digest
+from dq.ir.data import parse_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -106,7 +108,20 @@ def joined(suite: Suite, other: Suite) -> Suite:
     for check in other.checks:
         if not any((check.metric, check.bound, check.severity) == (c.metric, c.bound, c.severity) for c in checks):
             checks.append(replace(check, id=free(check.id.partition("#")[0], checks)))
-    return identified(replace(suite, checks=tuple(checks), pii=suite.pii | other.pii))
+    told = [_named(s) - s.reading.texts for s in (suite, other)]
+    texts = (suite.reading.texts | other.reading.texts).difference(*told)
+    reading = replace(suite.reading, texts=texts)
+    return identified(replace(suite, checks=tuple(checks), pii=suite.pii | other.pii, reading=reading))
+
+
+def _named(suite: Suite) -> frozenset[str]:
+    """Columns that its checks speak of."""
+    columns = [c.column for c in suite.checks if c.column]
+    found = {p[0] for check in suite.checks for p in check.metric.paths()}
+    for text in columns:
+        with suppress(ValueError):  # a pattern
+            found.add(parse_path(text)[0])
+    return frozenset(found)
 
 
 def free(identity: str, checks: Iterable[Check]) -> str:

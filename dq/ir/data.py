@@ -296,7 +296,8 @@ class Reading:
     """How files are to be read; what is None is decided by extension and content, and said in the result.
 
     `declared` maps a column's landed name to the type and timestamp formats the contract gives it; `renamed` maps
-    landed alias to canonical name. `null_values` are texts that mean NULL.
+    landed alias to canonical name. `null_values` are texts that mean NULL. Where nobody declares a type, `texts` may
+    look like times and are none.
     """
 
     format: str | None = None  # parquet | csv | json | ndjson
@@ -312,6 +313,7 @@ class Reading:
     thousands: str = ""
     declared: tuple[Declared, ...] = ()
     keys: tuple[tuple[str, Scalar], ...] = ()
+    texts: frozenset[str] = frozenset()
     caps: Caps = Caps()
 
 

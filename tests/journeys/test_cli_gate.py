@@ -286,8 +286,15 @@ def test_a_contract_that_does_not_parse_stops_its_own_source_only(tmp_path: Path
     land(root, "03-30-2020")
     (root / "landing" / "broken").mkdir()
     (root / "suites" / "broken.yaml").write_text("source: broken\ncolumsn: {}\n")
+    (root / "suites" / "beside.yaml").write_text('source: beside\nlayout: "b-{name:str}.csv"\ninclude: [cut.json]\n')
+    (root / "suites" / "cut.json").write_text('{"expectations": [')
+    with (root / "dq.toml").open("a") as file:
+        file.write('\n[sources.beside]\nlanding = "landing/jhu"\n')
     ran = dq("gate", at=root)
     assert ran.code == 3
-    assert 'broken is passed over: suites/broken.yaml:2: unknown key "columsn"' in ran.err.replace(f"{root}/", "")
+    told = ran.err.replace(f"{root}/", "")
+    assert 'broken is passed over: suites/broken.yaml:2: unknown key "columsn"' in told
+    assert "beside is passed over: suites/cut.json:1: no JSON" in told
+    assert told.count("is passed over") == 2
     assert (root / "curated" / "jhu" / "03-30-2020.csv.gz").is_file()
     assert dq("gate", "jhu", "broken", at=root).code == 2

@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from dq.dialects.base import LARGEST_BYTES, Problems, free, identified, read_json
 from dq.dialects.gx import queries
 from dq.dialects.gx.asked import Unfit, bound, ends
-from dq.dialects.gx.conditions import checked, moment
+from dq.dialects.gx.conditions import checked, moment, named
 from dq.dialects.gx.custom import Custom, classes, code_of, needs_gx
 from dq.dialects.gx.fit import Expectation
 from dq.dialects.gx.parameters import filled, wanting
@@ -25,6 +25,7 @@ from dq.dialects.gx.vocabulary import KINDS, Kind, arguments
 from dq.errors import SuiteError, nearest
 from dq.ir.check import Bound, Check, Condition, Origin, Severity, Suite
 from dq.ir.data import Reading, format_path
+from dq.ir.expr import Now
 from dq.metrics.schema import ColumnPresent
 from dq.metrics.volume import RowCount
 
@@ -40,6 +41,7 @@ _DROPPED = (  # of 0.x, without meaning for the verdict on a column of one type
     "auto", "profiler_config", "include_config", "allow_cross_type_comparisons", "output_strftime_format"
 )  # fmt: skip
 _RENAMED = {"expect_column_pair_values_A_to_be_greater_than_B": "expect_column_pair_values_a_to_be_greater_than_b"}
+_TIME = re.compile(r"datetime|Timestamp|M8|date$")
 _STRING = re.compile(r'"(?:\\.|[^"\\])*"|[\[\]{}]|\n')
 
 
@@ -59,7 +61,7 @@ def load(
         builder.add(expectation, line)
     problems.settle()
     name = written.get("name") or written.get("expectation_suite_name") or "suite"
-    return identified(Suite(str(name), tuple(builder.checks), Reading(delimiter=",")))
+    return identified(Suite(str(name), tuple(builder.checks), Reading(delimiter=",", texts=builder.texts())))
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +191,12 @@ class _Builder:
             Check("table.not_empty", RowCount(), Bound((Condition(">", 0),)), origin=Origin("gx", file))
         ]
         self.columns: set[str] = set()
+        self.seen: set[str] = set()
+        self.dated: set[str] = set()
+
+    def texts(self) -> frozenset[str]:
+        """Columns that pandas leaves text, whatever they look like: none is compared with a time."""
+        return frozenset(self.seen - self.dated) if self.semantics == "pandas" else frozenset()
 
     def add(self, written: Any, line: int) -> None:
         """One expectation; what is wrong with it goes to `problems`."""
@@ -213,6 +221,7 @@ class _Builder:
             given = _of_today(name, given)
         kind = KINDS[name]
         self._sound(kind, name, given)
+        self._look(kind, given, dated=bool(kwargs.get("parse_strings_as_datetimes")))
         if self.semantics == "sql":
             queries.check(name, given)
         columns = list(_columns(kind, given))
@@ -226,10 +235,19 @@ class _Builder:
             _bound(name, kind, given), _SEVERITIES[severity], column, Origin("gx", self.file, line, rule),
         )  # fmt: skip
 
+    def _look(self, kind: Kind, given: Mapping[str, Any], *, dated: bool) -> None:
+        own = set(_columns(kind, given))
+        ends = [bound(given.get(end)) for end in ("min_value", "max_value")]
+        types = [given.get("type_"), *(given.get("type_list") or ())]
+        if dated or any(isinstance(e, (date, Now)) for e in ends) or any(_TIME.match(str(t)) for t in types):
+            self.dated |= own
+        self.seen |= own | set(named(given.get("row_condition"), given.get("condition_parser")))
+
     def _custom(self, written: dict[str, Any], given: dict[str, Any], severity: Severity, line: int) -> None:
         """Which columns it speaks of only its class knows; by custom they are named as those of core ones."""
         name, _ = _parts(written)
         column = format_path((given["column"],)) if isinstance(given.get("column"), str) else None
+        self.seen |= {given["column"]} if column else set()
         rule = _rule(name, given, written)
         metric = Custom(name, rule, self.plugins or "", self.code)
         identity = f"{column or 'table'}.{re.sub('^expect_(column_)?', '', name)}"

@@ -76,6 +76,16 @@ def condition(written: Any, parser: str | None, schema: Schema, semantics: Seman
 
 def inexpressible(written: Any, parser: str | None) -> bool:
     """Whether only GX itself can run the condition, whatever lands."""
+    return _read(written, parser)[1]
+
+
+def named(written: Any, parser: str | None) -> tuple[str, ...]:
+    """Columns that the condition speaks of, as far as it is read here."""
+    return _read(written, parser)[0].names
+
+
+def _read(written: Any, parser: str | None) -> tuple[Schema, bool]:
+    """With what it speaks of as text, and whether something in it cannot be read."""
     schema = Schema()
     while True:
         try:
@@ -83,9 +93,9 @@ def inexpressible(written: Any, parser: str | None) -> bool:
         except NotThere as error:
             schema = replace(schema, fields=(*schema.fields, Field(str(error.args[0]), Type(Kind.STRING))))
         except Inexpressible:
-            return True
+            return schema, True
         else:
-            return False
+            return schema, False
 
 
 def passed_through(arguments: Mapping[str, Any]) -> bool:

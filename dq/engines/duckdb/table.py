@@ -12,7 +12,7 @@ from dq.engines.duckdb.connect import identifier, literal
 from dq.engines.duckdb.infer import infer, looks, text_candidates
 from dq.engines.duckdb.numerals import marks_of
 from dq.engines.duckdb.sql import constant, type_name
-from dq.ir.data import NUMBERS, TEXTS, Field, Finding, Kind, Schema, Type
+from dq.ir.data import NUMBERS, TEXTS, TIMES, Field, Finding, Kind, Schema, Type
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -220,6 +220,8 @@ class Table:
         fixed, candidates, texts = fixed or {}, candidates or {}, text_candidates(self.marks)
         names = [c.name for c in self.columns if not (c.declared and c.declared.type) and c.name not in fixed]
         asked = {n: candidates.get(n, texts) for n in names}
+        for name in self.reading.texts & asked.keys():
+            asked[name] = [c for c in asked[name] if c.type.kind not in TIMES]
         guessed = {**infer(self.connection, self.name, asked, self._nulls), **fixed}
         spare = self._spare()
         if any(p.jumps or p.breaks for p in self.parts) and not self.stored:

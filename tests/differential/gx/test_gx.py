@@ -134,6 +134,37 @@ def test_what_old_suites_leave_open_or_overdo(size: int) -> None:
     assert [d for one in found for d in differences(*one)] == []
 
 
+def test_text_that_looks_like_a_time_is_what_pandas_reads(tmp_path: Path) -> None:
+    file = tmp_path / "d.csv"
+    rows = ("1,2021-01-01,2021-01-01 10:00:00,true,2021-02-01", "2,2021-01-02,2021-01-02 11:00:00,false,2021-01-01")
+    file.write_text("\n".join(["n,day,at,b,due", *rows, ""]))
+    ask = "expect_column_values_to_"
+    asked: list[tuple[str, dict[str, Any]]] = [
+        (f"{ask}match_strftime_format", {"column": "day", "strftime_format": "%Y-%m-%d"}),
+        (f"{ask}match_regex", {"column": "day", "regex": "-0[12]$"}),
+        ("expect_column_value_lengths_to_equal", {"column": "at", "value": 19}),
+        (f"{ask}be_in_set", {"column": "day", "value_set": ["2021-01-01"]}),
+        (f"{ask}be_dateutil_parseable", {"column": "at"}),
+        (f"{ask}be_of_type", {"column": "day", "type_": "str"}),
+        (f"{ask}be_between", {"column": "n", "max_value": 1, "row_condition": 'due > "2021-01-15"'}),
+        ("expect_column_pair_values_a_to_be_greater_than_b", {"column_A": "due", "column_B": "day"}),
+        (f"{ask}be_in_set", {"column": "b", "value_set": [True]}),
+    ]
+    text = json.dumps({"name": "drawn", "expectations": [{"type": k, "kwargs": a} for k, a in asked]})
+    (tmp_path / "s.json").write_text(text)
+    (tmp_path / "c.yaml").write_text("source: c\ninclude: [s.json]\n")
+    theirs = oracle.verdicts(pd.read_csv(file), asked)
+    for suite in ("s.json", "c.yaml"):
+        mine = api.validate(file, tmp_path / suite, result_format="COMPLETE").to_gx()["results"]
+        found = zip(asked, mine, theirs, strict=True)
+        assert [d for one in found for d in differences(*one) if "index" not in d] == []
+    assert [bool(r["success"]) for r in mine] == [True, True, True, False, True, True, True, False, False]
+    (tmp_path / "c.yaml").write_text("source: c\ninclude: [s.json]\nchecks:\n  - {rule: 'day <= date(at)'}\n")
+    judged = {c.id: c for c in api.validate(file, tmp_path / "c.yaml").checks}
+    assert judged["table.rule"].status == "pass"  # of what a rule speaks of, too, that reads it as a time
+    assert judged["day.type"].message == "type str does not hold: landed as date"
+
+
 @pytest.mark.parametrize("engine", ["duckdb", "polars"])
 def test_moments_of_the_run_and_ends_that_cross(engine: str) -> None:
     day = datetime.now(UTC).replace(tzinfo=None, microsecond=0)

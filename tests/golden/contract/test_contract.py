@@ -151,7 +151,7 @@ quarantine_copy: false
     assert column.type == Type(Kind.TIMESTAMP)
     assert (column.formats, column.zone, column.aliases) == (("%m/%d/%Y",), "UTC", ("A",))
     assert found.suite.reading == Reading(
-        "csv", ";", "'", None, "latin-1", False, ("a", "b"), ("", "NA"), declared=(column,)
+        "csv", ";", "'", None, "latin-1", 0, False, ("a", "b"), ("", "NA"), declared=(column,)
     )  # fmt: skip
     assert (found.suite.optional, found.suite.pii) == ({"a"}, {"a"})
     assert (found.suite.memory.window, found.suite.memory.anomaly, found.suite.memory.adopt_after) == (7, None, 9)
