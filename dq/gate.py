@@ -10,7 +10,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from dq import carry, inventory, publish, retry, split
-from dq.errors import HoldError, PublishConflict, SourceChanged, ZoneFault, said_by_system
+from dq.errors import HoldError, PublishConflict, SourceChanged, StoreError, ZoneFault, said_by_system
 from dq.evaluate import left_out
 from dq.holds import Holds
 from dq.ir import document
@@ -270,18 +270,33 @@ def _decide(run: Run, past: Past, holds: Holds, turn: _Turn) -> Iterator[dict[st
         turn = replace(turn, partition=turn.landed.partition)
     judgement = held(turn.partition, turn.suite, str(fault))
     if isinstance(fault, ZoneFault):
-        yield _stuck(run, turn, judgement, fault)
+        yield _stuck(run, holds, turn, judgement, fault)
     else:
         yield _held(run, holds, turn, judgement)
 
 
-def _stuck(run: Run, turn: _Turn, judgement: Judgement, fault: ZoneFault) -> dict[str, Any]:
+def _stuck(run: Run, holds: Holds, turn: _Turn, judgement: Judgement, fault: ZoneFault) -> dict[str, Any]:
     """A zone takes nothing: no fault of the partition, and no try of it that would park it. Raises HoldError, one for
     all, where others before it ended so too."""
     run.open.stuck += 1
+    if not run.wanted.dry:
+        _attempt(run, holds, turn, judgement, counts=False)
     if run.open.stuck >= STUCK:
-        raise HoldError(f"{fault}; {STUCK} partitions in a row ended so: the others are left for the next run")
+        untold = f"; {run.open.untold}" if run.open.unrecorded else ""
+        raise HoldError(
+            f"{fault}; {STUCK} partitions in a row ended so: the others are left for the next run{untold}"
+        )  # fmt: skip
     return _document(run, turn.partition, judgement)
+
+
+def _attempt(run: Run, holds: Holds, turn: _Turn, judgement: Judgement, *, counts: bool = True) -> retry.Tried:
+    try:
+        return holds.add(
+            turn.landed.partition, turn.partition.digest, run.asked(turn.suite), judgement.reasons, counts=counts
+        )  # fmt: skip
+    except StoreError as error:
+        run.open.unrecorded.append(str(error))
+        return retry.Tried()
 
 
 def _settle(run: Run, past: Past, holds: Holds, turn: _Turn) -> dict[str, Any] | None:
@@ -381,7 +396,7 @@ def _held(run: Run, holds: Holds, turn: _Turn, judgement: Judgement) -> dict[str
     partition = turn.partition
     if run.wanted.dry:
         return _document(run, partition, judgement)
-    tried = holds.add(turn.landed.partition, partition.digest, run.asked(turn.suite), judgement.reasons)
+    tried = _attempt(run, holds, turn, judgement)
     run.open.held.append(tried)
     if tried.parked:
         said = f"parked: {retry.PARKED_AFTER} attempts ended so; not tried again until data, contract or gate change"

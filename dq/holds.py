@@ -33,13 +33,16 @@ class Holds:
         same = retry.alike(attempts, inventory.signature(listed), digest, suite_digest, self.gate)
         return retry.Tried(same, self.wait_seconds)
 
-    def add(self, listed: Partition, digest: str, suite_digest: str, reasons: Iterable[Reason]) -> retry.Tried:
-        """Record one more."""
+    def add(
+        self, listed: Partition, digest: str, suite_digest: str, reasons: Iterable[Reason], *, counts: bool = True
+    ) -> retry.Tried:  # fmt: skip
+        """Record one more; of those in a row that do not count the first."""
         reasons = tuple(reasons)
         attempt = Attempt(
             listed.source, listed.key, inventory.signature(listed), digest, suite_digest, self.gate,
-            retry.cause(reasons), "; ".join(r.message for r in reasons), self.now.isoformat(), self.run_id,
+            retry.cause(reasons), "; ".join(r.message for r in reasons), self.now.isoformat(), self.run_id, counts,
         )  # fmt: skip
-        self.history.attempt(attempt)
-        self._attempts.setdefault(listed.key, []).append(attempt)
+        if counts or all(a.counts for a in self.of(listed, digest, suite_digest).attempts[-1:]):
+            self.history.attempt(attempt)
+            self._attempts.setdefault(listed.key, []).append(attempt)
         return self.of(listed, digest, suite_digest)

@@ -26,16 +26,20 @@ class Tried:
     wait_seconds: float = FIRST_WAIT_SECONDS
 
     @property
+    def counted(self) -> tuple[Attempt, ...]:
+        return tuple(a for a in self.attempts if a.counts)
+
+    @property
     def parked(self) -> bool:
-        last = self.attempts[-PARKED_AFTER:]
+        last = self.counted[-PARKED_AFTER:]
         return len(last) == PARKED_AFTER and len({a.cause for a in last}) == 1
 
     @property
     def due(self) -> datetime | None:
         """When it is to be tried again; None: now."""
-        if not self.attempts:
+        if not self.counted:
             return None
-        seconds = self.wait_seconds * WAITS[min(len(self.attempts), len(WAITS)) - 1]
+        seconds = self.wait_seconds * WAITS[min(len(self.counted), len(WAITS)) - 1]
         return self._last + timedelta(seconds=seconds)
 
     @property
@@ -45,7 +49,7 @@ class Tried:
 
     @property
     def _last(self) -> datetime:
-        return datetime.fromisoformat(self.attempts[-1].at)
+        return datetime.fromisoformat(self.counted[-1].at)
 
     def rests(self, now: datetime) -> bool:
         """Whether it is too early, or of no use, to try again unasked. A clock that went back keeps nobody waiting."""

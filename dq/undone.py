@@ -25,9 +25,15 @@ class Open:
     late: list[str] = field(default_factory=list)
     undelivered: list[str] = field(default_factory=list)
     stuck: int = 0  # partitions in a row at which a zone took nothing
+    unrecorded: list[str] = field(default_factory=list)  # why history took no record of a hold
 
     def __bool__(self) -> bool:
         return bool(self.held or self.resting or self.late or self.undelivered)
+
+    @property
+    def untold(self) -> str:
+        """Of holds that history took no record of."""
+        return f"{len(self.unrecorded)} held without a record in history: {self.unrecorded[-1]}"
 
     def tell(self, source: str) -> None:
         """What is passed over without a document: one line each."""
@@ -38,6 +44,8 @@ class Open:
             log.warning("%s %s: %s: %s", source, key, when, tried.why)
         if self.late:
             log.warning("%s: late: %s%s", source, self.late[0], _more(self.late))
+        if self.unrecorded:
+            log.warning("%s: %s", source, self.untold)
         for fault in self.undelivered:
             log.warning("%s: %s", source, fault)
         if len(self.resting) > _TOLD:

@@ -214,7 +214,8 @@ class Decision:
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """A hold: a try without a decision. `landed` is the signature of the files as listed, `digest` their content where
-    it was read; `cause` is what attempts have in common that failed alike, `gate` the version that tried."""
+    it was read; `cause` is what attempts have in common that failed alike, `gate` the version that tried. It `counts`
+    unless a zone took nothing, which is no fault of the partition."""
 
     source: str
     partition: str
@@ -226,6 +227,7 @@ class Attempt:
     why: str
     at: str
     run_id: str
+    counts: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -203,6 +203,6 @@ def _seconds(run: Run) -> float | None:
         newest = max((f.modified or 0.0 for f in landed.partition.files), default=0.0)
         rest = 0.0 if quiet is None else min(quiet, newest + quiet - run.asking.now.timestamp())
         seconds.append(rest if rest > 0 else LOOK_SECONDS)
-    if run.open.undelivered:
+    if run.open.undelivered or run.open.unrecorded or run.open.stuck:
         seconds.append(run.retry_seconds)
     return max(1.0, min(seconds)) if seconds else None

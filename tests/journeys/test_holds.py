@@ -76,6 +76,16 @@ def parked(place: Place) -> timedelta:
     return 61 * MINUTE
 
 
+def test_a_hold_that_history_takes_no_record_of_says_so(place: Place, dq: Dq) -> None:
+    place.land("2026-03-01")
+    (place.root / "_dq").mkdir()
+    (place.root / "_dq" / "attempts").write_text("in the way")
+    ran = dq("gate", "--json", at=place.root)
+    assert (ran.code, [d["verdict"] for d in ran.documents]) == (3, ["hold"])
+    (line,) = ran.err.splitlines()
+    assert line.startswith("dq: trips: 1 held without a record in history: cannot write ")
+
+
 def test_other_bytes_end_the_parking_and_a_touch_does_not(place: Place) -> None:
     later = parked(place)
     os.utime(place.root / "landing/trips/dt=2026-03-01/part-0.parquet")
