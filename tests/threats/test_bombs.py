@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import zlib
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,55 @@ def test_huge_csv_cell(victim: Victim, cell: bytes) -> None:
     assert victim.outcome() == ("quarantine", "table.line_too_long")
 
 
+GIGABYTE = 1 << 30
+
+
+def poured(path: Path, before: bytes, piece: bytes, after: bytes) -> None:
+    """A cell of a gigabyte, made of pieces."""
+    with open(path, "wb") as file:
+        file.write(before)
+        for _ in range(GIGABYTE // (1 << 20)):
+            file.write(piece * ((1 << 20) // len(piece)))
+        file.write(after)
+
+
+@pytest.mark.soak
+def test_a_cell_of_a_gigabyte(victim: Victim) -> None:
+    victim.settings(memory_bytes=2_000_000_000, deadline_seconds=600)
+    for name, cell in (("one", (b"a,b\n1,", b"x", b"\n2,3\n")), ("quoted", (b'a,b\n1,"', b"x\n", b'"\n2,3\n'))):
+        victim.contract(CSV)
+        poured(victim.path(name, "part.csv"), *cell)
+    assert [(d["verdict"], d["reasons"][0]["id"]) for d in victim.gate()] == [("quarantine", "table.line_too_long")] * 2
+    victim.contract(CONTRACT)
+    poured(victim.path("lines", "part.ndjson"), b'{"a":1}\n{"a":"', b"x", b'"}\n')
+    poured(victim.path("list", "part.json"), b'[{"a":1},\n{"a":"', b"x", b'"}]')
+    for name, options in (("plain", {"use_dictionary": False, "compression": "none"}), ("packed", {})):
+        table = pa.table({"s": pa.array(["x" * GIGABYTE], pa.large_string())})
+        pq.write_table(table, victim.path(name, "part.parquet"), write_statistics=False, **options)
+    found = {d["partition"]: (d["verdict"], d["reasons"][0]["id"]) for d in victim.gate()}
+    text, parquets = ("quarantine", "table.line_too_long"), ("quarantine", "table.over_limit")
+    assert found == {"k=lines": text, "k=list": text, "k=plain": parquets, "k=packed": parquets}
+
+
+@pytest.mark.parametrize("layout", ["lines", "list"])
+def test_a_record_of_json_that_is_too_large(victim: Victim, layout: str) -> None:
+    record = b'{"a":"' + b"x" * (40 << 20) + b'"}'
+    content = b'{"a":1}\n' + record + b"\n" if layout == "lines" else b'[{"a":1},\n' + record + b"]"
+    victim.land("a", content, "part.ndjson" if layout == "lines" else "part.json")
+    assert victim.outcome() == ("quarantine", "table.line_too_long")
+
+
+@pytest.mark.parametrize("row", [b"1,2,3\n", b"1\n", b'"1","\xe9"\n'], ids=["more", "fewer", "latin"])
+def test_nothing_but_faulty_records(victim: Victim, row: bytes) -> None:
+    """A kilobyte of memory each, if all of them were told."""
+    victim.contract(CSV)
+    victim.settings(memory_bytes=1_000_000_000)
+    victim.land("a", b"a,b\n1,2\n" + row * 300_000, "part.csv")
+    (document,) = victim.gate()
+    assert (document["verdict"], document["reasons"][0]["id"]) == ("quarantine", "table.over_limit")
+    assert "more than 100,000 " in document["reasons"][0]["message"]
+
+
 def test_too_many_columns(victim: Victim) -> None:
     names = [f"c{i}" for i in range(100_000)]
     victim.land("a", (",".join(names) + "\n" + "1," * 99_999 + "1\n").encode(), "part.csv")
@@ -117,6 +167,29 @@ def test_too_many_columns(victim: Victim) -> None:
     keys = ",".join(f'"{n}":1' for n in names[:20_000])
     victim.land("c", f"{{{keys}}}\n".encode(), "part.ndjson")
     assert [(d["verdict"], d["reasons"][0]["id"]) for d in victim.gate()] == [("quarantine", "table.over_limit")] * 3
+
+
+@pytest.mark.soak
+def test_a_hundred_thousand_columns(victim: Victim) -> None:
+    """In one record, or over many; inside a column they are a map, which is JSON."""
+    victim.settings(memory_bytes=2_000_000_000, deadline_seconds=300)
+    names = [f"c{i}" for i in range(100_000)]
+    victim.land("parquet", parquet(pa.table({n: [1] for n in names})))
+    record = dict.fromkeys(names, 1)
+    victim.land("record", json.dumps(record).encode(), "part.ndjson")
+    pieces = [json.dumps(dict.fromkeys(names[i : i + 1000], 1)) for i in range(0, 100_000, 1000)]
+    victim.land("records", "\n".join(pieces).encode(), "part.ndjson")
+    victim.land("inner", json.dumps({"x": record}).encode(), "part.ndjson")
+    found = {d["partition"]: (d["verdict"], [r["id"] for r in d["reasons"]]) for d in victim.gate()}
+    over = ("quarantine", ["table.over_limit"])
+    assert found == {**dict.fromkeys(("k=parquet", "k=record", "k=records"), over), "k=inner": ("promote", [])}
+
+
+def test_a_map_of_many_keys(victim: Victim) -> None:
+    """As a struct of so many fields it would take DuckDB minutes."""
+    victim.settings(deadline_seconds=30)
+    victim.land("a", json.dumps({"x": {f"c{i}": i for i in range(5_000)}}).encode(), "part.ndjson")
+    assert victim.outcome() == ("promote", "")
 
 
 def nested(levels: int) -> pa.Table:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from dq.ir.limits import Caps
 
 Shape: TypeAlias = "str | list[Any] | dict[str, Any]"  # as json_group_structure tells it
+_FIELDS = 1_000
 _TOKENS = re.compile(rb'\\.|["{}\[\]]', re.DOTALL)
 
 
@@ -32,6 +33,15 @@ def _levels(shape: Shape) -> int:
         deep += 1
         level = [inner for s in level for inner in (s.values() if isinstance(s, dict) else s)]
     return deep
+
+
+def is_wide(shape: Shape) -> bool:
+    """A map rather than a record, of more keys than DuckDB casts to fields in time."""
+    return _leaves(shape) > _FIELDS
+
+
+def _leaves(shape: Shape) -> int:
+    return 1 if isinstance(shape, str) else sum(map(_leaves, shape.values() if isinstance(shape, dict) else shape))
 
 
 def too_deep(file: DataFile, caps: Caps) -> Finding | None:

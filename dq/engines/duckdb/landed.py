@@ -55,7 +55,8 @@ class Over(Exception):
 class Text:
     """`path` is for DuckDB to open, `head` the beginning without byte-order mark, `lines` counts ends of lines in all.
 
-    `lines` counts a last line without an end too. `newline` is the character that ends one (of CRLF the LF).
+    `lines` counts a last line without an end too; `longest` are the bytes of the longest, where those are more than a
+    megabyte. `newline` is the character that ends one (of CRLF the LF).
     `landed` says that DuckDB reads the landed bytes themselves, so that offsets are theirs; `made` that `path` is a
     copy or a link, to be removed.
     """
@@ -64,6 +65,7 @@ class Text:
     path: str
     head: str
     lines: int
+    longest: int
     newline: str
     encoding: str
     landed: bool
@@ -137,6 +139,7 @@ def _land(file: DataFile, encoding: str, temp: str, kind: str, caps: Caps, copy:
         path=path,
         head=head,
         lines=scan.lines,
+        longest=scan.longest,
         newline=scan.newline,
         encoding=actual,
         landed=in_place,
@@ -158,15 +161,15 @@ def discard(text: Text) -> None:
 
 
 class _Scan:
-    """Counts lines on the way through, and ends quietly, with a finding, where a compressed stream is cut."""
+    """Counts and measures lines on the way through; ends quietly, with a finding, where a compressed stream is cut."""
 
     def __init__(self, path: str, kind: str, newline: str) -> None:
         self.path, self.kind, self.newline = path, kind, newline
         self.findings: list[Finding] = []
-        self.lines = 0
+        self.lines = self.longest = 0
 
     def run(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        last, end, sound = b"", self.newline.encode(), True
+        last, end, sound, held = b"", self.newline.encode(), True, 0
         try:
             for chunk in chunks:
                 if sound and b"\0" in chunk:
@@ -174,6 +177,9 @@ class _Scan:
                     self.findings.append(Finding(self.kind, f"{self.path} holds a NUL byte in line {line}", self.path))
                     sound = False
                 self.lines += chunk.count(end)
+                whole = end in chunk
+                self.longest = max(self.longest, held + (chunk.index(end) if whole else len(chunk)))
+                held = len(chunk) - chunk.rindex(end) - 1 if whole else held + len(chunk)
                 last = chunk or last
                 yield chunk
         except Cut as cut:

@@ -17,7 +17,7 @@ import duckdb
 
 from dq.engines.base import Indivisible, reserved
 from dq.engines.duckdb.connect import identifier, literal
-from dq.engines.duckdb.depth import Shape, excess
+from dq.engines.duckdb.depth import Shape, excess, is_wide
 from dq.engines.duckdb.infer import JSON
 from dq.engines.duckdb.kinds import OPAQUE, landed, misfit, pointer
 from dq.engines.duckdb.landed import Text, discard, land, marked, peek, without_empty
@@ -102,6 +102,10 @@ def _records(
     if start[0] == "[" and not _closed(text.path):
         findings.append(Finding("not_json", f"{path} is malformed JSON: the array is not closed", path))
         return None
+    too_long = Finding("line_too_long", f"{path}: a record of more than {_LARGEST:,} bytes", path)
+    if lines and text.longest > _LARGEST:
+        findings.append(too_long)
+        return None
     table = f"dq_json_{next(_serial)}"
     form = "array" if start[0] == "[" else "unstructured"
     try:
@@ -115,7 +119,8 @@ def _records(
     except duckdb.InvalidInputException as error:
         where = re.search(r"at byte \d+ in (?:record/value|line) \d+", str(error))
         message = f"{path} is malformed {'JSON' if not lines else 'text'}" + (f", {where[0]}" if where else "")
-        findings.append(Finding("not_json", message, path))
+        size = "maximum_object_size" in str(error)
+        findings.append(too_long if size else Finding("not_json", message, path))
         return None
     records = _Records(text.file, table, "line" if lines else "record", {})
     if lines and _count(connection, table) == parsed.lines:
@@ -369,7 +374,7 @@ def _merge(left: Shape, right: Shape) -> Shape:
 def _nested(table: Table, name: str, shape: Shape) -> tuple[Type, str]:
     """Type and value of a struct, list or mixed column; JSON text where a part has no type that holds it."""
     column = identifier(name)
-    found = _type(shape)
+    found = None if is_wide(shape) else _type(shape)
     if found is None or _has_long_numbers(table, column, 16 if "DOUBLE" in str(shape) else 19):
         return Type(Kind.JSON), column
     return found, f"TRY_CAST(TRY_CAST({column} AS JSON) AS {type_name(found)})"

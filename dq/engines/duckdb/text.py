@@ -19,6 +19,7 @@ from dq.engines.base import Dataset, reserved
 from dq.engines.duckdb import ndjson
 from dq.engines.duckdb.connect import connect, literal, literals
 from dq.engines.duckdb.depth import too_deep
+from dq.engines.duckdb.faulty import beyond
 from dq.engines.duckdb.landed import Text, compression, discard, land, peek, without_empty
 from dq.engines.duckdb.places import LOCATED, Event, Laid, lay_out
 from dq.engines.duckdb.sniff import DELIMITERS, EXCEL, below, foreign, looks_like_data, propose, record, records
@@ -241,12 +242,17 @@ def _load(table: Table, sheet: _Sheet, reading: Reading, temp: str) -> list[Find
     """Append the file's rows; what is wrong with its records."""
     part = Part(sheet.text.file, sheet.names, newline=sheet.text.newline)
     texts = {name: f"c{i}" for i, name in enumerate(sheet.names)}
-    rejects = f"{table.name}_rejects"
-    text = sheet.text
+    rejects, text = "", sheet.text
     try:
+        table.insert(part, texts, _source(text.path, sheet, reading))
+    except duckdb.InvalidInputException:
+        if fault := beyond(text, len(sheet.names), reading):
+            return [fault]
+        rejects = f"{table.name}_rejects"
         try:
             table.insert(part, texts, _source(text.path, sheet, reading, rejects))
         except duckdb.InvalidInputException:
+            _drop(table, rejects)
             # Ends of lines of several kinds stop the parser; with one kind it reads on.
             clean = land(text.file, reading.encoding, temp, kind="not_csv", caps=reading.caps, copy=True)
             if isinstance(clean, Finding):
@@ -254,21 +260,22 @@ def _load(table: Table, sheet: _Sheet, reading: Reading, temp: str) -> list[Find
             discard(text)
             sheet.text = text = clean
             part.newline = clean.newline
-            _drop(table, rejects)
-            table.insert(part, texts, _source(text.path, sheet, reading, rejects))
-    except duckdb.InvalidInputException:
-        _drop(table, rejects)
-        return [Finding("unreadable", f"{text.file.path}: the parser gave up", text.file.path)]
+            try:
+                table.insert(part, texts, _source(text.path, sheet, reading, rejects))
+            except duckdb.InvalidInputException:
+                _drop(table, rejects)
+                return [Finding("unreadable", f"{text.file.path}: the parser gave up", text.file.path)]
     part.offset = sheet.before + 1 - part.start
     rejected: list[tuple[Any, ...]] = []
-    if text.lines != sheet.before + part.rows:
+    if rejects and text.lines != sheet.before + part.rows:
         gravest = "CASE error_type WHEN 'INVALID ENCODING' THEN 0 WHEN 'UNQUOTED VALUE' THEN 1 ELSE 2 END"
         query = (
             f"SELECT line, arg_min(error_type, {gravest}), any_value(csv_line), min(line_byte_position)"
             f" FROM {rejects} GROUP BY line ORDER BY line"
         )
         rejected = table.connection.execute(query).fetchall()
-    _drop(table, rejects)
+    if rejects:
+        _drop(table, rejects)
     found, events = _account(table, part, sheet, rejected, reading)
     newline = "" if text.copied else text.newline
     sheet.laid = Laid(part, text.encoding, newline, sheet.before, text.lines, events)
@@ -279,7 +286,8 @@ def _drop(table: Table, rejects: str) -> None:
     table.connection.execute(f"DROP TABLE IF EXISTS {rejects}; DROP TABLE IF EXISTS {rejects}_scans")
 
 
-def _source(path: str, sheet: _Sheet, reading: Reading, rejects: str) -> str:
+def _source(path: str, sheet: _Sheet, reading: Reading, rejects: str = "") -> str:
+    """Without `rejects`, a table for them, the first faulty record stops the parser."""
     columns = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(len(sheet.names)))
     options = {
         "auto_detect": "false",
@@ -293,11 +301,12 @@ def _source(path: str, sheet: _Sheet, reading: Reading, rejects: str) -> str:
         "nullstr": literals(["" if "" in reading.null_values else _NO_NULL]),
         "allow_quoted_nulls": "false",
         "max_line_size": str(reading.caps.line_bytes),
-        "store_rejects": "true",
-        "rejects_table": literal(rejects),
-        "rejects_scan": literal(f"{rejects}_scans"),
-        "rejects_limit": "0",
     }
+    if rejects:
+        options |= {
+            "store_rejects": "true", "rejects_table": literal(rejects), "rejects_scan": literal(f"{rejects}_scans"),
+            "rejects_limit": "0",
+        }  # fmt: skip
     return f"read_csv({literal(path)}, {', '.join(f'{k}={v}' for k, v in options.items())})"
 
 
