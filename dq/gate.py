@@ -10,7 +10,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from dq import carry, inventory, publish, retry, split
-from dq.errors import HoldError, PublishConflict, SourceChanged, StoreError, ZoneFault, said_by_system
+from dq.errors import HoldError, PublishConflict, SourceChanged, ZoneFault, said_by_system
 from dq.evaluate import left_out
 from dq.holds import Holds
 from dq.ir import document
@@ -280,7 +280,7 @@ def _stuck(run: Run, holds: Holds, turn: _Turn, judgement: Judgement, fault: Zon
     all, where others before it ended so too."""
     run.open.stuck += 1
     if not run.wanted.dry:
-        _attempt(run, holds, turn, judgement, counts=False)
+        _add(run, holds, turn, judgement, counts=False)
     if run.open.stuck >= STUCK:
         untold = f"; {run.open.untold}" if run.open.unrecorded else ""
         raise HoldError(
@@ -289,14 +289,9 @@ def _stuck(run: Run, holds: Holds, turn: _Turn, judgement: Judgement, fault: Zon
     return _document(run, turn.partition, judgement)
 
 
-def _attempt(run: Run, holds: Holds, turn: _Turn, judgement: Judgement, *, counts: bool = True) -> retry.Tried:
-    try:
-        return holds.add(
-            turn.landed.partition, turn.partition.digest, run.asked(turn.suite), judgement.reasons, counts=counts
-        )  # fmt: skip
-    except StoreError as error:
-        run.open.unrecorded.append(str(error))
-        return retry.Tried()
+def _add(run: Run, holds: Holds, turn: _Turn, judgement: Judgement, *, counts: bool = True) -> retry.Tried:
+    asked, digest = run.asked(turn.suite), turn.partition.digest
+    return holds.add(turn.landed.partition, digest, asked, judgement.reasons, run.open.unrecorded, counts=counts)
 
 
 def _settle(run: Run, past: Past, holds: Holds, turn: _Turn) -> dict[str, Any] | None:
@@ -396,7 +391,7 @@ def _held(run: Run, holds: Holds, turn: _Turn, judgement: Judgement) -> dict[str
     partition = turn.partition
     if run.wanted.dry:
         return _document(run, partition, judgement)
-    tried = _attempt(run, holds, turn, judgement)
+    tried = _add(run, holds, turn, judgement)
     run.open.held.append(tried)
     if tried.parked:
         said = f"parked: {retry.PARKED_AFTER} attempts ended so; not tried again until data, contract or gate change"

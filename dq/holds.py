@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dq import inventory, retry
+from dq.errors import StoreError
 from dq.ir.result import Attempt
 
 if TYPE_CHECKING:
@@ -34,15 +35,20 @@ class Holds:
         return retry.Tried(same, self.wait_seconds)
 
     def add(
-        self, listed: Partition, digest: str, suite_digest: str, reasons: Iterable[Reason], *, counts: bool = True
+        self, listed: Partition, digest: str, suite_digest: str, reasons: Iterable[Reason], unrecorded: list[str], *,
+        counts: bool = True,
     ) -> retry.Tried:  # fmt: skip
-        """Record one more; of those in a row that do not count the first."""
+        """Record one more; of those in a row that do not count the first. `unrecorded` is told why there is none."""
         reasons = tuple(reasons)
         attempt = Attempt(
             listed.source, listed.key, inventory.signature(listed), digest, suite_digest, self.gate,
             retry.cause(reasons), "; ".join(r.message for r in reasons), self.now.isoformat(), self.run_id, counts,
         )  # fmt: skip
         if counts or all(a.counts for a in self.of(listed, digest, suite_digest).attempts[-1:]):
-            self.history.attempt(attempt)
+            try:
+                self.history.attempt(attempt)
+            except StoreError as error:
+                unrecorded.append(str(error))
+                return retry.Tried()
             self._attempts.setdefault(listed.key, []).append(attempt)
         return self.of(listed, digest, suite_digest)

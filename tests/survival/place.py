@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
-from collections import Counter
+import stat
+from collections import Counter, defaultdict
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
@@ -33,11 +35,26 @@ columns:
   fare: {min: 0}
 """
 
-# Runs and temporary names; in records also digests of records, inodes, times, memory and the words for an error.
-_NAMED = re.compile(r"(?<![0-9a-f])[0-9a-f]{12}(?![0-9a-f])|\d+-[0-9a-f]{8}(?![0-9a-f])|(?<=_dq/index/).*")
-_SAID = re.compile(
-    r'[0-9a-f]{12,}|(\d+-){3}\d+|\d+\.\d+|\d{4}-\d\d-\d\dT[\d:.]+|(?<="peak_memory_bytes": )\d+|"(cause|why)":"[^"]*"'
-)
+# Runs, digests, temporary names, and what tells a landed file: they are compared, and nothing else is known of them.
+_TOKEN = re.compile(r"[0-9a-f]{12,}|\d+-[0-9a-f]{8}(?![0-9a-f])|(?:\d+-){3}\d+")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+")
+_MEASURED = re.compile(r'("(?:seconds|peak_memory_bytes)": ?)[\d.e-]+')
+_ERROR = re.compile(r": [^:\"]*\(E[A-Z]+\)")
+
+
+def _renamed(entries: list[str]) -> str:
+    """Times by their rank and tokens by the order they first occur in, whatever order the entries come in."""
+    times = {time: f"T{n}" for n, time in enumerate(sorted({*_TIME.findall("\n".join(entries))}))}
+    entries = [_TIME.sub(lambda m: times[m[0]], entry) for entry in entries]
+    places: dict[str, list[str]] = defaultdict(list)
+    for entry in entries:
+        bare = _TOKEN.sub("#", entry)
+        for token in {*_TOKEN.findall(entry)}:
+            places[token].append(bare)
+    kinds = {token: hashlib.sha256("\n".join(sorted(where)).encode()).hexdigest() for token, where in places.items()}
+    entries.sort(key=lambda entry: _TOKEN.sub(lambda m: kinds[m[0]], entry))
+    names: dict[str, str] = {}
+    return _TOKEN.sub(lambda m: names.setdefault(m[0], f"N{len(names)}"), "\n".join(entries))
 
 
 @cache
@@ -97,16 +114,25 @@ class Place:
         return {p: d for p, d in found.items() if not p.startswith("_dq/locks/")}
 
     def likeness(self) -> str:
-        """What lies in the zones, but for when, by which run and after which error it was written: a gate that starts
-        where the same lies does the same."""
+        """What lies in the zones, but for how long it took and after which error, with other names for runs and times:
+        a gate that starts where the same lies does the same."""
         found = []
         for path in (p for zone in ZONES for p in (self.root / zone).rglob("*")):
-            content = path.read_bytes() if path.is_file() else b""
-            if path.suffix != ".parquet":
-                content = _SAID.sub("#", content.decode().replace(str(self.root), "")).encode()
-            name = _NAMED.sub("#", str(path.relative_to(self.root)))
-            found.append(f"{name} {path.is_dir()} {hashlib.sha256(content).hexdigest()}")
-        return "\n".join(sorted(found))
+            status = path.lstat()
+            name, text = str(path.relative_to(self.root)), ""
+            if stat.S_ISREG(status.st_mode):
+                content = path.read_bytes()
+                text = hashlib.sha256(content).hexdigest()
+                if path.suffix != ".parquet":
+                    plain = content.decode(errors="backslashreplace").replace(str(self.root), "")
+                    text += " " + _ERROR.sub(": #", _MEASURED.sub(r"\1#", plain))
+            elif path.is_symlink():
+                text = os.readlink(path)
+            if name.startswith("landing/"):
+                text += f" {status.st_ino}-{status.st_size}-{status.st_mtime_ns}-{status.st_ctime_ns}"
+                text += f" {status.st_mtime_ns:_}"
+            found.append(f"{name} {stat.S_IFMT(status.st_mode)} {text}")
+        return hashlib.sha256(_renamed(found).encode()).hexdigest()
 
     def world(self) -> World:
         zones = zones_of("trips", config.load(self.settings, environment={}))

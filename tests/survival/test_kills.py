@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from collections import Counter
+from collections.abc import Iterator
 from itertools import chain, product
+from typing import Any
 
 import pytest
 
 from tests.survival import invariants as law
 from tests.survival.conftest import Scene, Warm
-from tests.survival.place import Place
+from tests.survival.place import ZONES, Place
 
 OLD, REVISED, NEW = range(40), range(100, 140), range(200, 240)
 GOOD = [*range(401, 420), *range(421, 440)]
@@ -85,3 +89,92 @@ def test_killed_twice(warm: Warm, scene: Scene) -> None:
         if scene.is_new(place):
             recover(warm, place, world)
         scene.done(place)
+
+
+class Changes:
+    """Everything in a place, changed one by one; each is undone before the next."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.paths = sorted(p for zone in ZONES for p in (place.root / zone).rglob("*"))
+        self.told = [p for p in self.paths if p.suffix == ".json" and p.is_file()]
+        text = "\n".join([*map(str, self.paths), *(p.read_text() for p in self.told)])
+        self.names = sorted({*re.findall(r"(?<![0-9a-f])[0-9a-f]{12}(?![0-9a-f])|[0-9a-f]{64}", text)})
+        self.times = sorted({*re.findall(r"2\d{3}-\d\d-\d\dT[\d:.]+", text)})
+
+    def of_files(self) -> Iterator[str]:
+        """Its name, its kind, what a link names, its last byte; of what landed its time."""
+        for path in (p for p in self.paths if "locks" not in p.parts):
+            aside = path.with_name(f"{path.name}.aside")
+            path.rename(aside)
+            yield f"{path} renamed"
+            for kind in ("gone", "link", "other link", "pipe", "file", "folder"):
+                if kind in ("link", "other link"):
+                    path.symlink_to(aside if kind == "link" else self.place.root)
+                elif kind == "pipe":
+                    os.mkfifo(path)
+                elif kind == "file" and not aside.is_file():
+                    path.touch()
+                elif kind == "folder" and not aside.is_dir():
+                    path.mkdir()
+                yield f"{path} replaced by {kind}"
+                if path.is_dir() and not path.is_symlink():
+                    path.rmdir()
+                else:
+                    path.unlink(missing_ok=True)
+            aside.rename(path)
+            if path.is_file():
+                with_byte = path.read_bytes()
+                path.write_bytes(with_byte + b" ")
+                yield f"{path} longer"
+                path.write_bytes(with_byte)
+            if "landing" in path.parts:
+                os.utime(path, (1, 1))
+                yield f"{path} touched"
+
+    def of_records(self) -> Iterator[str]:
+        """Each value of each record: another number, word or list; another run, digest or time that is there too."""
+        for path in self.told:
+            before = path.read_text()
+            for value, span in leaves(before):
+                path.write_text(before[: span[0]] + json.dumps(self._other(value)) + before[span[1] :])
+                yield f"{path}: {before[max(0, span[0] - 40) : span[1]]}"
+            path.write_text(before)
+
+    def _other(self, value: Any) -> Any:
+        if not isinstance(value, str):
+            return not value if isinstance(value, bool) else (value or 0) + 1
+        kinds = [k for k in (self.names, self.times) if value in k]
+        return next(o for o in kinds[0] if o != value and len(o) == len(value)) if kinds else value + "x"
+
+
+def leaves(text: str) -> Iterator[tuple[Any, tuple[int, int]]]:
+    """Values of a JSON text that are neither lists nor objects nor names, and where they stand; but times taken."""
+    token = re.compile(r'"(?:[^"\\]|\\.)*"(?P<name>\s*:)?|-?\d[\d.eE+-]*|true|false|null')
+    name = ""
+    for found in token.finditer(text):
+        if found["name"]:
+            name = found[0]
+        elif "seconds" not in name and "memory" not in name:
+            yield json.loads(found[0]), found.span()
+
+
+@pytest.mark.parametrize("scene", ["flat"], indirect=True)
+def test_states_that_a_gate_tells_apart_are_not_alike(warm: Warm, scene: Scene) -> None:
+    """However a place differs from another one: recovery is rehearsed from both."""
+    differ(warm, scene, 601)
+
+
+@pytest.mark.soak
+def test_no_two_states_are_taken_for_one(warm: Warm, scene: Scene) -> None:
+    differ(warm, scene, 1)
+
+
+def differ(warm: Warm, scene: Scene, every: int) -> None:
+    place, same = scene.fresh(), scene.fresh()
+    assert warm(place) == warm(same) == [1]
+    assert place.likeness() == same.likeness(), "recovery would be rehearsed at every point"
+    likeness, changes = place.likeness(), Changes(place)
+    for n, change in enumerate(chain(changes.of_files(), changes.of_records())):
+        if n % every == 0:
+            assert place.likeness() != likeness, change

@@ -119,8 +119,7 @@ def _records(
     except duckdb.InvalidInputException as error:
         where = re.search(r"at byte \d+ in (?:record/value|line) \d+", str(error))
         message = f"{path} is malformed {'JSON' if not lines else 'text'}" + (f", {where[0]}" if where else "")
-        size = "maximum_object_size" in str(error)
-        findings.append(too_long if size else Finding("not_json", message, path))
+        findings.append(too_long if "maximum_object_size" in str(error) else Finding("not_json", message, path))
         return None
     records = _Records(text.file, table, "line" if lines else "record", {})
     if lines and _count(connection, table) == parsed.lines:

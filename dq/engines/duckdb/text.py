@@ -303,10 +303,8 @@ def _source(path: str, sheet: _Sheet, reading: Reading, rejects: str = "") -> st
         "max_line_size": str(reading.caps.line_bytes),
     }
     if rejects:
-        options |= {
-            "store_rejects": "true", "rejects_table": literal(rejects), "rejects_scan": literal(f"{rejects}_scans"),
-            "rejects_limit": "0",
-        }  # fmt: skip
+        options |= {"store_rejects": "true", "rejects_limit": "0"}
+        options |= {"rejects_table": literal(rejects), "rejects_scan": literal(f"{rejects}_scans")}
     return f"read_csv({literal(path)}, {', '.join(f'{k}={v}' for k, v in options.items())})"
 
 
