@@ -75,5 +75,7 @@ def table(rows: int) -> str:
 
 if __name__ == "__main__":
     told = table(int(sys.argv[1]) if len(sys.argv) > 1 else ROWS)
-    (Path(__file__).parent / "PRETRAIN.md").write_text(told)
+    place = Path(__file__).with_name("PRETRAIN.md")
+    _, head, more = place.read_text().partition("\n## ")  # which `planted` writes
+    place.write_text(told + head + more)
     print(told)
