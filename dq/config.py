@@ -69,7 +69,9 @@ class S3(Part):
     )
     kms_key: str | None = Field(None, description="key of aws:kms")
     requester_pays: bool = Field(False, description="the account that runs this pays for requests")
-    owner: str | None = Field(None, description="account that every bucket must belong to")
+    owner: str | None = Field(
+        None, pattern=r"^\d{12}$", description="12 digits: the account that every bucket must belong to"
+    )
     customer_key_file: str | None = Field(
         None, description="key of SSE-C, with which all objects are encrypted: 32 bytes, or base64 of them"
     )

@@ -268,12 +268,15 @@ def test_a_topic_that_is_not_there_is_said(tmp_path: Path, bucket: str, queues: 
     [
         ("[adapters.glu]\n", 'dq.toml:1: adapters.glu: unknown key (did you mean "glue"?)'),
         ('[adapters.glue]\ndatabse = "x"\n', 'dq.toml:2: adapters.glue.databse: unknown key (did you mean "data'),
+        ('[s3]\nowner = "12"\n', "dq.toml:2: s3.owner: String should match pattern"),
         ("\n[adapters.glue]\n", "dq.toml:2: adapters.glue.database: is needed"),
         ('[adapters.tags]\non = ["curated"]\n', "dq.toml:2: adapters.tags.on.0: Input should be 'published'"),
         ('[adapters.sns]\ntopic = "decisions"\n', "dq.toml:2: adapters.sns.topic: String should match pattern"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_with_an_adapter_is_said_before_anything_is_done(tmp_path: Path, text: str, told: str) -> None:
+def test_what_is_wrong_with_aws_in_dq_toml_is_said_before_anything_is_done(
+    tmp_path: Path, text: str, told: str
+) -> None:
     (tmp_path / "dq.toml").write_text(text)
     with pytest.raises(ConfigError) as raised:
         config.load(tmp_path / "dq.toml", {})
