@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from dq import evaluate
 from dq.decide import decide, softened
 from dq.discretion import Discretion, marked
-from dq.drift.measured import measures
+from dq.drift.measured import measures, modes
 from dq.drift.usual import unusual
 from dq.engines.base import Dataset, Unreadable
 from dq.errors import EngineError, HoldError, SuiteError
@@ -131,8 +131,10 @@ def judge(partition: Partition, suite: Suite, scanned: Scanned, background: Back
     results = (*structure, *results)
     anomalies: tuple[Unusual, ...] = ()
     if suite.memory.anomaly is not None and scanned.profile is not None:
-        here = measures(scanned.profile, discretion.personal, values=discretion.samples == "full")
-        anomalies = unusual(here, background.usual, background.at)
+        shown = discretion.samples == "full"
+        here = measures(scanned.profile, discretion.personal, values=shown)
+        named = modes(scanned.profile, discretion.personal) if shown else {}
+        anomalies = unusual(here, background.usual, background.at, named)
         results = (*results, evaluate.anomaly(anomalies, suite.memory.anomaly, background.usual))
     results = softened(suite, results)
     verdict, reasons = decide(suite, results)

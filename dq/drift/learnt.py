@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
-from statistics import median
+from statistics import fmean, median
 from typing import TYPE_CHECKING, Any
 
 from dq.drift.mix import is_share, parts, whole
+from dq.drift.placed import placed
 from dq.drift.scale import Scale, scale_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
+
+_ALL = 0.999  # of the values are listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ def levels(lessons: Iterable[Lesson], adopt_after: int) -> dict[str, tuple[Seen,
     lessons = list(lessons)
     names = {n for lesson in lessons for n in lesson.numbers}
     for lesson in lessons:
-        for name, value in whole(lesson.numbers, names).items():
+        for name, value in placed(whole(lesson.numbers, names), lesson.at).items():
             seen = Seen(value, lesson.partition, lesson.at)
             found[name].learn(scale_of(name), seen, name in lesson.flagged, lesson.accepted, adopt_after)
     return {name: tuple(history.known) for name, history in found.items() if history.known}
@@ -93,16 +96,37 @@ class _History:
         self.in_a_row = 0
 
 
-def unseen(numbers: Iterable[str], history: Mapping[str, Sequence[Seen]]) -> dict[str, tuple[Seen, ...]]:
+def unseen(numbers: Mapping[str, float], history: Mapping[str, Sequence[Seen]]) -> dict[str, tuple[Seen, ...]]:
     """The history of values that never were: a zero for each time the column's other values were looked at. None where
-    values come and go, as one that is missing in half of the partitions does: there a new one is usual."""
-    known: defaultdict[str, list[Sequence[Seen]]] = defaultdict(list)
+    only the frequent ones are remembered."""
+    looks = {column: max(pasts, key=len) for column, pasts in _mixes(history).items()}
+    listed = complete(numbers)
+    fresh = [n for n in numbers if n not in history and is_share(n) and parts(n)[0] in listed]
+    return {n: tuple(replace(s, value=0.0) for s in looks.get(parts(n)[0], ())) for n in fresh}
+
+
+def mixed(history: Mapping[str, Sequence[Seen]]) -> dict[str, float]:
+    """Columns that are told by what they are made of, with the share of values that come and go: that are missing in
+    half of the partitions."""
+    return {column: sum(map(_coming, pasts)) for column, pasts in _mixes(history).items()}
+
+
+def _coming(past: Sequence[Seen]) -> float:
+    return 0.0 if median(s.value for s in past) else fmean(s.value for s in past)
+
+
+def complete(numbers: Mapping[str, float]) -> set[str]:
+    """Columns of which all values are listed."""
+    listed: defaultdict[str, float] = defaultdict(float)
+    for name, share in numbers.items():
+        if is_share(name):
+            listed[parts(name)[0]] += share
+    return {column for column, share in listed.items() if share > _ALL}
+
+
+def _mixes(history: Mapping[str, Sequence[Seen]]) -> dict[str, list[Sequence[Seen]]]:
+    found: defaultdict[str, list[Sequence[Seen]]] = defaultdict(list)
     for name, past in history.items():
         if is_share(name):
-            known[parts(name)[0]].append(past)
-    looks = {
-        column: max(all_, key=len) for column, all_ in known.items()
-        if all(median(s.value for s in past) > 0 for past in all_)
-    }  # fmt: skip
-    fresh = [n for n in numbers if n not in history and is_share(n)]
-    return {n: tuple(replace(s, value=0.0) for s in looks.get(parts(n)[0], ())) for n in fresh}
+            found[parts(name)[0]].append(past)
+    return found

@@ -13,21 +13,27 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 METRIC = "share of "
-_FEW = 20  # distinct values
-_ENOUGH = 200  # values from which shares mean something
+_FEW = 20  # distinct numbers; and texts of which the rare ones are remembered
+_MANY = 100  # distinct texts of which any are
+FREQUENT = 0.01
+_ENOUGH = 50  # values from which shares mean something
 _LONG = 60  # characters: a longer text is no category
 _KINDS = INTEGERS | {Kind.STRING, Kind.ENUM, Kind.BOOL}
 _NAME = re.compile(rf'(.*)\.({METRIC}(?:"(?:[^"\\]|\\.)*"|-?\d+|true|false))', re.S)
 
 
 def shares(column: ColumnProfile) -> dict[str, float]:
-    """By metric, `share of "paid"`. Empty for columns of many values, for long texts, and for hardly any rows."""
+    """By metric, `share of "paid"`; of more than a few texts the frequent ones. Empty for columns of many values, for
+    long texts, and for hardly any rows."""
     if column.type.kind not in _KINDS or column.present < _ENOUGH:
         return {}
     counts = exact_counts(column)
-    if counts is None or len(counts) > _FEW or any(len(str(value)) > _LONG for value in counts):
+    most = _FEW if column.type.kind in INTEGERS else max(_FEW, min(_MANY, column.present // 5))
+    if counts is None or len(counts) > most or any(len(str(value)) > _LONG for value in counts):
         return {}
-    return {f"{METRIC}{json.dumps(value, ensure_ascii=False)}": n / column.present for value, n in counts.items()}
+    found = {value: n / column.present for value, n in counts.items()}
+    kept = {v: s for v, s in found.items() if len(found) <= _FEW or s >= FREQUENT}
+    return {f"{METRIC}{json.dumps(value, ensure_ascii=False)}": share for value, share in kept.items()}
 
 
 def parts(name: str) -> tuple[str, str]:

@@ -62,7 +62,7 @@ def _hourly(values: list[float], times: list[datetime], days: list[float], at: d
 def _weekly(values: list[float], times: list[datetime], days: list[float], at: datetime) -> Series:
     weekdays = [t.weekday() for t in times]
     alike = [v for v, w in zip(values, weekdays, strict=True) if w == at.weekday()]
-    plain = Series(days, values, 0.0, is_new=not alike, alike=alike)
+    plain = Series(days, values, 0.0, is_new=not alike, alike=alike if len(alike) <= _PEERS else ())
     if len(alike) < _PEERS:
         return plain
     slope = _growth(values, days, weekdays)

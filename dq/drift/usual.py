@@ -7,13 +7,17 @@ The band is robust: median of the history, Theil-Sen trend where there is one, w
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING
 
-from dq.drift.learnt import Seen, unseen
-from dq.drift.mix import METRIC, parts, whole
+from dq.drift.learnt import Seen, complete, mixed, unseen
+from dq.drift.measured import MANY
+from dq.drift.mix import FREQUENT, METRIC, parts, whole
 from dq.drift.observe import number, percent
+from dq.drift.placed import placed
 from dq.drift.scale import NEW, Scale, scale_of
 from dq.drift.season import series
 from dq.ir.result import Unusual
@@ -25,7 +29,13 @@ if TYPE_CHECKING:
 MINIMUM_HISTORY = 5  # partitions before any verdict
 SIGMAS = {"table": 4.0, "column": 6.0}  # there are many columns: each must be the more certain
 SEEN_BEFORE = 2  # as many partitions like it in the history make a number usual: ends of months
+NEVER = frozenset({"zeros", "negatives", "empty", "null_like", "placeholders", "garbled"})  # that never were: new
 _NEW_ROWS = 10  # fewer are no category
+_MISSED_ROWS = 12  # as many were to be expected at least
+_SAME_LENGTH = 0.02
+_OF_MIX = frozenset({"mean", "mode", "length", "one_length", "size"})  # told by the mix of a column's values
+_PASSING = 0.2  # of the values come and go, and no mix is usual
+_INSIDE = 2 / 3  # of half the spread
 _SHOWN = 3
 _FARTHEST = 1000.0
 _WARMING_UP = math.log(2)  # of counts, while nothing like the weekday or the time of day was seen
@@ -39,6 +49,7 @@ class Departure:
     high: float
     effect: float
     said: str = ""
+    is_new: bool = False
 
     @property
     def usually(self) -> str:
@@ -46,13 +57,17 @@ class Departure:
 
 
 def unusual(
-    numbers: Mapping[str, float], history: Mapping[str, Sequence[Seen]], at: datetime | None = None
+    numbers: Mapping[str, float],
+    history: Mapping[str, Sequence[Seen]],
+    at: datetime | None = None,
+    modes: Mapping[str, str] | None = None,
 ) -> tuple[Unusual, ...]:
     """The numbers of the moment `at` that are far from their history, gravest first. More rows have more distinct
-    values: that is one cause."""
+    values: that is one cause. `modes`: the values that most frequent ones are."""
+    mixes = mixed(history)
     history = {**history, **unseen(numbers, history)}
-    numbers = whole(numbers, history)
-    found = [u for name in numbers if (u := _judge(name, numbers, history.get(name, ()), at))]
+    here = _Here(placed(whole(numbers, history), at), history, at, mixes, complete(numbers), modes or {})
+    found = [u for name in here.numbers if (u := here.judge(name))]
     rows = next((u for u in found if u.id == "table.rows"), None)
     if rows is not None:
         found = [u for u in found if u.metric != "distinct" or _direction(u) != _direction(rows)]
@@ -69,37 +84,116 @@ def summary(found: Sequence[Unusual]) -> str:
     return "; ".join(u.message for u in told) + more
 
 
-def _judge(name: str, numbers: Mapping[str, float], history: Sequence[Seen], at: datetime | None) -> Unusual | None:
-    """A median that moves by less than half the spread of the values themselves hardly moves."""
-    column, metric = parts(name)
-    of_value = metric.startswith(METRIC)
-    if len(history) < MINIMUM_HISTORY or not (of_value or metric in _WORDS):
-        return None
-    value, new = numbers[name], of_value and not any(s.value for s in history)
-    if new and value * numbers.get("table.rows", math.inf) < _NEW_ROWS:
-        return None
-    scale = NEW if new else scale_of(name)
-    sigmas = SIGMAS["table" if column == "table" else "column"]
-    least = numbers.get(f"{column}.spread", 0.0) / 2 if metric == "median" else 0.0
-    found = departure(scale, value, history, sigmas, at, least)
-    if found is None:
-        return None
-    if of_value:
-        said = f"{_said(scale, value)} of `{column}` is {metric.removeprefix(METRIC)}"
-    else:
-        said = _WORDS[metric].format(column=f"`{column}`", value=_said(scale, value))
-    band = "never before" if new else f"{found.usually} {_said(scale, found.low)} to {_said(scale, found.high)}"
-    return Unusual(
-        name, None if column == "table" else column, metric, value, found.low, found.high, len(history), found.effect,
-        f"{said}, {band}",
-    )  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class _Here:
+    """A partition, and what came before it."""
+
+    numbers: Mapping[str, float]
+    history: Mapping[str, Sequence[Seen]]
+    at: datetime | None
+    mixes: Mapping[str, float]
+    complete: set[str]
+    modes: Mapping[str, str]
+
+    def judge(self, name: str) -> Unusual | None:
+        column, metric = parts(name)
+        history, value = self.history.get(name, ()), self.numbers[name]
+        if len(history) < MINIMUM_HISTORY or not (metric.startswith(METRIC) or metric in _WORDS):
+            return None
+        if metric.startswith(METRIC):
+            return self._of_value(name, value, history) if self._is_steady(column) else None
+        if metric in _OF_MIX and self._is_steady(column):
+            return None
+        if metric == "distinct" and max(value, median(s.value for s in history)) < MANY:
+            return None
+        if metric in NEVER and not any(s.value for s in history):
+            return self._never(name, value, history)
+        scale, least = self._scale(name, value, history)
+        sigmas = SIGMAS["table" if column == "table" else "column"]
+        rows = self._rows("table" if metric == "completeness" else column)
+        found = departure(scale, value, history, sigmas, self.at, least, rows)
+        return self._told(name, value, history, scale, found) if found else None
+
+    def _of_value(self, name: str, value: float, history: Sequence[Seen]) -> Unusual | None:
+        """Where a value was in each partition, and often enough that chance explains no absence, it is missed. One that
+        comes and goes may come in many rows, and where others do a new one is usual."""
+        column, known = parts(name)[0], [s.value for s in history]
+        if not any(known):
+            return None if self.mixes[column] else self._never(name, value, history)
+        scale, rows = scale_of(name), self._rows(column)
+        if min(known) == 0:
+            scale = replace(scale, floor=scale.floor * (2 if median(known) else 4))
+        found = departure(scale, value, history, SIGMAS["column"], self.at, rows=rows)
+        expected, unlisted = median(known) * rows, 0.0 if column in self.complete else FREQUENT * rows
+        missed = expected - 4 * math.sqrt(expected) >= unlisted if unlisted else expected >= _MISSED_ROWS
+        if value == 0 and min(known) > 0 and median(known) >= NEW.floor and missed:
+            found = Departure(min(known), max(known), min(expected / _MISSED_ROWS, _FARTHEST))
+        return self._told(name, value, history, scale, found) if found else None
+
+    def _is_steady(self, column: str) -> bool:
+        return self.mixes.get(column, math.inf) <= _PASSING
+
+    def _never(self, name: str, value: float, history: Sequence[Seen]) -> Unusual | None:
+        rows = value * self._rows(parts(name)[0])
+        if value < NEW.floor or rows < _NEW_ROWS:
+            return None
+        effect = min(value / NEW.floor, _FARTHEST)
+        return self._told(name, value, history, NEW, Departure(0.0, 0.0, effect, is_new=True))
+
+    def _scale(self, name: str, value: float, history: Sequence[Seen]) -> tuple[Scale, float]:
+        """Also the least change that is unusual. A median that moves by less than a third of the spread of the values
+        themselves hardly moves; texts that all had one length may have no other."""
+        column, metric = parts(name)
+        scale, known = scale_of(name), [s.value for s in history]
+        if scale.kind == "hours":
+            return self._hours(known, [s.at for s in history if s.at is not None])
+        if metric == "length" and self._always(f"{column}.one_length", 0.999, math.inf):
+            scale = replace(scale, floor=_SAME_LENGTH)
+        if scale.kind == "level" and min(*known, value) > 0 and self._always(f"{column}.negatives", 0.0, 0.0):
+            scale = replace(scale, kind="ratio")
+        spreads = [s.value for s in self.history.get(f"{column}.spread", ())]
+        if metric not in ("median", "high") or not spreads:
+            return scale, 0.0
+        spread, middle = median(spreads), median(known)
+        return scale, _INSIDE * (math.asinh(spread / middle / 2) if scale.kind == "ratio" else spread / 2)
+
+    def _hours(self, known: Sequence[float], times: Sequence[datetime]) -> tuple[Scale, float]:
+        """What lies within a few partitions' time is told by a part of it; what lies far off must come to lie twice as
+        far."""
+        step = median((b - a) / timedelta(hours=1) for a, b in pairwise(times))
+        level = abs(median(known))
+        return Scale("hours", step / 16 if level <= 3 * step else level), 0.0
+
+    def _always(self, name: str, low: float, high: float) -> bool:
+        """Whether the number was there, and never outside these; here too where a text is no matter."""
+        known = [s.value for s in self.history.get(name, ())]
+        return all(low <= v <= high for v in known) if known else name.endswith("negatives")
+
+    def _rows(self, column: str) -> float:
+        """With a value."""
+        return self.numbers.get("table.rows", math.inf) * self.numbers.get(f"{column}.completeness", 1.0)
+
+    def _told(self, name: str, value: float, history: Sequence[Seen], scale: Scale, found: Departure) -> Unusual:
+        column, metric = parts(name)
+        shown = f"{_said(scale, value)}"
+        if metric.startswith(METRIC):
+            said = f"{shown} of `{column}` is {metric.removeprefix(METRIC)}"
+        else:
+            said = _WORDS[metric].format(column=f"`{column}`", value=shown, mode=self.modes.get(name, "one value"))
+        low, high = _said(scale, found.low), _said(scale, found.high)
+        band = "never before" if found.is_new else f"{found.usually} {low} to {high}"
+        return Unusual(
+            name, None if column == "table" else column, metric, value, found.low, found.high, len(history),
+            found.effect, f"{said}, {band}",
+        )  # fmt: skip
 
 
 def departure(
-    scale: Scale, value: float, history: Sequence[Seen], sigmas: float, at: datetime | None, least: float = 0.0
-) -> Departure | None:
+    scale: Scale, value: float, history: Sequence[Seen], sigmas: float, at: datetime | None, least: float = 0.0,
+    rows: float = math.inf,
+) -> Departure | None:  # fmt: skip
     """None where the number is usual. `history` is oldest first, at least MINIMUM_HISTORY long. Nothing under `least`
-    is unusual."""
+    is unusual, nor what chance makes of a share of so many `rows`."""
     known, here = [scale.on(float(s.value)) for s in history], scale.on(value)
     floor = max(scale.least(here), least)
     if all(abs(y - here) <= floor for y in known):
@@ -112,6 +206,8 @@ def departure(
     flat = [y - slope * (t - line.now) for t, y in zip(line.times, line.values, strict=True)]
     level, width = _band(flat, sigmas)
     width = max(width, floor, scale.least(level))
+    if scale.kind == "share":
+        width = max(width, sigmas * math.sqrt(max(level * (1 - level), 0.0) / max(rows, 1.0)))
     away = abs(here - level)
     if away <= width or last <= floor or sum(abs(y - here) <= floor for y in flat) >= SEEN_BEFORE:
         return None
@@ -120,7 +216,10 @@ def departure(
     if scale.kind == "share" and not (_doubled(here, level) or _doubled(1 - here, 1 - level)):
         return None
     effect = min(away / width, _FARTHEST) if width else _FARTHEST
-    return Departure(scale.off(level - width), scale.off(level + width), effect, line.said)
+    low, high = scale.off(level - width), scale.off(level + width)
+    if scale.kind == "level" and value >= 0 and all(s.value >= 0 for s in history):
+        low = max(low, 0.0)
+    return Departure(low, high, effect, line.said)
 
 
 def _doubled(one: float, other: float) -> bool:
@@ -158,11 +257,23 @@ _WORDS = {
     "null_like": "{value} of {column} is words for a missing value",
     "distinct": "{value} distinct values of {column}",
     "median": "the median of {column} is {value}",
+    "high": "95 % of {column} is at most {value}",
+    "mean": "the mean of {column} is {value}",
+    "size": "the numbers of {column} lie around {value}",
+    "mode": "{value} of {column} is {mode}",
     "length": "the texts of {column} have {value} characters on average",
+    "one_length": "{value} of the texts of {column} have the same length",
+    "placeholders": "{value} of {column} is a placeholder for a date",
+    "garbled": "{value} of the frequent texts of {column} is in a wrong encoding",
+    "earliest": "{column} begins {value} after the partition's time",
+    "latest": "{column} ends {value} after the partition's time",
+    "day": "the middle day of {column} is {value} after the partition's time",
 }
 
 
 def _said(scale: Scale, value: float) -> str:
     if scale.kind == "share":
         return percent(value)
-    return f"{value:,.0f}" if scale.kind == "count" else number(value)
+    if scale.kind == "hours":
+        return f"{value:.3g} h" if abs(value) < 48 else f"{value / 24:,.0f} days"
+    return f"{value:,.0f}" if scale.kind == "count" and value >= 10 else number(value)
