@@ -19,6 +19,7 @@ from dq.converting.meaning import column_of, declared, is_of_type, names_in, of_
 from dq.converting.parts import with_patterns
 from dq.converting.trial import Trial, Untried
 from dq.dialects.base import read_yaml
+from dq.dialects.dqdl.composite import Composite, Held
 from dq.dialects.dqdl.metrics import ReadsAs
 from dq.dialects.gx.custom import Custom
 from dq.dialects.gx.fit import Expectation
@@ -26,7 +27,7 @@ from dq.dialects.pandera.metrics import Castable
 from dq.dialects.saying import Unsayable
 from dq.errors import SuiteError, UsageError
 from dq.ir.check import Bound, Condition, Severity
-from dq.ir.data import FLOATS, Kind, Schema, parse_path
+from dq.ir.data import FLOATS, Kind, Schema, format_path, parse_path
 from dq.ir.expr import Col, Compare, Expr, Lit, replace_leaves, walk
 from dq.ir.metric import RowMetric
 from dq.ir.scalar import evaluate
@@ -80,7 +81,7 @@ def convert(contract: Contract, to: Target) -> Converted:
         writer.add(item)
     lost = [*found.lost, *(_beside(contract.file) if own else writer.reads(suite))]
     lost.sort(key=lambda one: (one.file, one.line or 0))
-    kept = sorted(found.kept, key=lambda one: suite.checks.index(one.before))
+    kept = sorted(found.kept, key=lambda one: found.places[one.before.id])
     return Converted(writer.text(f"# Converted from {contract.file} by dq convert."), tuple(lost), tuple(kept))
 
 
@@ -94,6 +95,7 @@ def _turn(check: Check) -> int:
 class _Conversion:
     def __init__(self, suite: Suite, writer: Any) -> None:
         self.suite, self.writer = suite, writer
+        self.places = {c.id: n for n, c in enumerate(suite.checks)}
         self.types: Mapping[str, Type] = declared(suite)
         everywhere = schema_for(suite.checks, self.types)
         self.likely = {f.name: f.type for f in everywhere.fields}
@@ -106,7 +108,7 @@ class _Conversion:
 
     def write(self, check: Check, item: Any) -> None:
         self.writer.add(item)
-        self.items.append((self.suite.checks.index(check), item))
+        self.items.append((self.places[check.id], item))
         if is_of_type(check) and check.column is not None:
             self.typed.add(check.column)
 
@@ -131,6 +133,12 @@ class _Conversion:
             return  # it follows from the type
         if isinstance(metric, (ReadsAs, Castable)):
             self.lose(check, "what it asks depends on the type that lands")
+            return
+        if isinstance(metric, Composite):
+            if metric.op == "or":
+                self.lose(check, "one of several rules is enough, and there each check must hold")
+            for part in metric.parts if metric.op == "and" else ():
+                self.add(_alone(check, part))
             return
         if getattr(metric, "kind", "") == "custom":
             self.lose(check, "it is code")
@@ -197,6 +205,15 @@ class _Conversion:
             for f in own.fields
         )
         return replace(own, fields=fields)
+
+
+def _alone(check: Check, part: Metric) -> Check:
+    """One of several rules that must all hold."""
+    if not isinstance(part, Held):
+        return replace(check, metric=part)
+    paths = part.metric.paths()
+    column = format_path(next(iter(paths))) if len(paths) == 1 else None
+    return replace(check, metric=part.metric, bound=part.bound, column=column)
 
 
 def _plainly(metric: Metric, landed: Schema) -> Metric:

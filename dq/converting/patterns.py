@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from dq.ir.expr import Flavour
 
 _SIGN = re.compile(r"\\x\{[0-9A-Fa-f]+\}|\\[pP]\{[^}]*\}|\\.|\[:\^?\w+:\]|\[\^?\]?|.", re.DOTALL)
+_WORD = "[0-9A-Za-z_]"
+_EDGES = {  # of words of ASCII, by what stands before and behind
+    r"\b": f"(?:(?<={_WORD})(?!{_WORD})|(?<!{_WORD})(?={_WORD}))",
+    r"\B": f"(?:(?<={_WORD})(?={_WORD})|(?<!{_WORD})(?!{_WORD}))",
+}
 # What a class holds: its members as they stand between brackets.
 _MEMBERS: dict[Flavour, Mapping[str, str]] = {
     "re2": {"d": "0-9", "w": "0-9A-Za-z_", "s": r"\t\n\f\r "},
@@ -37,7 +42,9 @@ def translated(pattern: str, source: Flavour, target: Flavour) -> str:
         elif sign[:2] in (r"\p", r"\P", "[:") and target == "python":
             raise Unsayable(f"Python's patterns have no {sign}")
         elif sign in (r"\b", r"\B") and not inside:
-            raise Unsayable(f"{sign} is another place in each library of patterns")
+            if (source, target) != ("re2", "python"):
+                raise Unsayable(f"{sign} is another place in each library of patterns")
+            result.append(_EDGES[sign])
         elif sign == "$" and not inside and not lines and "python" in (source, target):
             result.append(r"\Z" if target == "python" else r"\n?$")
         elif sign == r"\Z":

@@ -41,6 +41,12 @@ _DROPPED = (  # of 0.x, without meaning for the verdict on a column of one type
     "auto", "profiler_config", "include_config", "allow_cross_type_comparisons", "output_strftime_format"
 )  # fmt: skip
 _RENAMED = {"expect_column_pair_values_A_to_be_greater_than_B": "expect_column_pair_values_a_to_be_greater_than_b"}
+_GONE = (
+    "expect_column_chisquare_test_p_value_to_be_greater_than",
+    "expect_column_bootstrapped_ks_test_p_value_to_be_greater_than",
+    "expect_column_parameterized_distribution_ks_test_p_value_to_be_greater_than",
+    "expect_column_pair_cramers_phi_value_to_be_less_than",
+)
 _TIME = re.compile(r"datetime|Timestamp|M8|date$")
 _STRING = re.compile(r'"(?:\\.|[^"\\])*"|[\[\]{}]|\n')
 
@@ -215,6 +221,8 @@ class _Builder:
             self._custom(written, given, _SEVERITIES[severity], line)
             return
         if name not in KINDS:
+            if name in _GONE:
+                raise ValueError(f'"{name}" went with 1.0: GX itself computes it no more')
             near = nearest(name, [*KINDS, *self.custom])
             raise ValueError(f'no core expectation "{name}"{near}; the class of a custom one is looked for in plugins')
         if "expectation_type" in written:

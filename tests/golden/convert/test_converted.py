@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
+from itertools import product
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from dq.cli import main
 from dq.converting import Converted, convert
+from dq.converting.patterns import translated
 from dq.dialects import contract, gx
 from dq.ir.contract import Contract
 from dq.suite import load_contract
@@ -41,6 +45,16 @@ def test_what_becomes_of_a_suite(name: str, to: str, monkeypatch: pytest.MonkeyP
     assert shown(converted(name, to, monkeypatch), to) == answer.read_text()
 
 
+@pytest.mark.parametrize("pattern", [r"\ba\b", r"\Ba", r"a\B", r"^\b.", r"\w+\b-", r"(?i)\bz\b"])
+def test_edges_of_words_are_those_of_ascii(pattern: str) -> None:
+    texts = ["".join(t) for size in range(4) for t in product("aZ_9 \u00e9-", repeat=size)]
+    asked = "SELECT regexp_matches(t, ?) FROM (SELECT unnest(?) AS t)"
+    found = [held for (held,) in duckdb.execute(asked, [pattern, texts]).fetchall()]
+    wanted = translated(pattern, "re2", "python")
+    assert [bool(re.search(wanted, t)) for t in texts] == found
+    assert 0 < sum(found) < len(found)
+
+
 def test_a_contract_there_and_back_asks_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It becomes the same suite once more, but for the order of its checks."""
     there = converted("orders.yaml", "gx", monkeypatch)
@@ -69,8 +83,8 @@ def test_the_command_lists_what_is_lost(capsys: pytest.CaptureFixture[str], tmp_
     assert main(["convert", str(HERE / "lost.yaml"), "--to", "gx", "--out", str(out)]) == 1
     told = capsys.readouterr().err
     assert f"dq: {HERE}/lost.yaml:5: tip.range: left out: of the values up to a share may fail, not <= 3" in told
-    assert "dq: 5 checks as they were, 1 changed, 12 left out" in told
-    assert len(json.loads(out.read_text())["expectations"]) == 7
+    assert "dq: 7 checks as they were, 1 changed, 12 left out" in told
+    assert len(json.loads(out.read_text())["expectations"]) == 9
 
 
 def test_what_is_no_check_is_told_and_no_loss(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
