@@ -12,6 +12,7 @@ from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import reduce
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from dq import inventory
@@ -21,7 +22,7 @@ from dq.ir.check import Suite
 from dq.ir.contract import Contract
 from dq.ir.data import FLOATS, NUMBERS, TEXTS, Kind, format_path
 from dq.layouts import is_key, layouts_of
-from dq.profile import ColumnProfile, Profile, date_formats, exact_counts, looks_of, merge
+from dq.profile import ColumnProfile, Profile, date_formats, exact_counts, is_never_negative, looks_of, merge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -37,6 +38,8 @@ NEWEST = 3  # partitions that are read
 FEW_VALUES = 20
 ROWS_PER_VALUE = 20
 _PROSE = re.compile(r"(readme|licen[cs]e|changelog|copying|notice)\b", re.IGNORECASE)
+_STEPS = 13  # from one partition to the next, of which anything comes again
+_STEADY = 0.75  # of the bytes before
 _FORMATS = 4  # in which dates of one column may be written
 _STRANGE = 3  # texts that may stand among numbers
 _NUMBER = re.compile(r"[+-]?\d[\d.,]*")
@@ -57,6 +60,7 @@ class Draft:
     marker: str | None = None
     otherwise: str | None = None  # a layout that reads as many paths, and other dates in them
     oldest: Partition | None = None
+    dip: float = 1.0  # bytes against the partition before, as small as they come again and again
 
     @property
     def bytes(self) -> int:
@@ -114,7 +118,17 @@ def _draft(
     landed: list[Landed] = inventory.scan(zone, folder, Contract(source, Suite(source), layout), 0.0, others)
     sound = [o.partition for o in landed if not o.fault and all(recognised(f.location) for f in o.partition.files)]
     newest, oldest = tuple(sound[-NEWEST:]), sound[0] if len(sound) > NEWEST else None
-    return Draft(source, folder, layout, len(sound), newest, len(landed) - len(sound), None, otherwise, oldest)
+    strays, dip = len(landed) - len(sound), _dip(sound)
+    return Draft(source, folder, layout, len(sound), newest, strays, None, otherwise, oldest, dip)
+
+
+def _dip(partitions: Iterable[Partition]) -> float:
+    """The lowest ratio of following partitions that is no single fault: one in twenty may be."""
+    lines: defaultdict[Any, list[int]] = defaultdict(list)
+    for one in partitions:
+        lines[inventory.series(one)].append(one.bytes)
+    ratios = sorted(b / a for line in lines.values() for a, b in pairwise(line) if a)
+    return ratios[len(ratios) // 20 + 1] if len(ratios) >= _STEPS else 1.0
 
 
 def contract(draft: Draft, look: Look) -> str:
@@ -154,7 +168,7 @@ def contract(draft: Draft, look: Look) -> str:
     }
     notes += [f"# {json.dumps(k)[1:-1]} has other columns" for k in columns if k not in near]
     lacking = {path: key for key, missing in near.items() for path in missing}
-    return _written("init", seen, draft.source, reduce(merge, alike), reading, notes, more, lacking)
+    return _written("init", seen, draft.source, reduce(merge, alike), reading, notes, more, lacking, draft.dip)
 
 
 def suggestion(source: str, profile: Profile, reading: Reading) -> str:
@@ -164,8 +178,9 @@ def suggestion(source: str, profile: Profile, reading: Reading) -> str:
 
 def _written(
     command: str, seen: str, source: str, whole: Profile, reading: Reading, notes: Sequence[str] = (),
-    more: Sequence[str] = (), lacking: Mapping[Any, str] | None = None,
+    more: Sequence[str] = (), lacking: Mapping[Any, str] | None = None, dip: float = 1.0,
 ) -> str:  # fmt: skip
+    least = 50 if dip >= _STEADY else max(5, int(dip * 50) // 5 * 5)  # half of what weekends have, say
     lines = [
         f"# Written by dq {command} from {seen}{_of(whole.rows, 'row')}: what was seen.",
         "# Correct it by what you know; `dq validate DATA --suite THIS_FILE` tries it.",
@@ -176,7 +191,7 @@ def _written(
         "columns:" if whole.columns else "columns: {}",
         *(_column(c, (lacking or {}).get(c.path)) for c in whole.columns if len(c.path) == 1),
         "checks:",
-        '  - {row_count: ">= 50% of previous"}',
+        f'  - {{row_count: ">= {least}% of previous"}}',
     ]
     return "\n".join(lines) + "\n"
 
@@ -218,7 +233,7 @@ def _column(column: ColumnProfile, lacking: str | None) -> str:
     nans = column.states.get("nans", 0)
     if column.present == column.rows > 0 and not nans:
         rules["required"] = True
-    if column.type.kind in NUMBERS and column.present and not nans and column.states.get("negatives") == 0:
+    if column.type.kind in NUMBERS and not nans and is_never_negative(column):
         rules["min"] = 0
     rules |= {} if dates else _values(column)
     note = note or _remark(column)

@@ -21,6 +21,8 @@ PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
 DISTINCT_ERROR_RATIO = 1.04 / 32  # standard error of 2**10 registers
 _BARS = 20
 _SHOWN = 20
+_TELLING = 20  # values that show a distribution
+_SKEWED, _FAR = 0.5, 6.0  # of a distribution that nothing below zero belongs to; in standard deviations
 _EXACT_BELOW = 50  # a bucket of smaller size holds one integer at most
 
 
@@ -109,6 +111,18 @@ def is_unique(column: ColumnProfile) -> bool | None:
     if isinstance(top, TopState) and top.counts:
         return False if top.counts[0][1] > 1 else True if top.error == 0 else None
     return None
+
+
+def is_never_negative(column: ColumnProfile) -> bool:
+    """No value is, and none is to be expected: whole numbers count, skewed ones grow from nothing, others lie far from
+    zero. What lies evenly around its middle, like a temperature, may pass it."""
+    if not column.present or column.states.get("negatives") != 0:
+        return False
+    state = column.states.get("moments")
+    if column.type.kind in INTEGERS or not isinstance(state, MomentsState) or state.n < _TELLING:
+        return True
+    skew = _moments(state)["skew"]
+    return skew is None or skew >= _SKEWED or state.mean >= _FAR * math.sqrt(max(state.m2, 0.0) / state.n)
 
 
 def _top(column: ColumnProfile) -> dict[str, Any]:

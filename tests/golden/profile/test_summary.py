@@ -30,6 +30,7 @@ from dq.profile import (
     encode,
     further_questions,
     histogram,
+    is_never_negative,
     merge,
     profile,
     quantile,
@@ -51,6 +52,23 @@ def test_summary(case: dict[str, Any]) -> None:
         if key == "quantiles" and not expected:
             expected = dict.fromkeys(found["quantiles"])
         assert found[key] == (pytest.approx(expected, rel=1e-9) if isinstance(expected, float) else expected), key
+
+
+@pytest.mark.parametrize(
+    ("type_", "values", "never"),
+    [
+        ("double", [12.0 + 5 * math.sin(n) for n in range(50)], False),  # temperatures
+        ("double", [math.exp(math.sin(n) + n % 7 / 2) for n in range(50)], True),  # amounts
+        ("double", [230.0 + math.sin(n) for n in range(50)], True),  # volts
+        ("int64", [12 + n % 9 for n in range(50)], True),  # counts
+        ("double", [7.5] * 50, True),
+        ("double", [-1.0, *range(1, 50)], False),
+        ("double", [None] * 50, False),
+    ],
+)
+def test_what_is_never_negative(type_: str, values: list[Any], never: bool) -> None:
+    (column,) = profile_of({"x": type_}, [{"x": v} for v in values]).columns
+    assert is_never_negative(column) is never
 
 
 def test_no_rows_have_no_completeness() -> None:
