@@ -20,7 +20,7 @@ from dq.errors import HoldError, UsageError
 from dq.inventory import Other
 from dq.ir.check import Suite
 from dq.ir.contract import Contract
-from dq.ir.data import FLOATS, NUMBERS, TEXTS, Kind, format_path
+from dq.ir.data import FLOATS, NUMBERS, TEXTS, Kind, format_path, parse_type
 from dq.layouts import is_key, layouts_of
 from dq.profile import ColumnProfile, Profile, date_formats, exact_counts, is_never_negative, looks_of, merge
 
@@ -42,6 +42,7 @@ _STEPS = 13  # from one partition to the next, of which anything comes again
 _STEADY = 0.75  # of the bytes before
 _FORMATS = 4  # in which dates of one column may be written
 _STRANGE = 3  # texts that may stand among numbers
+_LONGEST_KEY = 1_000  # of YAML without a question mark
 _NUMBER = re.compile(r"[+-]?\d[\d.,]*")
 _MARKED_NUMBER = re.compile(r"\(?[+-]?(?:[A-Z]{3}|[$€£¥])? ?\d[\d.,' ]*(?:%|[A-Z]{3}|[$€£¥])?\)?")
 
@@ -189,7 +190,7 @@ def _written(
         *more,
         *_format(reading),
         "columns:" if whole.columns else "columns: {}",
-        *(_column(c, (lacking or {}).get(c.path)) for c in whole.columns if len(c.path) == 1),
+        *(_column(c, (lacking or {}).get(c.path), reading) for c in whole.columns if len(c.path) == 1),
         "checks:",
         f'  - {{row_count: ">= {least}% of previous"}}',
     ]
@@ -225,11 +226,13 @@ def _format(reading: Reading) -> list[str]:
     return [*(alone if len(reading.names) == 1 else []), written]
 
 
-def _column(column: ColumnProfile, lacking: str | None) -> str:
+def _column(column: ColumnProfile, lacking: str | None, reading: Reading) -> str:
     """`lacking` is the key of a partition without it."""
     dates, note = _dates(column)
+    if dates and reading.format == "parquet":  # says of what type it is, and text in it is not read as another
+        dates, note = {}, "  # dates in text"
     rules: dict[str, Any] = {"optional": True} if lacking else {}
-    rules |= dates or ({} if _unknown(column.type) else {"type": str(column.type)})
+    rules |= dates or ({"type": str(column.type)} if _is_sayable(column.type) else {})
     nans = column.states.get("nans", 0)
     if column.present == column.rows > 0 and not nans:
         rules["required"] = True
@@ -238,7 +241,9 @@ def _column(column: ColumnProfile, lacking: str | None) -> str:
     rules |= {} if dates else _values(column)
     note = note or _remark(column)
     note += f"  # not in {json.dumps(lacking)[1:-1]}" if lacking else ""
-    return f"  {key(format_path(column.path))}: {flow(rules)}{note}"
+    name = key(format_path(column.path))
+    start = f"  {name}:" if len(name) < _LONGEST_KEY else f"  ? {name}\n  :"
+    return f"{start} {flow(rules)}{note}"
 
 
 def _dates(column: ColumnProfile) -> tuple[dict[str, Any], str]:
@@ -296,6 +301,14 @@ def _unknown(found: Type) -> bool:
     """Whether a part of it was always NULL."""
     parts = (found.key, found.item, *(f.type for f in found.fields))
     return found.kind is Kind.NULL or any(_unknown(part) for part in parts if part)
+
+
+def _is_sayable(found: Type) -> bool:
+    """Whether a contract can say it: names of fields may be anything."""
+    try:
+        return not _unknown(found) and parse_type(str(found)) == found
+    except ValueError:
+        return False
 
 
 _WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}

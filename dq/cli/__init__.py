@@ -5,6 +5,7 @@ Exit codes: 0 promoted or passed, 1 quarantined or failed, 2 usage, configuratio
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -15,7 +16,7 @@ import typer
 
 from dq.cli import judging, keeping, looking, overruling, starting, training, watching
 from dq.cli.output import complain, listen
-from dq.errors import DQError
+from dq.errors import DQError, said_by_system
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,6 +72,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _interrupted()
         if (said := getattr(error, "format_message", None)) is not None:
             complain(said())
+            return 2
+        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:  # only a person names things so
+            complain(said_by_system(error))
             return 2
         return _internal(error)
 

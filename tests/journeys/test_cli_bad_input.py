@@ -288,3 +288,13 @@ def test_an_internal_error_is_a_hold_without_a_traceback(
     ran = dq("gate")
     assert (ran.code, ran.out) == (3, "")
     assert ran.err.startswith("dq: internal error: NameError at dq/running.py:")
+
+
+@pytest.mark.parametrize(
+    "command", [("validate", "{}", "--suite", "{}"), ("pretrain", "--train", "{}", "--test", "{}", "--label", "a")]
+)
+def test_a_name_that_no_file_can_have(dq: Dq, command: tuple[str, ...]) -> None:
+    ran = dq(*(word.format("x" * 300) for word in command))
+    assert (ran.code, ran.out) == (2, "")
+    assert "internal error" not in ran.err
+    assert "x" * 300 in ran.err

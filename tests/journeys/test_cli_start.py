@@ -362,6 +362,18 @@ def test_dates_written_in_any_way_are_drafted_as_dates(land: Path, dq: Dq) -> No
     assert dq("validate", land / "d.csv", "--suite", land.parent / "d.yaml").code == 0
 
 
+def test_a_draft_is_kept_by_the_data_it_was_drafted_from(tmp_path: Path, dq: Dq) -> None:
+    """Parquet says of what type a column is; names may be anything."""
+    odd, long = "[a](b): c, `d`", "l" * 3_000
+    frame = pl.DataFrame({"at": ["2026-03-01T00:00:00", "2026-03-02T00:00:00"], odd: [{odd: 1}] * 2, long: [1, 2]})
+    frame.write_parquet(tmp_path / "part-0.parquet")
+    ran = dq("suggest", tmp_path / "part-0.parquet", "--source", "odd")
+    (tmp_path / "odd.yaml").write_text(ran.out)
+    assert "  at: {type: string, required: true}  # dates in text\n" in ran.out
+    assert {*yaml.safe_load(ran.out)["columns"]} == {"at", f"`{odd.replace('`', '``')}`", long}
+    assert dq("validate", tmp_path / "part-0.parquet", "--suite", tmp_path / "odd.yaml").code == 0
+
+
 def test_no_minimum_is_drafted_where_numbers_are_nan(tmp_path: Path, dq: Dq) -> None:
     frame = pl.DataFrame({"whole": [0.5, 1.5], "holed": [0.5, math.nan]})
     frame.write_parquet(tmp_path / "part-0.parquet")
