@@ -62,7 +62,7 @@ SCALES = {
     "placeholders": Scale("share", 0.05),
     "garbled": Scale("share", 0.05),
     "size": Scale("count", 9.0),
-    **dict.fromkeys(PLACED, Scale("hours", 1.5)),
+    **dict.fromkeys(PLACED, Scale("hours", 24.0)),
 }
 FLOORS = {"count": 0.1, "share": 0.02, "level": 0.1}  # of numbers of which nothing else is known
 NEW = Scale("share", 0.01)  # of a value that never was

@@ -162,7 +162,7 @@ class _Here:
         far."""
         step = median((b - a) / timedelta(hours=1) for a, b in pairwise(times))
         level = abs(median(known))
-        return Scale("hours", step / 16 if level <= 3 * step else level), 0.0
+        return Scale("hours", step / 8 if level <= 3 * step else level), 0.0
 
     def _always(self, name: str, low: float, high: float) -> bool:
         """Whether the number was there, and never outside these; here too where a text is no matter."""
