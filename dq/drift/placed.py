@@ -23,7 +23,7 @@ _STRAYS = 0.01  # of the rows on either side say nothing of the others
 
 
 def times(column: ColumnProfile) -> dict[str, float]:
-    """The first and the last moment, but for a few strays, and the day in the middle."""
+    """The first and the last moment, but for a few strays; of dates the one in the middle."""
     low, high = column.states.get("min"), column.states.get("max")
     if low is None or high is None:
         return {}
@@ -35,7 +35,7 @@ def times(column: ColumnProfile) -> dict[str, float]:
     first, middle, last = (_hours(_at(days.counts, share)) for share in (_STRAYS, 0.5, 1 - _STRAYS))
     if column.type.kind is Kind.DATE:
         return {"day": middle}
-    return {"earliest": max(first, _hours(low)), "latest": min(last + 24.0, _hours(high)), "day": middle}
+    return {"earliest": max(first, _hours(low)), "latest": min(last + 24.0, _hours(high))}
 
 
 def placed(numbers: Mapping[str, float], at: datetime | None) -> dict[str, float]:
