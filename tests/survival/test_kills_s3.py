@@ -417,4 +417,4 @@ def test_an_object_replaced_at_any_range_is_never_mixed(
         assert document is not None
         assert document["rows"] == 40
     covers(Counter(points=points))
-    assert points >= 3
+    assert points >= (1 if room else 6), "a file so small comes at once, where there is room"
