@@ -54,12 +54,13 @@ _RANK = (
 
 
 def ranked(results: Iterable[CheckResult]) -> list[CheckResult]:
-    """The fault that explains others first: structure, layout, volume, then by share of rows."""
+    """The fault that explains others first: structure (of files, then of records), layout, volume, then by share of
+    rows."""
 
-    def rank(r: CheckResult) -> tuple[int, float]:
+    def rank(r: CheckResult) -> tuple[int, bool, float]:
         place = _RANK.index(r.metric) if r.metric in _RANK else len(_RANK)
         share = r.failed_rows / r.total_rows if r.failed_rows and r.total_rows else 0.0
-        return (place, -share)
+        return (place, r.metric == "readable" and r.total_rows is not None, -share)
 
     return sorted(results, key=rank)
 

@@ -100,7 +100,10 @@ def test_a_named_partition_answers_with_its_standing_decision(gated: tuple[Path,
     ran = dq("gate", "jhu", "--partition", name, "--json", at=gated[0])
     (document,) = ran.documents
     assert (ran.code, document["partition"], document["adopted"]) == (1, "04-01-2020.csv.gz", True)
-    assert document["reasons"][0]["message"] == "256 rows, 89 % below the previous 2,434; expected >= 60% of previous"
+    assert (
+        document["reasons"][0]["message"]
+        == "256 rows, 89 % below the 2,434 of 03-31-2020.csv.gz; expected >= 60% of previous"
+    )
 
 
 def test_a_promoted_partition_exits_0_again_and_again(gated: tuple[Path, object], dq: Dq) -> None:
@@ -191,7 +194,7 @@ def test_show_tells_reasons_and_who_decided(place: Path, dq: Dq) -> None:
     lines = ran.out.splitlines()
     assert ran.code == 0
     assert lines[0] == "QUARANTINE jhu 04-01-2020.csv.gz"
-    assert lines[1].startswith("  table.row_count  256 rows, 89 % below the previous 2,434")
+    assert lines[1].startswith("  table.row_count  256 rows, 89 % below the 2,434 of 03-31-2020.csv.gz; ")
     assert any(line.startswith("decided 20") and "(run " in line for line in lines)
     assert dq("show", "jhu", "2020-04-01", "--json").documents[0]["rows"] == 256
 

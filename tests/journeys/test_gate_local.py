@@ -94,7 +94,10 @@ def test_good_is_promoted_bad_is_quarantined_and_landing_is_untouched(place: Pla
     assert place.visible() == {"trips/" + p.removeprefix("trips/"): d for p, d in before.items() if "03-01" in p}
     reasons = {d["partition"]: [r["id"] for r in d["reasons"]] for d in documents if d["reasons"]}
     assert reasons == {"dt=2026-03-02": ["fare.range"], "dt=2026-03-03": ["table.row_count"]}
-    assert documents[2]["reasons"][0]["message"] == "10 rows, 90 % below the previous 100; expected >= 60% of previous"
+    assert (
+        documents[2]["reasons"][0]["message"]
+        == "10 rows, 90 % below the 100 of dt=2026-03-01; expected >= 60% of previous"
+    )
     records = [p for p in place.files("quarantine") if p.endswith("quarantine.json")]
     assert [p.split("/")[1] for p in records] == ["dt=2026-03-02", "dt=2026-03-03"]
 

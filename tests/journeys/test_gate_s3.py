@@ -283,8 +283,8 @@ def test_a_bucket_nobody_described_gets_contracts(place: S3Place, tmp_path: Path
         ran = dq("init", f"s3://{place.bucket}/landing/", at=home)
     assert ran.code == 0, ran.err
     assert "trips: 5 partitions, layout dt={date:%Y-%m-%d}; reading the newest 3" in ran.err
-    assert len(read) == 9
-    assert not [url for url in read if "2026-03-01" in url or "2026-03-02" in url]
+    assert len(read) == 12  # the newest three, and the oldest
+    assert not [url for url in read if "2026-03-02" in url]
     assert "ready: {marker: _SUCCESS}" in (home / "suites" / "trips.yaml").read_text()
     settings = (home / "dq.toml").read_text()
     assert f'landing = "s3://{place.bucket}/landing"' in settings

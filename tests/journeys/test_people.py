@@ -158,7 +158,7 @@ def test_a_released_partition_teaches_only_when_told_to(place: Path, dq: Dq) -> 
     dq("release", "trips", "2026-03-03", "--reason", "holiday")
     land(place, "2026-03-04", rows(n=12, start=3000))
     ran = dq("gate", "--json")
-    assert ran.documents[0]["reasons"][0]["message"].startswith("12 rows, 88 % below the previous 100")
+    assert ran.documents[0]["reasons"][0]["message"].startswith("12 rows, 88 % below the 100 of dt=2026-03-01; ")
     assert dq("release", "trips", "2026-03-04", "--reason", "smaller fleet", "--teach").code == 0
     land(place, "2026-03-05", rows(n=13, start=4000))
     assert dq("gate", "--json").documents[0]["verdict"] == "promote"

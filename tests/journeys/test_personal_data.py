@@ -127,9 +127,10 @@ def written(root: Path) -> Iterator[tuple[str, str]]:
 
 
 def leaks(texts: Iterator[tuple[str, str]]) -> dict[str, list[str]]:
-    """Where a canary sings, with what stands around it. Digests and times in nanoseconds have any digits by chance."""
+    """Where a canary sings, with what stands around it. Digests, times in nanoseconds and fractions of seconds
+    have any digits by chance."""
     found: dict[str, list[str]] = {}
-    for name, text in ((n, re.sub(r"[0-9a-f]{32,}|\b\d{19}\b", "", t)) for n, t in texts):
+    for name, text in ((n, re.sub(r"[0-9a-f]{32,}|\b\d{19}\b|(?<=:\d\d)\.\d+", "", t)) for n, t in texts):
         for at in (text.find(canary) for canary in CANARIES):
             if at >= 0:
                 found.setdefault(name, []).append(text[max(0, at - 60) : at + 60])

@@ -69,16 +69,13 @@ class S3Store:
         try:
             call = getattr(self.access.clients[client], operation)
             answer: dict[str, Any] = call(**target, **asked, **self.access.asked(operation))
-        except (ClientError, BotoCoreError) as error:
+        except (ClientError, BotoCoreError, RecursionError) as error:
             pinned = {"IfMatch": asked["IfMatch"]} if operation in _READS and "IfMatch" in asked else {}
             self.reached |= code_of(error) == "NoSuchKey"
             if operation == "head_object" and status_of(error) in (400, 403, *([] if self.reached else [404])):
                 # an answer with no room for the reason
                 self._ask(client, "get_object", key, Range="bytes=0-0", **pinned)
             raise said(error, operation, self.bucket, where, pinned=bool(pinned)) from error
-        except RecursionError:  # botocore follows a redirect that names no region for ever
-            where = f"{SCHEME}{self.bucket}: {self.endpoint}"
-            raise ZoneFault(f"{where} sends everybody elsewhere: mend region or endpoint in [s3] of dq.toml") from None
         except UnicodeError:
             raise StoreError(f"{self.url}: no key can be called {key!r}: it is no Unicode text") from None
         except (ResponseParserError, ValueError) as error:  # botocore's own, of what it cannot read

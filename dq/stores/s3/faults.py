@@ -93,6 +93,8 @@ def said(error: Exception, operation: str, bucket: str, key: str, *, pinned: boo
     response: dict[str, Any] = getattr(error, "response", {}) or {}
     code = code_of(error)
     where = f"s3://{bucket}/{key}" if key and code != "NoSuchBucket" else f"s3://{bucket}"
+    if _is_endless(error):
+        return ZoneFault(f"{where}: it sends everybody elsewhere: mend region or endpoint in [s3] of dq.toml")
     if not response:
         return unanswered(error, where)
     status = status_of(error)
@@ -108,6 +110,14 @@ def _is_of_all(code: str, status: int, pinned: bool) -> bool:
     ):
         return True
     return (status == 403 or code.startswith("KMS")) and not pinned and code not in ARCHIVED
+
+
+def _is_endless(error: BaseException | None) -> bool:
+    """Whether botocore followed a redirect that names no region until the stack was full; what its HTTP client was at
+    by then it calls a fault of that."""
+    while error is not None and not isinstance(error, RecursionError):
+        error = error.__context__
+    return error is not None
 
 
 def code_of(error: Exception) -> str:
