@@ -27,7 +27,7 @@ CONTENT = st.one_of(
 )
 
 
-@settings(deadline=None, derandomize=True, max_examples=80)
+@settings(deadline=None, derandomize=True, max_examples=50)
 @given(
     contents=st.lists(CONTENT, min_size=1, max_size=2),
     name=st.sampled_from(["csv", "json", "ndjson"]),

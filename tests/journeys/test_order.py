@@ -225,7 +225,7 @@ def essence(document: dict[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in document.items() if k not in VOLATILE} | {"checks": checks}
 
 
-@pytest.mark.parametrize("count", [50, pytest.param(1000, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("count", [36, pytest.param(1000, marks=pytest.mark.soak)])
 def test_a_backfill_gives_what_day_by_day_gives_however_many_scan(tmp_path: Path, count: int) -> None:
     found: dict[str, dict[str, dict[str, Any]]] = {}
     for name, jobs in (("at-once", 1), ("in-parallel", 3)):

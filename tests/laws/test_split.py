@@ -21,7 +21,7 @@ from dq.ir.data import DataFile, Declared, Kind, Reading, Type
 from dq.ir.positions import FileSplit, packed, unpacked
 from tests.conformance.hostile import FRAMES
 
-LAW = settings(deadline=None, derandomize=True, max_examples=60, suppress_health_check=list(HealthCheck))
+LAW = settings(deadline=None, derandomize=True, max_examples=40, suppress_health_check=list(HealthCheck))
 CELL = st.text("ab1 ,'\"\n\réß", max_size=5)
 
 

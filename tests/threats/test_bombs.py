@@ -193,11 +193,10 @@ def test_a_map_of_many_keys(victim: Victim) -> None:
 
 
 def nested(levels: int) -> pa.Table:
-    kind: pa.DataType = pa.int64()
-    value: Any = 1
+    value: pa.Array = pa.array([1])
     for _ in range(levels):
-        kind, value = pa.struct([("a", kind)]), {"a": value}
-    return pa.table({"x": pa.array([value], kind)})
+        value = pa.StructArray.from_arrays([value], ["a"])
+    return pa.table({"x": value})
 
 
 def test_nesting(victim: Victim) -> None:
