@@ -134,7 +134,7 @@ def _malformed(result: CheckResult, count: int, total: int, allowed: Bound | Non
         share = next((s for s in _SHARES if count <= Fraction(s) / 100 * total), None)
         step = f'land it again whole, or allow it in the contract (malformed: "<= {share}%"): such records are left out'
         return replace(result, total_rows=total, next=step if share else "")
-    within = allowed.conditions[0].holds(count, total, None)
+    within = all(c.holds(count, total, None) for c in allowed.conditions)
     said = f"{number(count)} of {number(total)} records are malformed, allowed {_allowed(allowed)}"
     return replace(
         result,
@@ -307,7 +307,7 @@ def _words(check: Check, measure: Measure, broken: Condition, before: Seen | Non
     if unit == "rows":
         allowed = _allowed(check.bound if check.bound.negated else broken)
         share = f"{percent(measure.value, measure.total)}, allowed {allowed}"
-        return f"{number(measure.value)} rows ({share}) {phrase}".rstrip()
+        return f"{number(measure.value)} row{'s' * (measure.value != 1)} ({share}) {phrase}".rstrip()
     if unit == "ratio":
         return f"{percent(measure.value, 1)} {phrase}, expected {check.bound}"
     value = HIDDEN if unit == "value" and discretion.covers(check.column) else number(measure.value)

@@ -272,10 +272,10 @@ def _remark(column: ColumnProfile) -> str:
         return ""
     texts = [(str(text).strip(), rows) for text, rows in looks_of(column)]
     whole = sum(rows for _, rows in texts)
-    strange = [text for text, _ in texts if not _NUMBER.fullmatch(text)]
-    plain = whole - sum(rows for text, rows in texts if not _NUMBER.fullmatch(text))
+    strange = {text: rows for text, rows in texts if not _NUMBER.fullmatch(text)}
+    plain = whole - sum(strange.values())
     if strange and all(map(_MARKED_NUMBER.fullmatch, strange)):
-        return f"  # numbers, as {_quoted(strange[0])} writes them: kept as text"
+        return f"  # numbers, as {_quoted(next(iter(strange)))} writes them: kept as text"
     if strange and len(strange) <= _STRANGE and plain * 2 >= whole:
         listed = ", ".join(map(_quoted, strange))
         return f"  # numbers, but for {listed}: missing values (csv: null_values), or rows that are none?"

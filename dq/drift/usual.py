@@ -175,7 +175,7 @@ class _Here:
 
     def _told(self, name: str, value: float, history: Sequence[Seen], scale: Scale, found: Departure) -> Unusual:
         column, metric = parts(name)
-        shown = f"{_said(scale, value)}"
+        shown = _said(scale, value)
         if metric.startswith(METRIC):
             said = f"{shown} of `{column}` is {metric.removeprefix(METRIC)}"
         else:

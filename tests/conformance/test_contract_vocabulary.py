@@ -129,5 +129,5 @@ def test_a_local_time_that_never_was_fails_on_every_engine(tmp_path: Path) -> No
     for engine in ("reference", "duckdb", "polars"):
         document = judged(path, suite, engine)
         assert [(r["id"], r["message"].partition(", e.g.")[0]) for r in document["reasons"]] == [
-            ("at.readable", "1 rows (33 %, allowed 0) cannot be read as timestamp")
+            ("at.readable", "1 row (33 %, allowed 0) cannot be read as timestamp")
         ]

@@ -23,7 +23,7 @@ def test_text_that_cannot_be_read_is_no_missing_value(tmp_path: Path) -> None:
     data, suite = land(tmp_path, "n,m\n1,1\nx,2\n3,3\n")
     result = api.validate(data, suite)
     assert [r.id for r in result.judgement.reasons] == ["n.readable"]
-    assert api.validate(data, suite).judgement.reasons[0].message.startswith("1 rows (33 %")
+    assert api.validate(data, suite).judgement.reasons[0].message.startswith("1 row (33 %")
 
 
 def test_a_missing_value_is_still_missing(tmp_path: Path) -> None:

@@ -417,12 +417,20 @@ def test_malformed_records_that_are_allowed_are_left_out_and_warned_of(place: Pl
     ("contract", "bad", "said"),
     [
         (MALFORMED, ["1,2"] * 3, "3 of 101 records are malformed, allowed 2%"),
+        (MALFORMED.replace("<= 2%", "<= 50% and <= 2"), ["1,2"] * 3, "3 of 101 records are malformed"),
         (MALFORMED + "policy: {on_fail: split}\n", ["1,2"] * 3, "not split: table.ragged: more than <= 2%"),
         (MALFORMED, ["1,2", "3,4,\0"], "NUL byte"),
-        (MALFORMED, ["1,2", "9,-1.0,a rule broken"], "1 rows (1 %, allowed 0) below 0"),
+        (MALFORMED, ["1,2", "9,-1.0,a rule broken"], "1 row (1 %, allowed 0) below 0"),
         (CONTRACT.replace("policy: {on_fail: split}", ""), ["1,2"], 'malformed: "<= 2%"'),
     ],
-    ids=["more", "more and split", "no fault of records", "another fault", "not allowed"],
+    ids=[
+        "more",
+        "more than one of two bounds",
+        "more and split",
+        "no fault of records",
+        "another fault",
+        "not allowed",
+    ],
 )
 def test_other_faults_and_more_malformed_records_quarantine_all(
     place: Place, contract: str, bad: list[str], said: str

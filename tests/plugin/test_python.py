@@ -140,7 +140,7 @@ def test_frames_are_asserted(tmp_path: Path) -> None:
     told = str(caught.value)
     assert told.startswith("amount.range: 3 rows (15 %, allowed 0) outside [0, 500]\nrule       min: 0, max: 500")
     assert "row 18   amount=-1.5" in told
-    assert "email.matches: 1 rows (5 %" in told
+    assert "email.matches: 1 row (5 %" in told
     assert "nobody" not in told
     assert "table.cheap" not in told
 

@@ -227,7 +227,7 @@ def test_what_a_contract_compares_with_is_given_alike(repository: Repository) ->
     repository.write("zones.csv", pl.DataFrame({"id": [1, 2]}))
     found = repository.pytest("suites", "--dq-source", "orders=orders.csv", "--dq-source", "zones=zones.csv")
     (failed,) = [line for line in found.outlines if line.startswith("FAILED")]
-    assert "1 rows (33 %" in failed
+    assert "1 row (33 %" in failed
     told = screen(found, f"orders: {failed.split('::')[-1].split(' - ')[0]}")
     assert told.endswith("--dq-source orders=orders.csv --dq-source zones=zones.csv")
     lacking = repository.pytest("suites", "-k", "references", "--dq-source", "orders=orders.csv")

@@ -152,7 +152,7 @@ def test_what_is_unknown_keeps_its_contract_from_running_until_it_is_mended(
     suite.write_text(json.dumps(document))
     capsys.readouterr()
     assert main(["gate", "yellow"]) == 1
-    assert "1 rows (50 %, allowed 0)" in capsys.readouterr().out
+    assert "1 row (50 %, allowed 0)" in capsys.readouterr().out
 
 
 def test_nothing_is_overwritten(old: Path, capsys: pytest.CaptureFixture[str]) -> None:
