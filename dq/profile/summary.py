@@ -22,7 +22,7 @@ DISTINCT_ERROR_RATIO = 1.04 / 32  # standard error of 2**10 registers
 _BARS = 20
 _SHOWN = 20
 _TELLING = 20  # values that show a distribution
-_SKEWED, _FAR = 0.5, 6.0  # of a distribution that nothing below zero belongs to; in standard deviations
+_SKEWED, _NEAR = 0.5, 6.0  # of a distribution that nothing below zero belongs to; in standard deviations
 _EXACT_BELOW = 50  # a bucket of smaller size holds one integer at most
 
 
@@ -114,15 +114,15 @@ def is_unique(column: ColumnProfile) -> bool | None:
 
 
 def is_never_negative(column: ColumnProfile) -> bool:
-    """No value is, and none is to be expected: whole numbers count, skewed ones grow from nothing, others lie far from
-    zero. What lies evenly around its middle, like a temperature, may pass it."""
+    """No value is, and none is to be expected: whole numbers count, skewed ones grow from nothing. What lies around its
+    middle, like a temperature, may pass it, however far from zero the days lie that were seen."""
     if not column.present or column.states.get("negatives") != 0:
         return False
     state = column.states.get("moments")
     if column.type.kind in INTEGERS or not isinstance(state, MomentsState) or state.n < _TELLING:
         return True
-    skew = _moments(state)["skew"]
-    return skew is None or skew >= _SKEWED or state.mean >= _FAR * math.sqrt(max(state.m2, 0.0) / state.n)
+    skew, spread = _moments(state)["skew"], math.sqrt(max(state.m2, 0.0) / state.n)
+    return skew is None or (skew >= _SKEWED and state.mean <= _NEAR * spread)
 
 
 def _top(column: ColumnProfile) -> dict[str, Any]:

@@ -58,8 +58,9 @@ def test_summary(case: dict[str, Any]) -> None:
     ("type_", "values", "never"),
     [
         ("double", [12.0 + 5 * math.sin(n) for n in range(50)], False),  # temperatures
+        ("double", [75.0 + 5 * math.sin(n) for n in range(50)], False),  # the same in summer, in another unit
+        ("double", [60.0 + 2 * math.exp(math.sin(n)) for n in range(50)], False),  # skewed, far from nothing
         ("double", [math.exp(math.sin(n) + n % 7 / 2) for n in range(50)], True),  # amounts
-        ("double", [230.0 + math.sin(n) for n in range(50)], True),  # volts
         ("int64", [12 + n % 9 for n in range(50)], True),  # counts
         ("double", [7.5] * 50, True),
         ("double", [-1.0, *range(1, 50)], False),
