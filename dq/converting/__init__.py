@@ -20,7 +20,7 @@ from dq.converting.parts import with_patterns
 from dq.converting.trial import Trial, Untried
 from dq.dialects.base import read_yaml
 from dq.dialects.dqdl.composite import Composite, Held
-from dq.dialects.dqdl.metrics import ReadsAs
+from dq.dialects.dqdl.metrics import OnlyUnique, ReadsAs, Share
 from dq.dialects.gx.custom import Custom
 from dq.dialects.gx.fit import Expectation
 from dq.dialects.pandera.metrics import Castable
@@ -28,12 +28,12 @@ from dq.dialects.saying import Unsayable
 from dq.errors import SuiteError, UsageError
 from dq.ir.check import Bound, Condition, Severity
 from dq.ir.data import FLOATS, Kind, Schema, format_path, parse_path
-from dq.ir.expr import Col, Compare, Expr, Lit, replace_leaves, walk
+from dq.ir.expr import Col, Compare, Expr, IsNull, Lit, Not, Or, replace_leaves, walk
 from dq.ir.metric import RowMetric
 from dq.ir.scalar import evaluate
 from dq.ir.typecheck import Mistyped, Unanswerable, Unknown
 from dq.ir.typecheck import check as typed
-from dq.metrics import consistency, schema, validity, volume
+from dq.metrics import completeness, consistency, schema, uniqueness, validity, volume
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -100,6 +100,7 @@ class _Conversion:
         everywhere = schema_for(suite.checks, self.types)
         self.likely = {f.name: f.type for f in everywhere.fields}
         self.promised = frozenset(n for c in suite.checks if c.metric.name == "column_present" for n in names_in(c))
+        self.required = {c.column for c in suite.checks if c.metric.name == "required"}
         self.certain: set[tuple[str, bool]] = set()
         self.typed: set[str] = set()
         self.lost: list[Lost] = []
@@ -139,6 +140,12 @@ class _Conversion:
                 self.lose(check, "one of several rules is enough, and there each check must hold")
             for part in metric.parts if metric.op == "and" else ():
                 self.add(_alone(check, part))
+            return
+        if isinstance(metric, OnlyUnique):
+            unique, some = _with_keys(check, metric)
+            self.add(unique)
+            if check.column not in self.required:
+                self.add(some)
             return
         if getattr(metric, "kind", "") == "custom":
             self.lose(check, "it is code")
@@ -214,6 +221,14 @@ def _alone(check: Check, part: Metric) -> Check:
     paths = part.metric.paths()
     column = format_path(next(iter(paths))) if len(paths) == 1 else None
     return replace(check, metric=part.metric, bound=part.bound, column=column)
+
+
+def _with_keys(check: Check, metric: OnlyUnique) -> tuple[Check, Check]:
+    """That keys are unique, and that there is one."""
+    unique = replace(check, metric=uniqueness.Unique(metric.keys, metric.where))
+    present = tuple(Not(IsNull(Col(k))) for k in metric.keys)
+    keyed = completeness.Required(present[0] if len(present) == 1 else Or(present), metric.where)
+    return unique, replace(check, metric=Share(keyed), bound=SOME)
 
 
 def _plainly(metric: Metric, landed: Schema) -> Metric:

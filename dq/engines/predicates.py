@@ -6,8 +6,9 @@ A value that is no text is its `str`: pandas and Great Expectations read numbers
 from __future__ import annotations
 
 import json
+import operator
 import re
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -80,6 +81,41 @@ def strptime(form: str) -> Condition:
         return True
 
     return reads
+
+
+_DAY = re.compile(r"\s*(\d{4})-(\d{1,2})-(\d{1,2})(?:[ T](.*))?", re.DOTALL)
+_COMPARED: dict[str, Callable[[Any, Any], bool]] = {
+    "=": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
+}  # fmt: skip
+
+
+def moment(args: list[Any]) -> Condition:
+    """`[by day]`: text that Spark casts to a time, or with `by day` to a date. `[by day, comparison, limit]`: one that
+    compares so. Times without a zone are in UTC."""
+    by_day, *compared = args
+    compare = _COMPARED[compared[0]] if compared else None
+    limit = _moment(compared[1], by_day) if compared else None
+
+    def holds(value: Any) -> bool:
+        found = _moment(value, by_day)
+        return found is not None and (compare is None or compare(found, limit))
+
+    return holds
+
+
+def _moment(text: str, by_day: bool) -> date | None:
+    match = _DAY.fullmatch(text)
+    if not match:
+        return None
+    year, month, day, clock = match.groups()
+    try:
+        found = date(int(year), int(month), int(day))
+        if by_day:
+            return found
+        told = datetime.fromisoformat(f"{found}T{clock.strip()}" if clock and clock.strip() else f"{found}T00:00")
+        return told if told.tzinfo else told.replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def dateutil(_: None) -> Condition:

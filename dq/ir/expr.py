@@ -6,13 +6,16 @@ a dialect says so with `is_number`.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
+from dq.ir.predicates import predicate
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 Scalar: TypeAlias = "bool | int | float | Decimal | str | bytes | date | datetime | time | timedelta | None"
 Limit: TypeAlias = "bool | int | float | Decimal | str | bytes | date | datetime | time | timedelta | Expr | None"
@@ -152,12 +155,21 @@ class Matches(Expr):
 class Holds(Expr):
     """A condition on one value that only Python can judge, of the closed table `predicates.PREDICATES`; NULL for NULL.
 
-    `args` is JSON text. Engines ask once for each distinct value of a batch.
+    `args` is JSON text. Engines ask once for each distinct value of a batch. `limit`: a moment that is the last of the
+    arguments, which are a list then; a literal by the time an engine asks.
     """
 
     name: str
     arg: Expr
     args: str = "null"
+    limit: Expr | None = None
+
+    def condition(self) -> Callable[[Any], bool]:
+        """Raises ValueError on wrong arguments."""
+        args = self.args
+        if isinstance(self.limit, Lit) and isinstance(self.limit.value, date):
+            args = json.dumps([*json.loads(args), self.limit.value.isoformat()])
+        return predicate(self.name, args)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ PREDICATES = {
     "json": "dq.engines.predicates:is_json",
     "json_schema": "dq.engines.predicates:json_schema",
     "matches": "dq.engines.predicates:matches",
+    "moment": "dq.engines.predicates:moment",
     "strptime": "dq.engines.predicates:strptime",
     "text_length": "dq.engines.predicates:text_length",
 }

@@ -10,7 +10,6 @@ from functools import lru_cache, singledispatch
 from typing import TYPE_CHECKING, Any
 
 from dq.ir import expr as e
-from dq.ir.predicates import predicate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -99,7 +98,7 @@ def _(expr: e.Holds, row: Mapping[str, Any]) -> bool | None:
     value = _evaluate(expr.arg, row)
     if value is None:
         return None
-    return predicate(expr.name, expr.args)(value + 0.0 if isinstance(value, float) else value)  # one zero
+    return expr.condition()(value + 0.0 if isinstance(value, float) else value)  # one zero
 
 
 _END = re.compile(r"(\\.|\[\^?\]?(?:\\.|[^\]\\])*\])|\$", re.DOTALL)

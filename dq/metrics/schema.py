@@ -45,7 +45,8 @@ class ColumnPresent(Layout):
             return []
         keys = {k for k, _ in facts.keys}
         names = tuple(n for n in facts.schema.names if n not in keys)
-        return [f'no column "{self.column}"{nearest(self.column, names)}; {_listed(names)} landed']
+        near = nearest(self.column, [format_path((n,)) for n in names])
+        return [f'no column "{self.column}"{near}; {_listed(names)} landed']
 
 
 @metric

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 NAN, INF = math.nan, math.inf
 X, Y = e.Col(("x",)), e.Col(("y",))
 B = e.BUCKET_OFFSET
+TIMES = ["2026-03-01", "2026-3-01T12:00:00Z", " 2026-03-01 14:00:00+02:00", "2026-03-01T12:00:01", "2026-03-01 noon",
+         "2026-02-30", "20260301", "x", "", None]  # fmt: skip
+THEN = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module", params=ENGINES)
@@ -101,6 +104,9 @@ CASES: dict[str, tuple[pa.Array, a.Aggregate, Any]] = {
     "classes of rust are not": (pa.array(["٣", "3"]), passes(e.Matches(X, r"^\d$", "rust")), 2),
     "classes of python are not": (pa.array(["٣", "3"]), passes(e.Matches(X, r"^\d$", "python")), 2),
     "$ is the very end": (pa.array(["a\n", "a"]), passes(e.Matches(X, r"a$")), 1),
+    "text that is a time": (pa.array(TIMES), passes(e.Holds("moment", X, "[false]")), 4),
+    "text that begins with a day": (pa.array(TIMES), passes(e.Holds("moment", X, "[true]")), 5),
+    "text that is a time by then": (pa.array(TIMES), passes(e.Holds("moment", X, '[false, "<="]', e.Lit(THEN))), 3),
     "but in python before a last line break": (pa.array(["a\n", "a"]), passes(e.Matches(X, r"a$", "python")), 2),
     "length is of code points": (pa.array(["e\u0301😀"]), a.Max(e.Call("length", (X,))), 3),
     "length of binary is of bytes": (pa.array([b"\xff\x00"]), a.Max(e.Call("length", (X,))), 2),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 from typing import Any
 
@@ -19,7 +20,8 @@ from dq.ir.check import Bound, Condition
 from dq.ir.recall import NoHistory, settled
 
 LAW = settings(deadline=None, derandomize=True, max_examples=60, suppress_health_check=list(HealthCheck))
-WORDS = st.text('ab"\\#/\n $é,[]{}()=', max_size=6)
+ANY_WORDS = st.text('ab"\\#/\n $é,[]{}()=', max_size=6)
+WORDS = ANY_WORDS.filter(lambda w: not re.search(r"(?<!\\)(\\\\)*\\(\"|$)", w))  # what can stand in quotes as it is
 NAMES = st.from_regex(r"[a-z][a-z0-9_.]{0,5}", fullmatch=True).filter(
     lambda n: (
         n not in {"and", "or", "of", "in", "not", "between", "matches", "where", "with", "labels", "null", "empty"}
@@ -28,6 +30,7 @@ NAMES = st.from_regex(r"[a-z][a-z0-9_.]{0,5}", fullmatch=True).filter(
 FLOATS = st.floats(-1e9, 1e9).map(lambda f: float(f"{f:.6f}"))
 NUMBERS: st.SearchStrategy[Any] = st.builds(t.Number, st.integers(-(10**9), 10**12) | FLOATS)
 TEXTS = st.builds(t.Text, WORDS)
+LISTED = st.builds(t.Text, ANY_WORDS)
 VARIABLES = st.builds(t.Variable, NAMES)
 AMOUNTS = st.builds(t.Amount, st.integers(0, 99), st.sampled_from(["days", "hours", "minutes", "B", "KB", "TB"]))
 KEYWORDS = st.builds(t.Keyword, st.sampled_from(["NULL", "EMPTY", "WHITESPACES_ONLY"]))
@@ -43,7 +46,9 @@ LISTS = st.lists(OPERANDS, min_size=1, max_size=3).map(tuple)
 CONDITIONS = st.one_of(
     st.builds(t.Condition, st.sampled_from(["=", "!=", "<", "<=", ">", ">="]), st.tuples(OPERANDS)),
     st.builds(t.Condition, st.just("between"), st.tuples(OPERANDS, OPERANDS), st.booleans()),
-    st.builds(t.Condition, st.just("in"), LISTS, st.booleans()),
+    st.builds(
+        t.Condition, st.just("in"), st.lists(OPERANDS | LISTED, min_size=1, max_size=3).map(tuple), st.booleans()
+    ),
     st.builds(t.Condition, st.just("matches"), st.tuples(TEXTS | VARIABLES), st.booleans()),
 )
 PAIRS = st.lists(st.tuples(WORDS, WORDS), min_size=1, max_size=2).map(tuple)

@@ -24,10 +24,10 @@ from dq.dialects.dqdl.printing import item as printed
 from dq.dialects.dqdl.registry import RULES, hint
 from dq.dialects.dqdl.where import scope
 from dq.errors import SuiteError, nearest
-from dq.ir.check import Bound, Severity, Suite
+from dq.ir.check import Bound, Check, Condition, Origin, Severity, Suite
 from dq.ir.data import Reading
 from dq.ir.metric import RowMetric
-from dq.metrics import distribution, schema
+from dq.metrics import distribution, schema, volume
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -68,14 +68,15 @@ def load(
     if not ruleset.rules and not ruleset.analyzers:
         raise SuiteError("no rule: the ruleset would pass everything", file=file)
     builder.require()
-    builder.checks.insert(0, _files_agree(file))
+    builder.checks[:0] = _of_the_table(file, compiler.needs_rows)
     return identified(Suite(Path(file).stem, tuple(builder.checks), Reading(delimiter=",")))
 
 
-def _files_agree(file: str) -> Any:
-    from dq.ir.check import Check, Origin
-
-    return Check("table.files_agree", schema.FilesAgree(), NONE_FAIL, origin=Origin("dqdl", file))
+def _of_the_table(file: str, needs_rows: bool) -> list[Check]:
+    origin = Origin("dqdl", file)
+    agree = Check("table.files_agree", schema.FilesAgree(), NONE_FAIL, origin=origin)
+    some = Check("table.not_empty", volume.RowCount(), Bound((Condition(">", 0),)), origin=origin)
+    return [some, agree] if needs_rows else [agree]
 
 
 class _Compiler:
@@ -83,6 +84,7 @@ class _Compiler:
         self, builder: Builder, variables: Mapping[str, str | tuple[str, ...]], none: float | None, by_row: bool
     ) -> None:
         self.builder, self.variables, self.none, self.by_row = builder, variables, none, by_row
+        self.needs_rows = False
 
     def sections(self, ruleset: t.Ruleset) -> None:
         for entries, known in (
@@ -119,6 +121,7 @@ class _Compiler:
                 self.anomalies(item, text)
             else:
                 self.builder.add(self.meant(item), item.place, text)
+                self.needs_rows |= "rows" in RULES[item.type].flags and (item.type != "CustomSql" or not item.condition)
         except Fault as fault:
             self.builder.fault(fault.place, str(fault))
 

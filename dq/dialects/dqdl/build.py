@@ -11,7 +11,7 @@ from dq.dialects.dqdl.operands import Fault, bound, number
 from dq.dialects.dqdl.parse import pointed
 from dq.ir.check import Bound, Check, Condition, Origin, Severity
 from dq.ir.codec import digest
-from dq.ir.data import format_path
+from dq.ir.data import format_path, parse_path
 from dq.metrics import schema
 
 if TYPE_CHECKING:
@@ -20,6 +20,14 @@ if TYPE_CHECKING:
 
 NONE_FAIL = Bound((Condition("<=", 0),))
 ANYTHING = Bound(())
+
+
+def path_of(name: str) -> Path:
+    """A column; with dots a field of a struct, where it does not stand in backticks."""
+    try:
+        return parse_path(name)
+    except ValueError:
+        return (name,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +44,11 @@ class Asked:
 
     @property
     def path(self) -> Path:
-        return (self.names()[0],)
+        return path_of(self.names()[0])
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        return tuple((n,) for n in self.names())
+        return tuple(map(path_of, self.names()))
 
     def tag(self, name: str) -> t.Tag | None:
         return next((tag for tag in self.rule.tags if tag.name == name), None)

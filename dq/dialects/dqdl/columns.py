@@ -16,6 +16,7 @@ from dq.dialects.dqdl.printing import condition_text, text_of
 from dq.dialects.dqdl.values import compared, condition
 from dq.dialects.gx.tables import ColumnCount
 from dq.errors import nearest
+from dq.ir.data import format_path
 from dq.ir.expr import And, Col, Compare, Expr, IsNull, Not, Now, Or
 from dq.metrics import completeness, distribution, schema, uniqueness, validity, volume
 
@@ -46,7 +47,7 @@ def column_count(asked: Asked) -> Meant:
 
 
 def column_exists(asked: Asked) -> Meant:
-    return Meant(schema.ColumnPresent(asked.names()[0]), column=asked.path)
+    return Meant(schema.ColumnPresent(format_path(asked.path)), column=asked.path)
 
 
 def column_names(asked: Asked) -> Meant:
@@ -125,7 +126,8 @@ def complete_share(asked: Asked) -> Meant:
 
 
 def is_unique(asked: Asked) -> Meant:
-    return Meant(uniqueness.Unique(asked.paths, asked.where), column=asked.path if len(asked.paths) == 1 else None)
+    column = asked.path if len(asked.paths) == 1 else None
+    return Meant(m.OnlyUnique(asked.paths, asked.where), column=column, name="unique")
 
 
 def is_primary_key(asked: Asked) -> Meant:
@@ -166,7 +168,8 @@ def freshness(asked: Asked) -> Meant:
         case _:
             inner = _aged(written.op, column, hours[0])
     ok = And((_present(asked.path), inner))
-    metric = m.Fresh(ok, asked.where, f"are of an age that does not hold {condition_text(written)}")
+    words = f"are of an age that does not hold {condition_text(written)}"
+    metric = m.Fresh(ok, asked.where, words, path=asked.path)
     return Meant(metric, column=asked.path, rows=True)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from dataclasses import dataclass, replace
-from datetime import date
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from dq.ir.aggregate import (
@@ -21,10 +21,27 @@ from dq.ir.aggregate import (
     Tally,
 )
 from dq.ir.data import TEXTS, Kind, format_path
-from dq.ir.expr import And, Call, Col, Expr, In, IsNull, Lit, Not, Or, Path, all_of, replace_leaves, walk
+from dq.ir.expr import (
+    And,
+    Call,
+    Col,
+    Compare,
+    Expr,
+    Holds,
+    In,
+    IsNull,
+    Lit,
+    Not,
+    Or,
+    Path,
+    all_of,
+    replace_leaves,
+    walk,
+)
 from dq.ir.metric import Dimension, Facts, Measure, Metric, metric
 from dq.metrics.distribution import OfColumn
 from dq.metrics.schema import Layout
+from dq.metrics.uniqueness import Unique
 from dq.metrics.validity import Validity
 
 if TYPE_CHECKING:
@@ -36,7 +53,7 @@ if TYPE_CHECKING:
 @metric
 @dataclass(frozen=True)
 class Values(Validity):
-    """Rows whose value does not hold a condition. `dated`: one of days; what is text is compared as ISO text."""
+    """Rows whose value does not hold a condition. `dated`: one of days, as which text is read then."""
 
     name: ClassVar[str] = "values"
 
@@ -48,7 +65,7 @@ class Values(Validity):
         if not self.dated or found is None:
             return self
         if found.kind in TEXTS:
-            return replace(self, ok=_as_text(self.ok))
+            return replace(self, ok=_of_text(self.ok, Col(self.path), by_day=True))
         return replace(self, ok=_by_day(self.ok, Col(self.path))) if found.kind is Kind.TIMESTAMP else self
 
 
@@ -56,14 +73,21 @@ def _by_day(ok: Expr, column: Col) -> Expr:
     return replace_leaves(ok, {column: Call("date", (column,))})
 
 
-def _as_text(ok: Expr) -> Expr:
+def _of_text(ok: Expr, column: Col, *, by_day: bool) -> Expr:
+    """Of what Spark would cast to a time, or with `by_day` to a date; other text holds nothing."""
+
+    def compared(op: str, limit: Expr) -> Expr:
+        moment = limit.args[0] if isinstance(limit, Call) else limit
+        return Holds("moment", column, json.dumps([by_day, op]), moment)
+
     leaves: dict[Expr, Expr] = {}
     for n in walk(ok):
-        if isinstance(n, Lit) and isinstance(n.value, date):
-            leaves[n] = Lit(n.value.isoformat())
+        if isinstance(n, Compare) and n.left == column:
+            leaves[n] = compared(n.op, n.right)
         elif isinstance(n, In):
-            leaves[n] = replace(n, values=tuple(v.isoformat() if isinstance(v, date) else v for v in n.values))
-    return replace_leaves(ok, leaves)
+            leaves[n] = Or(tuple(compared("=", Lit(v)) for v in n.values))
+    reads = Holds("moment", column, json.dumps([by_day]))
+    return And((Or((IsNull(column), reads)), replace_leaves(ok, leaves)))
 
 
 @metric
@@ -73,6 +97,14 @@ class Fresh(Validity):
 
     name: ClassVar[str] = "freshness"
     dimension: ClassVar[Dimension] = Dimension.TIMELINESS
+
+    path: Path = ()
+
+    def fitted(self, schema: Schema) -> Metric:
+        found = schema.find(self.path)
+        if found is None or found.kind not in TEXTS:
+            return self
+        return replace(self, ok=_of_text(self.ok, Col(self.path), by_day=False))
 
 
 @metric
@@ -141,6 +173,21 @@ class Share(Metric):
 
 @metric
 @dataclass(frozen=True)
+class OnlyUnique(Unique):
+    """Rows that share their key with another row; where no row has a key, none is unique."""
+
+    name: ClassVar[str] = "only_unique"
+
+    def aggregates(self) -> tuple[Aggregate, ...]:
+        return *super().aggregates(), Count(self.where)
+
+    def measure(self, states: Mapping[Aggregate, Any], facts: Facts) -> Measure | None:
+        none = Measure(None, note="no row has a key") if states[Count(self.where)] else None
+        return super().measure(states, facts) or none
+
+
+@metric
+@dataclass(frozen=True)
 class PrimaryKey(Metric):
     """Rows that share their key with another row, or lack a part of it."""
 
@@ -176,7 +223,7 @@ class PrimaryKey(Metric):
 
 @dataclass(frozen=True)
 class OfKeys(Metric):
-    """A number of how often keys occur: of the rows with any part of one. None of no such rows."""
+    """A number of how often keys occur: of the rows with any part of one."""
 
     dimension: ClassVar[Dimension] = Dimension.UNIQUENESS
     unit: ClassVar[str] = "ratio"
@@ -185,11 +232,13 @@ class OfKeys(Metric):
     where: Expr | None = None
 
     def aggregates(self) -> tuple[Aggregate, ...]:
-        return (Distinctness(tuple(map(Col, self.keys)), self.where),)
+        return Distinctness(tuple(map(Col, self.keys)), self.where), Count(self.where)
 
     def measure(self, states: Mapping[Aggregate, Any], facts: Facts) -> Measure | None:
-        state = states[self.aggregates()[0]]
-        return Measure(self.number(state), state.rows) if state.rows else None
+        state, rows = (states[a] for a in self.aggregates())
+        if not state.rows:
+            return Measure(None, note="no row has a key") if rows else None
+        return Measure(self.number(state), state.rows)
 
     def number(self, state: Any) -> float:
         raise NotImplementedError

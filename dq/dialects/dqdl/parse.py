@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from difflib import get_close_matches
 from functools import cache
@@ -74,9 +75,7 @@ def _told(error: UnexpectedInput, text: str, file: str) -> SuiteError:
     if isinstance(error, UnexpectedCharacters):
         place = (error.line, error.column)
         if error.char == '"':
-            said = (
-                'no DQDL: the text is not closed, or a backslash in it is not written twice (escapes are \\" and \\\\)'
-            )
+            said = "no DQDL: the text is not closed"
         else:
             said = f"no DQDL: {error.char!r} is not expected here"
         return located(said, text, file, place)
@@ -184,15 +183,13 @@ def _section(token: Token, following: Sequence[Token]) -> None:
 
 
 def _plain(token: Any) -> str:
-    """The text of a STRING."""
-    return str(token)[1:-1].replace('\\"', '"').replace("\\\\", "\\") if "\\" not in token else _unescaped(token[1:-1])
+    """The text of a STRING: a backslash stands as it is written, as in Glue, but before a quote."""
+    return str(token)[1:-1].replace('\\"', '"')
 
 
 def _unescaped(text: str) -> str:
-    found, rest = [], iter(text)
-    for char in rest:
-        found.append(next(rest) if char == "\\" else char)
-    return "".join(found)
+    """In lists a backslash only says that what follows it is meant."""
+    return re.sub(r"\\(.)", r"\1", text, flags=re.DOTALL)
 
 
 def _fault(message: str, token: Token) -> NoReturn:
@@ -310,7 +307,9 @@ class _Reader(Transformer):  # type: ignore[type-arg]
         return t.Condition("between", (low, high), no is not None, _at(no or op))
 
     def member(self, no: Token | None, op: Token, values: Any) -> t.Condition:
-        return t.Condition("in", values if isinstance(values, tuple) else (values,), no is not None, _at(no or op))
+        listed = values if isinstance(values, tuple) else (values,)
+        meant = tuple(replace(v, value=_unescaped(v.value)) if isinstance(v, t.Text) else v for v in listed)
+        return t.Condition("in", meant, no is not None, _at(no or op))
 
     def matches(self, no: Token | None, op: Token, pattern: Any) -> t.Condition:
         found = pattern if isinstance(pattern, t.Variable) else _text_or_variable(pattern)

@@ -66,7 +66,9 @@ def condition_text(condition: t.Condition) -> str:
         case "between":
             return f"{no}between {text_of(first)} and {text_of(rest[0])}"
         case "in":
-            listed = text_of(first) if isinstance(first, t.Variable) and not rest else _list(condition.operands)
+            listed = (
+                text_of(first) if isinstance(first, t.Variable) and not rest else _list(map(_escaped, (first, *rest)))
+            )
             return f"{no}in {listed}"
         case "matches":
             return f"{no}matches {text_of(first)}"
@@ -102,8 +104,13 @@ def _number(value: float) -> str:
     return str(value) if isinstance(value, int) else f"{Decimal(repr(value)):f}"
 
 
+def _escaped(operand: t.Operand) -> t.Operand:
+    """As it stands in a list of `in`, the one place where a backslash does not mean itself."""
+    return t.Text(operand.value.replace("\\", "\\\\")) if isinstance(operand, t.Text) else operand
+
+
 def _quoted(value: str) -> str:
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    escaped = value.replace('"', '\\"')
     return f'"{escaped}"'
 
 

@@ -1,7 +1,8 @@
 """The rule types of DQDL: how many parameters each takes, what its condition compares, and what else it may have.
 
 `where`: a scope; `threshold`: a share of rows; `recall`: numbers of earlier runs (`last`); `observed`: as an analyzer;
-`anomaly`: in DetectAnomalies. Of the condition `?` says that it may be left out, `-` that there is none.
+`anomaly`: in DetectAnomalies; `rows`: fails where there are none. Of the condition `?` says that it may be left out,
+`-` that there is none.
 """
 
 from __future__ import annotations
@@ -14,27 +15,27 @@ ColumnCount              0    number     recall observed anomaly
 ColumnExists             1    -
 ColumnNamesMatchPattern  1    -
 ColumnDataType           1    type       where threshold
-ColumnLength             1    number     where recall observed anomaly
-ColumnValues             1    value      where threshold observed anomaly
-ColumnCorrelation        2    number     where recall observed anomaly
-Completeness             1    number     where recall observed anomaly
-IsComplete               1    -          where
-Uniqueness               1+   number     where recall observed anomaly
-IsUnique                 1+   -          where
-IsPrimaryKey             1+   -          where
-UniqueValueRatio         1+   number     where recall observed anomaly
+ColumnLength             1    number     where recall observed anomaly rows
+ColumnValues             1    value      where threshold observed anomaly rows
+ColumnCorrelation        2    number     where recall observed anomaly rows
+Completeness             1    number     where recall observed anomaly rows
+IsComplete               1    -          where rows
+Uniqueness               1+   number     where recall observed anomaly rows
+IsUnique                 1+   -          where rows
+IsPrimaryKey             1+   -          where rows
+UniqueValueRatio         1+   number     where recall observed anomaly rows
 DistinctValuesCount      1    number     where recall observed anomaly
-Entropy                  1    number     where recall observed anomaly
-Mean                     1    number     where recall observed anomaly
-Sum                      1    number     where recall observed anomaly
-StandardDeviation        1    number     where recall observed anomaly
-Variance                 1    number     where
+Entropy                  1    number     where recall observed anomaly rows
+Mean                     1    number     where recall observed anomaly rows
+Sum                      1    number     where recall observed anomaly rows
+StandardDeviation        1    number     where recall observed anomaly rows
+Variance                 1    number     where rows
 RowCountMatch            1    number     recall
 SchemaMatch              1    number     recall
 AggregateMatch           2    number
 DatasetMatch             2-3  number     recall
 ReferentialIntegrity     2    number     recall
-CustomSql                1    number?    threshold recall observed anomaly
+CustomSql                1    number?    threshold recall observed anomaly rows
 DataFreshness            1    duration   where
 DetectAnomalies          1+   -
 AllStatistics            0-1  -          observed

@@ -140,4 +140,4 @@ def _matches(written: t.Condition, column: Expr) -> Expr:
     except ValueError as error:
         raise Fault(str(error), operand.place) from None
     found = Matches(column, pattern)
-    return _present(column, Not(found) if written.negated else And((found, Compare("!=", column, Lit("")))))
+    return _present(column, And((Not(found) if written.negated else found, Compare("!=", column, Lit("")))))

@@ -16,7 +16,6 @@ from dq.engines.duckdb.sql import translate
 from dq.engines.duckdb.values import output, plain
 from dq.ir import expr as e
 from dq.ir.other import exchanged, nodes
-from dq.ir.predicates import predicate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -56,7 +55,7 @@ def _table(holds: e.Holds, name: str, source: Source) -> str:
     """The temporary table of the distinct values that fail."""
     relation, columns = source.relation({path[0] for path in e.columns(holds.arg)})
     value = translate(holds.arg, columns)
-    run, condition = source.connection.execute, predicate(holds.name, holds.args)
+    run, condition = source.connection.execute, holds.condition()
     run(f"CREATE OR REPLACE TEMP TABLE {name}_all AS SELECT DISTINCT {value.text} AS v FROM {relation}")
     typed = replace(value, text="v")
     cursor = run(f"SELECT rowid, {output(typed)} FROM {name}_all WHERE v IS NOT NULL")

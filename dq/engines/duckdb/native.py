@@ -79,7 +79,7 @@ def _unfit(said: str, datasets: Mapping[str, Dataset]) -> str:
     if found := _COLUMN.search(said):
         name = found[1] or found[2]
         known = dict.fromkeys(n for d in datasets.values() for n in d.schema.names)
-        return f'no column "{name}"{nearest(name, known)}'
+        return f'no column "{name}"{" where it looks for it" if name in known else nearest(name, known)}'
     if found := _CALL.search(said):
         return f"{found[1]} has no meaning"
     return "its parts do not go together"

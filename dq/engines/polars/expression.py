@@ -33,7 +33,6 @@ from dq.engines.polars.source import dtype
 from dq.engines.polars.values import output, plain
 from dq.ir import expr as e
 from dq.ir.data import FLOATS, INTEGERS, NUMBERS, Kind, Schema, Type
-from dq.ir.predicates import predicate
 from dq.ir.scalar import evaluate
 
 if TYPE_CHECKING:
@@ -71,8 +70,8 @@ def translate(expr: e.Expr, schema: Schema) -> Node:
             return _boolean(node(arg).expr.is_infinite() if node(arg).kind in FLOATS else known(node(arg), False))
         case e.Matches(arg, text, flavour):
             return _boolean(node(arg).expr.cast(pl.String).str.contains(pattern(text, flavour)))
-        case e.Holds(name, arg, args):
-            return _holds(node(arg), predicate(name, args))
+        case e.Holds(_, arg):
+            return _holds(node(arg), expr.condition())
         case e.Foreign():
             return foreign(expr, schema)
         case e.Arith(op, left, right):
