@@ -40,7 +40,10 @@ _SEVERITIES = {"critical": Severity.BLOCK, "warning": Severity.WARN, "info": Sev
 _DROPPED = (  # of 0.x, without meaning for the verdict on a column of one type
     "auto", "profiler_config", "include_config", "allow_cross_type_comparisons", "output_strftime_format"
 )  # fmt: skip
-_RENAMED = {"expect_column_pair_values_A_to_be_greater_than_B": "expect_column_pair_values_a_to_be_greater_than_b"}
+_RENAMED = {
+    "expect_column_pair_values_A_to_be_greater_than_B": "expect_column_pair_values_a_to_be_greater_than_b",
+    "expect_multicolumn_values_to_be_unique": "expect_select_column_values_to_be_unique_within_record",
+}
 _GONE = (
     "expect_column_chisquare_test_p_value_to_be_greater_than",
     "expect_column_bootstrapped_ks_test_p_value_to_be_greater_than",

@@ -139,5 +139,7 @@ def _number(value: Any, text: str) -> Any:
 
 
 def _missing(name: str, given: Mapping[str, Any]) -> ValueError:
-    there = ", ".join(given) or "none"
-    return ValueError(f'the parameter "{name}" is not given{nearest(name, given)}; there are {there}')
+    there = f"there are {', '.join(given)}" if given else "parameters: {...} of the include gives it"
+    if name.startswith("urn:"):
+        there = "it is a result that GX stored, which is not looked up"
+    return ValueError(f'the parameter "{name}" is not given{nearest(name, given)}; {there}')

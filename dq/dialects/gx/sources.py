@@ -30,7 +30,8 @@ _REGEX = re.compile(
 )
 _PARTS = ("year", "month", "day", "hour")
 _DATE = {r"\d{4}-\d{2}-\d{2}": "date", r"\d\d\d\d-\d\d-\d\d": "date"}
-_WHOLE = re.compile(r"(?:\\d|\[0-9\])(?:[+*]|\{\d+\})?")
+_WHOLE = re.compile(r"(?:\\d|\[0-9\])(?:[+*]|\{[124](?:,[24])?\})?")
+_DIGITS = {"day": (r"\{8\}", "%Y%m%d"), "date": (r"\{8\}", "%Y%m%d"), "month": (r"\{6\}", "%Y%m")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +94,12 @@ def _asset(
     semantics: Literal["pandas", "sql"] = "sql" if kind.lower().startswith(("spark", "sql")) else "pandas"
     layout = None
     try:
-        layout = layout_of(pattern) if pattern else None
+        folder, layout = parted(pattern or "")
+        place = f"{place}/{folder}" if folder else place
     except ValueError as error:
         notes.append(f"its batch pattern {pattern} is not translated: {error}; every file is a partition")
     if pattern is not None and layout is None and not notes:
-        notes.append(f"its batch pattern {pattern} names no key: every file is a partition")
+        notes.append(f"its batch pattern {pattern} names no key: every file in {place} is a partition")
     if "://" not in place and not Path(place).is_dir():
         notes.append(f"its folder {place} is not there")
     found, csv = _format(form, options, semantics, notes)
@@ -199,9 +201,9 @@ def _named(pattern: str, names: list[str], asset: str) -> str:
     return re.sub(r"(?<!\\)\(((?:[^()\\?]|\\.)(?:[^()\\]|\\.)*)\)", group, pattern)
 
 
-def layout_of(pattern: str) -> str | None:
-    """The layout that fits what the regular expression fits; None where it names no key. Raises ValueError with the
-    piece that no layout has."""
+def parted(pattern: str) -> tuple[str, str | None]:
+    """The folder in which everything lies that the regular expression fits, and the layout below it, None where it
+    names no key. Raises ValueError with the piece that no layout has."""
     found, end = "", 0
     while end < len(pattern):
         piece = _REGEX.match(pattern, end)
@@ -209,10 +211,12 @@ def layout_of(pattern: str) -> str | None:
             raise ValueError(f"{pattern[end:]} has no like in a layout")
         found += _piece(piece)
         end = piece.end()
-    if "{" not in found:
-        return None
-    parse_layout(found)
-    return found
+    folder = found.partition("{")[0].rpartition("/")[0]
+    below = found[len(folder) :].lstrip("/")
+    if "{" not in below:
+        return folder, None
+    parse_layout(below)
+    return folder, below
 
 
 def _piece(piece: re.Match[str]) -> str:
@@ -228,6 +232,9 @@ def _piece(piece: re.Match[str]) -> str:
 def _key(name: str, inner: str) -> str:
     if name in _PARTS and _WHOLE.fullmatch(inner):
         return f"{{{name}}}"
+    count, form = _DIGITS.get(name, ("", ""))
+    if form and re.fullmatch(rf"(?:\\d|\[0-9\]){count}", inner):
+        return f"{{{name}:{form}}}"
     if inner in _DATE:
         return f"{{{name}:date}}"
     if re.fullmatch(r"(?:\\d|\[0-9\])[+*]", inner):

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from dq.cli import main
-from dq.dialects.gx.sources import layout_of
+from dq.dialects.gx.sources import parted
 from dq.suite import load_contract
 
 OLD = {
@@ -206,17 +206,25 @@ def test_a_checkpoint_that_is_none_is_told(old: Path, capsys: pytest.CaptureFixt
         (r"^t_(?P<day>\d{4}-\d{2}-\d{2})\.parquet$", "t_{day:date}.parquet"),
         (r"(?P<region>[a-z]+)/x_(?P<n>\d+)\.csv", "{region:str}/x_{n:int}.csv"),
         (r"trips_(?P<code>\d{3})\.csv", "trips_{code:str}.csv"),
+        (r"z_(?P<day>\d{8})\.parquet", "z_{day:%Y%m%d}.parquet"),
+        (r"z_(?P<month>[0-9]{6})\.csv", "z_{month:%Y%m}.csv"),
+        (r"z_(?P<day>\d{3})\.csv", "z_{day:str}.csv"),
         ("one.csv", None),
     ],
 )
 def test_batch_patterns(pattern: str, layout: str | None) -> None:
-    assert layout_of(pattern) == layout
+    assert parted(pattern) == ("", layout)
+
+
+def test_folders_that_all_batches_share_are_those_of_the_source() -> None:
+    assert parted(r"a/b\.c/x_(?P<day>\d{4}-\d{2}-\d{2})/y\.csv") == ("a/b.c", "x_{day:date}/y.csv")
+    assert parted("zones/zones.csv$") == ("zones", None)
 
 
 @pytest.mark.parametrize("pattern", [r".*\.csv", r"(\d{4})\.csv", r"a{2}(?P<year>\d{4})\.csv", r"\d(?P<a>x)(?P<b>y)"])
 def test_batch_patterns_that_no_layout_has(pattern: str) -> None:
     with pytest.raises(ValueError, match=r"."):
-        layout_of(pattern)
+        parted(pattern)
 
 
 @pytest.fixture
