@@ -37,8 +37,6 @@ def load_contract(
     `semantics`, `samples` and `plugins` (a folder of custom expectations) matter to GX only; `access` is to suites on
     S3. Raises UsageError when the file is not there, SuiteError when it cannot be read.
     """
-    from dq.dialects import contract, gx
-
     if isinstance(suite, Contract):
         return suite
     if not isinstance(suite, (str, Path)):
@@ -56,7 +54,9 @@ def load_contract(
     if _is_pandera(path, text):
         return _alone(_written(text, path), str(path))
     if _is_gx(path, text):
-        return _alone(gx.load(text, str(path), semantics=semantics, samples=samples, plugins=plugins), str(path))
+        return _alone(_expectations(text, path, semantics=semantics, samples=samples, plugins=plugins), str(path))
+    from dq.dialects import contract
+
     found = contract.load(text, str(path))
     for include in found.includes:
         found = _with(found, _included(include, path, found.source, access))
@@ -107,8 +107,6 @@ def _with(contract: Contract, other: Suite) -> Contract:
 
 
 def _included(include: Include, contract: str, source: str, access: Access | None) -> Suite:
-    from dq.dialects import gx
-
     code = _code(include.suite)
     try:
         path = beside(contract, code[0] if code else include.suite)
@@ -132,7 +130,7 @@ def _included(include: Include, contract: str, source: str, access: Access | Non
         message = f"include: {include.suite} is no suite of Great Expectations, pandera, ODCS or DQDL"
         raise SuiteError(message, file=contract, line=include.line)
     given = dict(include.parameters)
-    return gx.load(text, path, semantics=include.semantics, parameters=given, plugins=plugins)
+    return _expectations(text, path, semantics=include.semantics, parameters=given, plugins=plugins)
 
 
 def _folder(contract: str, name: str) -> str:
@@ -193,6 +191,12 @@ def _written(text: str, path: str | Path) -> Suite:
     from dq.dialects import pandera
 
     return pandera.load(text, str(path))
+
+
+def _expectations(text: str, path: str | Path, **options: Any) -> Suite:
+    from dq.dialects import gx
+
+    return gx.load(text, str(path), **options)
 
 
 def _ruleset(text: str, path: str | Path, **options: Any) -> Suite:

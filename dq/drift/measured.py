@@ -73,11 +73,11 @@ def _levels(column: ColumnProfile) -> dict[str, float | None]:
     exact = exact_counts(column)
     if exact and len(exact) <= _FEW and all(map(math.isfinite, exact)):
         return {"mean": float(sum(Fraction(v) * n for v, n in exact.items()) / sum(exact.values()))}
-    distinct, _ = distinct_count(column)
-    low, middle, high, most = (quantile(column, share) for share in (0.25, 0.5, 0.75, 0.95))
+    middle = quantile(column, 0.5)
     size = {"size": middle} if column.type.kind in INTEGERS else {}
-    if size and (distinct or 0) >= _NEARLY_UNIQUE_RATIO * column.present:
+    if size and (distinct_count(column)[0] or 0) >= _NEARLY_UNIQUE_RATIO * column.present:
         return size
+    low, high, most = (quantile(column, share) for share in (0.25, 0.75, 0.95))
     return size | {"median": middle, "high": most, "spread": None if low is None or high is None else high - low}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -53,8 +54,8 @@ def distinct_estimate(state: RegistersState) -> float:
         return 0.0
     longest = 64 - (m.bit_length() - 1)
     multiplicity = [0] * (longest + 2)
-    for rank in state.registers:
-        multiplicity[min(rank, longest + 1)] += 1
+    for rank, count in Counter(state.registers).items():
+        multiplicity[min(rank, longest + 1)] += count
     z = m * _tau(1 - multiplicity[longest + 1] / m)
     for count in reversed(multiplicity[1 : longest + 1]):
         z = (z + count) / 2

@@ -41,7 +41,8 @@ class ColumnProfile:
     @property
     def type(self) -> Type:
         """The widest type; the first by name where none holds all."""
-        return next((t for t in self.types if all(fits(other, t) for other in self.types)), self.types[0])
+        first, *others = self.types
+        return next((t for t in self.types if all(fits(o, t) for o in self.types)), first) if others else first
 
     @property
     def present(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from dq.ir import codec
@@ -169,17 +170,20 @@ def quantile(column: ColumnProfile, share: float) -> float | int | None:
         finite = sorted((v, n) for v, n in exact.items() if math.isfinite(v))
         known: float | int | Decimal | None = _at(tuple(finite), share)
         return float(known) if isinstance(known, Decimal) else known
-    counts = size_counts(column)
-    value: float | None = _at(counts or (), share)
-    if value is None or (column.type.kind in INTEGERS and abs(value) < _EXACT_BELOW):
-        return None if value is None else round(value)
+    sizes = column.states.get("sizes")
+    key = _at(sizes.counts, share) if isinstance(sizes, TallyState) else None
+    if key is None:
+        return None
+    value = bucket_middle(key)
+    if column.type.kind in INTEGERS and abs(value) < _EXACT_BELOW:
+        return round(value)
     low, high = column.states.get("min"), column.states.get("max")
     return value if low is None or high is None else min(max(value, float(low)), float(high))
 
 
 def _at(counts: tuple[tuple[Any, int], ...], share: float) -> Any:
     """Value at the rank, of ascending values with their rows; None without rows."""
-    rank = max(1, math.ceil(share * sum(n for _, n in counts)))
+    rank = max(1, math.ceil(share * sum(map(itemgetter(1), counts))))
     for value, count in counts:
         rank -= count
         if rank <= 0:

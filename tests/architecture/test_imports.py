@@ -55,6 +55,12 @@ def test_the_api_loads_no_engine() -> None:
     assert not {m.split(".")[0] for m in loaded("import dq; dq.validate")} & (HEAVY - {"pydantic", "rich", "typer"})
 
 
+def test_a_contract_loads_no_language_but_its_own(tmp_path: Path) -> None:
+    (tmp_path / "trips.yaml").write_text("source: trips\ncolumns:\n  fare: {min: 0}\n")
+    found = loaded(f"from dq.suite import load_contract\nload_contract({str(tmp_path / 'trips.yaml')!r})")
+    assert not [m for m in found if m.startswith(("sqlglot", "dq.dialects.gx"))]
+
+
 def test_public_names_are_sorted_and_there() -> None:
     import dq
 
