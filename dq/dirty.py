@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 from uuid import uuid4
 
-from dq.ir.layout import file_name
+from dq.ir.layout import file_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -27,8 +27,7 @@ class Dirty:
 
     def add(self, source: str, partition: str = "") -> None:
         """Durable when it returns; without a partition the whole source is meant."""
-        parts = (source, *(partition.split("/") if partition else ()))
-        folder = "/".join(file_name(p, safe="=,+@ ") for p in parts)
+        folder = "/".join(map(file_path, (source, *([partition] if partition else ()))))
         self._store.put_if_absent(f"{_FOLDER}/{folder}/{uuid4().hex}", b"")
 
     def marks(self) -> dict[str, dict[str, list[str]]]:

@@ -16,7 +16,7 @@ from dq.drift.measured import measures
 from dq.errors import StoreError
 from dq.index import Index, load
 from dq.ir.codec import encode
-from dq.ir.layout import file_name
+from dq.ir.layout import file_path
 from dq.ir.result import Absence, Acceptance, Attempt, Decision, Delivery, Publication, Start
 from dq.profile import decode as decode_profile
 from dq.profile import encode as encode_profile
@@ -48,11 +48,11 @@ class History:
         self._documents: dict[str, dict[str, Told]] = defaultdict(dict)  # of new decisions
 
     def lock(self, source: str) -> AbstractContextManager[None]:
-        return self.store.lock(_segment(source))
+        return self.store.lock(file_path(source))
 
     def is_busy(self, source: str) -> bool:
         """Whether a gate is at it now."""
-        return self.store.is_locked(_segment(source))
+        return self.store.is_locked(file_path(source))
 
     def decisions(self, source: str) -> dict[str, dict[str, Decision]]:
         """Standing decisions: partition -> digest -> decision. Digests of a partition stand in order of decision."""
@@ -187,7 +187,7 @@ class History:
 
     def deliver(self, delivery: Delivery) -> None:
         self._index("delivered", delivery.source).missing += 1
-        folder = f"delivered/{_segment(delivery.source)}"
+        folder = f"delivered/{file_path(delivery.source)}"
         for n in self._numbers:
             if self.store.put_if_absent(f"{folder}/{delivery.run_id}-{n}.json", _dump(delivery)):
                 return
@@ -198,7 +198,7 @@ class History:
 
     def begin(self, start: Start) -> None:
         n = 1
-        while not self.store.put_if_absent(f"starts/{_segment(start.source)}/{n:06d}.json", _dump(start)):
+        while not self.store.put_if_absent(f"starts/{file_path(start.source)}/{n:06d}.json", _dump(start)):
             n += 1
 
     def start(self, source: str) -> Start | None:
@@ -209,14 +209,14 @@ class History:
     def files(self, source: str) -> Iterator[Entry]:
         """Everything that lies in history of the source."""
         for kind in KINDS:
-            yield from self.store.list(f"{kind}/{_segment(source)}")
+            yield from self.store.list(f"{kind}/{file_path(source)}")
 
     def unneeded(self, source: str) -> Iterator[Entry]:
         """Documents of decisions that were not recorded, or not by the run that wrote them."""
         decided = [one for _, one in self._records("decisions", source)]
         for kind in ("documents", "selections"):
             needed = {_document(one, kind) for one in decided}
-            for entry in self.store.list(f"{kind}/{_segment(source)}"):
+            for entry in self.store.list(f"{kind}/{file_path(source)}"):
                 if entry.path.endswith(".json") and entry.path not in needed:
                     yield entry
 
@@ -246,8 +246,8 @@ class History:
 
     def chain(self, source: str) -> Chain:
         """What tells whether a record was changed."""
-        folders = tuple(f"{kind}/{_segment(source)}" for kind in _SEALED)
-        return Chain(self.store, f"audit/{_segment(source)}", folders, self._beside)
+        folders = tuple(f"{kind}/{file_path(source)}" for kind in _SEALED)
+        return Chain(self.store, f"audit/{file_path(source)}", folders, self._beside)
 
     def _beside(self, path: str) -> str | None:
         return _document(self._load(path)) if path.startswith("decisions/") else None
@@ -261,7 +261,7 @@ class History:
         return self._index(kind, source).records()
 
     def _index(self, kind: str, source: str) -> Index:
-        folder = f"{kind}/{_segment(source)}"
+        folder = f"{kind}/{file_path(source)}"
         return self._indexes.setdefault(folder, Index(self.store, folder))
 
     def _load(self, path: str) -> Any:
@@ -279,9 +279,5 @@ def _document(decision: Decision, kind: str = "documents") -> str:
 
 
 def _folder(source: str, partition: str) -> str:
-    """Where records of a partition lie: every path segment quoted, so that no key chooses a folder of its own."""
-    return "/".join(_segment(p) for p in (source, *partition.split("/")))
-
-
-def _segment(text: str) -> str:
-    return file_name(text, safe="=,+@ ")
+    """Where records of a partition lie."""
+    return f"{file_path(source)}/{file_path(partition)}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from dq.errors import PublishConflict, PublishUnknown, SourceChanged, StoreError
 from dq.inventory import identity
 from dq.ir.codec import plain
 from dq.ir.data import DataFile, Partition
+from dq.ir.layout import LONGEST_PATH, file_path
 from dq.ir.result import Decision, Publication, Verdict
 from dq.stores.base import answers
 
@@ -279,7 +281,8 @@ def withhold(files: tuple[DataFile, ...], partition: Partition, decision: Decisi
 
 def withheld_at(decision: Decision) -> str:
     """Where what is withheld lies in the quarantine zone: all of the partition, or of a split the other part."""
-    folder = f"{decision.source}/{decision.partition}/{decision.digest}"
+    key = decision.partition if len(os.fsencode(decision.partition)) <= LONGEST_PATH else file_path(decision.partition)
+    folder = f"{decision.source}/{key}/{decision.digest}"
     return folder if decision.verdict is Verdict.QUARANTINE else f"{folder}/split-{decision.n}"
 
 

@@ -46,6 +46,7 @@ def status(run: Run) -> dict[str, Any]:
         "held": [
             {"partition": s.partition.key, "why": s.why, "attempts": s.attempts} for s in standings if s.state == "held"
         ],
+        "waiting": [{"partition": s.partition.key, "why": s.why} for s in standings if s.state == "waiting"],
         "overruled": [_word(d) for _, d in decided if d.act is not Act.JUDGED],
     }
 

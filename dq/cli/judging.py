@@ -120,7 +120,7 @@ def _gate_all(
                     done(document["partition"])
             except HoldError as error:
                 complain(f"{name}: {error}")
-                codes.append(error.exit_code)
+                codes.append(HoldError.exit_code)
         codes.append(HoldError.exit_code if run.open else 0)
     reports.write(table.documents)
     return first_of((*codes, table.end()))

@@ -183,16 +183,27 @@ def wall(at: date) -> datetime:
 
 
 LONGEST_NAME = 200  # bytes: room for what is put around a name, below the 255 of file systems
+LONGEST_PATH = 600  # bytes: room for what is put around a path, below the 1,024 of S3
 
 
 def file_name(text: str, safe: str = "") -> str:
     """A file's name for any text, its own: quoted, never hidden, and cut where it would be too long."""
     quoted = quote(text, safe=safe)
     quoted = "%2E" + quoted[1:] if quoted.startswith(".") else quoted
-    if len(quoted) <= LONGEST_NAME:
-        return quoted
+    return _cut(quoted, text, LONGEST_NAME)
+
+
+def file_path(text: str) -> str:
+    """A path for any text, its own: every part of it is a file's name, so that no text chooses a folder of its own; cut
+    where it would be too long."""
+    return _cut("/".join(file_name(part, safe="=,+@ ") for part in text.split("/")), text, LONGEST_PATH)
+
+
+def _cut(name: str, text: str, longest: int) -> str:
+    if len(name) <= longest:
+        return name
     digest = hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:32]
-    return f"{quoted[: LONGEST_NAME - 33]}~{digest}"
+    return f"{name[: longest - 33]}~{digest}"
 
 
 def parse_layout(text: str) -> Layout:

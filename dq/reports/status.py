@@ -71,7 +71,10 @@ def detail(document: Mapping[str, Any]) -> str:
         lines += _need(need)
     if len(needs) > _SHOWN:
         lines += _more(document["source"], needs[_SHOWN:])
-    lines += [printable(f"held, tried again: {h['partition']}: {h['why']}") for h in document["held"][:_RECENT]]
+    told = {need["partition"] for need in needs}
+    for state, said in (("held", "held, tried again"), ("waiting", "waiting")):
+        besides = [one for one in document[state] if one["partition"] not in told]
+        lines += [printable(f"{said}: {one['partition']}: {one['why']}") for one in besides[:_RECENT]]
     words = sorted(document["overruled"], key=lambda w: str(w["at"]))[-_RECENT:]
     lines += [printable(f"{w['act']}: {w['partition']} by {w['by']}, {_moment(w['at'])}: {w['why']}") for w in words]
     return "\n".join(lines if needs else [*lines, "nothing needs somebody"])

@@ -51,6 +51,7 @@ REFUSALS = [
     ("400-KMS.DisabledException", "the key of its encryption is refused"),
     ("503-SlowDown", "AWS does not manage it now (SlowDown): run it again later"),
     ("404-NoSuchBucket", "no such bucket"),
+    ("400-KeyTooLongError", "no key of S3 is longer than 1,024 bytes (KeyTooLongError)"),
     ("418-Teapot", "get_object was refused (Teapot)"),
 ]
 
@@ -64,6 +65,17 @@ def test_a_refusal_is_one_line_that_says_what_to_do(s3: str, answer: str, told: 
     assert str(raised.value).startswith(f"s3://{bucket}")
     assert told.format(bucket=bucket) in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_what_else_is_denied_like_a_missing_permission_is_said(s3: str) -> None:
+    servers.needs("front")
+    access = Access(owner="123456789012", customer_key=bytes(32))
+    with pytest.raises(StoreError) as raised:
+        S3Store("s3://says-403-AccessDenied/zone", access=access).read("a")
+    assert str(raised.value).endswith(
+        "zone/a, unless the bucket is not of account 123456789012 ([s3] owner) or the object has another key than"
+        " [s3] customer_key_file"
+    )
 
 
 def test_what_a_server_writes_is_not_repeated() -> None:

@@ -174,7 +174,7 @@ def test_odd_keys_are_strays_that_lead_nowhere_else(place: S3Place) -> None:
     servers.needs("odd keys")
     place.land("2026-03-01", 0)
     odd = ["../out.csv", "./a.csv", "//b.csv", "a//c.csv", "%2E%2E/d.csv", "t\tab/[*].csv",
-           "x" * 900 + ".csv"]  # fmt: skip
+           "x" * 1006 + ".csv", "d/" * 500 + "e.csv"]  # fmt: skip
     for n, key in enumerate(odd):
         place.put(f"landing/trips/{key}", f"id,fare\n{n},1\n".encode())
     place.put("landing/trips/folder/", b"")
@@ -190,6 +190,35 @@ def test_odd_keys_are_strays_that_lead_nowhere_else(place: S3Place) -> None:
     assert "is not read" in held["reasons"][0]["message"]
 
 
+def test_a_name_that_is_too_long_where_it_is_published_is_said(place: S3Place, dq: Dq) -> None:
+    servers.needs("front")
+    place.land("2026-03-01", 0)
+    place.put(f"landing/trips/dt=2026-03-02/{'x' * 980}.csv", b"id,fare\n1,1\n")
+    ran = dq("gate", "--config", place.settings)
+    assert ran.code == 3
+    assert "no key of S3 is longer than 1,024 bytes (KeyTooLongError)" in " ".join(
+        dq("gate", "trips", "--partition", "2026-03-02", "--config", place.settings).out.split()
+    )
+    assert place.ids() == list(range(40))
+
+
+def test_a_bucket_that_is_not_there_is_to_be_named_otherwise(place: S3Place, tmp_path: Path, dq: Dq) -> None:
+    """2 where nothing was done; what was judged, and has nowhere to go, is held."""
+    servers.needs("front")
+    suite = place.root / "suites" / "trips.yaml"
+    for url, told in (
+        ("s3://nowhere-at-all/a.csv", "no such bucket"), ("s3://arn:aws:s3:eu-west-1:1:accesspoint/a/b", "its alias"),
+    ):  # fmt: skip
+        for command in (["validate", url, "--suite", suite], ["profile", url], ["init", url]):
+            ran = dq(*command, at=tmp_path)
+            assert (ran.code, told in ran.err, ran.err.count("\n")) == (2, True, 1), ran.err
+    place.land("2026-03-01", 0)
+    for zone, code in (("landing", 2), ("curated", 3), ("history", 3)):
+        there = S3Place(tmp_path / zone, place.bucket, **{zone: "s3://nowhere-at-all/x"})
+        ran = dq("gate", "--config", there.settings)
+        assert (ran.code, "no such bucket" in " ".join((ran.out + ran.err).split())) == (code, True), ran.err
+
+
 def test_an_archived_object_is_not_ready_and_says_how_to_bring_it_back(place: S3Place, dq: Dq) -> None:
     place.land("2026-03-01", 0)
     content = place.objects("landing/")["landing/trips/dt=2026-03-01/part-0.parquet"]
@@ -197,6 +226,8 @@ def test_an_archived_object_is_not_ready_and_says_how_to_bring_it_back(place: S3
     assert dq("gate", "--config", place.settings).code == 0
     said = dq("gate", "trips", "--partition", "2026-03-01", "--config", place.settings)
     assert said.code == 3
+    status = dq("status", "trips", "--config", place.settings)
+    assert f"waiting: dt=2026-03-01: s3://{place.bucket}/{key} is archived" in status.out
     assert f"aws s3api restore-object --bucket {place.bucket} --key {key}" in " ".join(said.out.split())
     suite = place.root / "suites" / "trips.yaml"
     ran = dq("validate", f"s3://{place.bucket}/{key}", "--suite", suite, at=place.root)

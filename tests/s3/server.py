@@ -6,7 +6,7 @@ writes, a `blind-` one those of copies, as some stores do; a `small-` one copies
 piece, as S3 none over 5 GB; a `cut-` one breaks off in the middle of what it sends; a `few-` one lists ten keys at
 once; `says-403-Code` answers only that; a `sealed-` one refuses what comes without the key of a customer, or with
 another one than the object has; of a `tiered-` one what is INTELLIGENT_TIERING rests in an archive tier, of which no
-listing tells, until it is asked for. Listings say what is back from its archive.
+listing tells, until it is asked for. Listings say what is back from its archive, and no key is longer than 1,024 bytes.
 
 `/-/objects/BUCKET` tells all objects at once, `/-/keep/BUCKET` remembers them, and `/-/restore/BUCKET` brings that
 state back: a scene is made once and used up many times.
@@ -51,6 +51,8 @@ class Server:
         if bucket.startswith("says-"):
             _, status, code = bucket.split("-")
             return refuse(start, f"{status} Refused", code)
+        if len("/".join(rest).encode("latin-1")) > 1024:
+            return refuse(start, "400 Bad Request", "KeyTooLongError")
         if bucket.startswith("sealed-") and (why := self.unsealed(environ)):
             return refuse(start, *why)
         if bucket.startswith("tiered-") and rest:

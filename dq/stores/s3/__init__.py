@@ -3,6 +3,7 @@ once, so what belongs together is published through a pointer. There are no fold
 
 from __future__ import annotations
 
+import re
 import time
 from contextlib import contextmanager
 from functools import cached_property
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 _CHUNK = 1 << 20
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,255}")
 _READS = {"get_object", "head_object"}
 _TIERED = "INTELLIGENT_TIERING"
 _ARCHIVES = {"GLACIER", "DEEP_ARCHIVE", "ARCHIVE_ACCESS", "DEEP_ARCHIVE_ACCESS"}
@@ -36,8 +38,8 @@ class S3Store:
     def __init__(self, url: str, layout: Layout | None = None, access: Access | None = None) -> None:
         self.bucket, prefix = parts_of_url(url)
         self.prefix = prefix.strip("/")
-        if not self.bucket:
-            raise ConfigError(f"{url}: no bucket: write it like s3://bucket/prefix")
+        if not _NAME.fullmatch(self.bucket):
+            raise ConfigError(f"{url}: no bucket has this name: write s3://bucket/prefix, of an access point its alias")
         if layout == "flat":
             raise ConfigError(
                 f'{url}: layout "flat" needs folders that change places; [adapters.flat] copies files there'
@@ -75,7 +77,7 @@ class S3Store:
             if operation == "head_object" and status_of(error) in (400, 403, *([] if self.reached else [404])):
                 # an answer with no room for the reason
                 self._ask(client, "get_object", key, Range="bytes=0-0", **pinned)
-            raise said(error, operation, self.bucket, where, pinned=bool(pinned)) from error
+            raise said(error, operation, self.bucket, where, self.access.doubts(), pinned=bool(pinned)) from error
         except UnicodeError:
             raise StoreError(f"{self.url}: no key can be called {key!r}: it is no Unicode text") from None
         except (ResponseParserError, ValueError) as error:  # botocore's own, of what it cannot read

@@ -56,6 +56,12 @@ class Access:
                 found |= {f"{side}SSECustomerAlgorithm": "AES256", f"{side}SSECustomerKey": self.customer_key}
         return found
 
+    def doubts(self) -> str:
+        """What S3 denies just so, though everything is allowed."""
+        own = f"the bucket is not of account {self.owner} ([s3] owner)" if self.owner else ""
+        sealed = "the object has another key than [s3] customer_key_file" if self.customer_key else ""
+        return f", unless {' or '.join(filter(None, (own, sealed)))}" if own or sealed else ""
+
     @property
     def clients(self) -> tuple[Any, Any]:
         """One that tries again by itself, and one that does not: of a conditional write somebody must know whether an

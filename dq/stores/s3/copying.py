@@ -6,9 +6,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import logging
+from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any
 
-from dq.errors import SourceChanged
+from dq.errors import SourceChanged, StoreError
 from dq.ir.data import PINNED
 from dq.stores.base import Entry
 from dq.stores.s3.faults import Refused
@@ -149,5 +150,6 @@ def _in_parts(store: S3Store, path: str, parts: Any) -> None:
         done = list(parts(upload))
         store.ask("complete_multipart_upload", path, UploadId=upload, MultipartUpload={"Parts": done})
     except BaseException:
-        store.ask("abort_multipart_upload", path, UploadId=upload)
+        with suppress(StoreError):  # dq gc removes it
+            store.ask("abort_multipart_upload", path, UploadId=upload)
         raise

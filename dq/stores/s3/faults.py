@@ -19,6 +19,7 @@ _WRONG_KEYS = {
     "UnrecognizedClientException",
 }
 _ELSEWHERE = {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "301", "307"}
+_NO_BUCKET = {"NoSuchBucket", "InvalidBucketName"}
 _BUSY = {"SlowDown", "RequestTimeout", "Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequests"}
 _SKEWED = "RequestTimeTooSkewed"
 _CODE = re.compile(r"[A-Za-z0-9.]{1,64}")
@@ -64,6 +65,12 @@ class ZoneRefused(Refused, ZoneFault):
     """Not of the object it was met at: the next one would end alike."""
 
 
+class NoBucket(ZoneRefused):
+    """Whoever named it is to mend the name."""
+
+    exit_code = 2
+
+
 class CutOff(StoreError):
     """An answer that began well and did not arrive whole."""
 
@@ -87,8 +94,11 @@ def status_of(error: Exception) -> int:
     return int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
-def said(error: Exception, operation: str, bucket: str, key: str, *, pinned: bool = False) -> StoreError:
-    """The error of botocore as one of ours. `pinned`: an object that landed was to be read."""
+def said(
+    error: Exception, operation: str, bucket: str, key: str, doubts: str = "", *, pinned: bool = False
+) -> StoreError:
+    """The error of botocore as one of ours. `doubts`: what else may be denied like what is not allowed. `pinned`: an
+    object that landed was to be read."""
     key = _shown(key)
     response: dict[str, Any] = getattr(error, "response", {}) or {}
     code = code_of(error)
@@ -98,16 +108,14 @@ def said(error: Exception, operation: str, bucket: str, key: str, *, pinned: boo
     if not response:
         return unanswered(error, where)
     status = status_of(error)
-    kind = ZoneRefused if _is_of_all(code, status, pinned) else Refused
-    return kind(f"{where}: {_why(code, status, response, operation, bucket, key)}", status, code)
+    kind = NoBucket if code in _NO_BUCKET else ZoneRefused if _is_of_all(code, status, pinned) else Refused
+    why = _why(code, status, response, operation, bucket, key)
+    return kind(f"{where}: {why}{doubts * (code == 'AccessDenied')}", status, code)
 
 
 def _is_of_all(code: str, status: int, pinned: bool) -> bool:
     """Who landed an object may keep it from being read; everything else a bucket denies of every object."""
-    if (
-        code in {"NoSuchBucket", "InvalidBucketName", _SKEWED} | _EXPIRED | _WRONG_KEYS | _ELSEWHERE | _BUSY
-        or status >= 500
-    ):
+    if code in {_SKEWED} | _EXPIRED | _WRONG_KEYS | _ELSEWHERE | _BUSY or status >= 500:
         return True
     return (status == 403 or code.startswith("KMS")) and not pinned and code not in ARCHIVED
 
@@ -140,6 +148,8 @@ def _why(code: str, status: int, response: dict[str, Any], operation: str, bucke
         return f"the bucket is in {region} ({code}): set AWS_REGION, or region in [s3] of dq.toml"
     if common := usual(code, status):
         return common
+    if code == "KeyTooLongError":
+        return "no key of S3 is longer than 1,024 bytes (KeyTooLongError): land it under a shorter name"
     if code.startswith("KMS"):
         return f"the key of its encryption is refused ({code}): allow kms:Decrypt to read, kms:GenerateDataKey to write"
     if status == 400 and operation == "get_object":
