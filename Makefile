@@ -16,6 +16,8 @@ pretrain-demo: $(VENV)/.core  ## check a public training set before training; it
 	$(BIN)/dq pretrain --train $(ADULT)-train.csv.gz --test $(ADULT)-test.csv.gz --suite suites/adult.pretrain.yaml \
 	  || test $$? -eq 1
 
+# What tests start would be compiled anew each time.
+unexport PYTHONDONTWRITEBYTECODE
 test: $(VENV)/.test       ## all tests, under 8 minutes on 2 cores
 	$(BIN)/pytest -q -n 3 --dist loadfile
 

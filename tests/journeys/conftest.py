@@ -6,6 +6,7 @@ import json
 import logging
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,11 +28,19 @@ class Ran:
         return [json.loads(line) for line in self.out.splitlines()]
 
 
+@contextmanager
+def left_alone() -> Iterator[None]:
+    """What a command sets up for its own process is as it was before."""
+    log, before = logging.getLogger("dq"), signal.getsignal(signal.SIGTERM)
+    handlers, propagate = log.handlers[:], log.propagate
+    yield
+    log.handlers[:], log.propagate = handlers, propagate
+    signal.signal(signal.SIGTERM, before)
+
+
 @pytest.fixture
 def dq(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Ran]]:
     """`dq("gate", "trips")`; with `at=`, in that folder."""
-    log, before = logging.getLogger("dq"), signal.getsignal(signal.SIGTERM)
-    handlers, propagate = log.handlers[:], log.propagate
 
     def run(*arguments: object, at: object = None) -> Ran:
         if at is not None:
@@ -41,6 +50,5 @@ def dq(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> It
         assert "Traceback" not in err
         return Ran(code, out, err)
 
-    yield run
-    log.handlers[:], log.propagate = handlers, propagate
-    signal.signal(signal.SIGTERM, before)
+    with left_alone():
+        yield run

@@ -1,5 +1,7 @@
-"""Every command of the README, as written, in a folder like a new user's."""
+"""Every command of the README, as written, in a folder like a new user's; and what its demo decides: a hundred real
+first landings of a public source, judged with a contract that names no date as bad."""
 
+import io
 import json
 import os
 import re
@@ -8,13 +10,18 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable
+from contextlib import chdir, redirect_stdout
+from glob import glob
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import polars as pl
 import pytest
 
-from tests.journeys.conftest import Ran
-from tests.journeys.real import ROOT
+from dq import api, config
+from dq.cli import main
+from tests.journeys.conftest import Ran, left_alone
+from tests.journeys.real import NOW, ROOT, prepare
 
 BIN = Path(sys.executable).parent
 TEXT = (ROOT / "README.md").read_text()
@@ -64,6 +71,13 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
 
 
+def run_here(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """The same, of a command on the PATH, without the start of a process."""
+    with left_alone(), chdir(folder), redirect_stdout(io.StringIO()) as out:
+        words = [w for word in shlex.split(command)[1:] for w in sorted(glob(word)) or [word]]
+        return subprocess.CompletedProcess(command, main(words), out.getvalue(), "")
+
+
 def test_there_are_commands() -> None:
     assert COMMANDS[:2] == ["make demo", "make test"]
     assert len(COMMANDS) >= 10
@@ -87,7 +101,7 @@ def printed(folder: Path) -> dict[str, str]:
             assert shlex.split(command) == ["pip", "install", name]
             continue
         else:
-            done = run(command, folder)
+            done = (run_here if command.startswith("dq ") else run)(command, folder)
             wanted = (0, 1) if command.startswith(("dq diff", "dq pretrain")) else (0,)
             assert done.returncode in wanted, (command, done.stdout, done.stderr)
         printed[command] = done.stdout
@@ -114,6 +128,85 @@ def test_the_demo_tells_what_was_withheld_and_why(printed: dict[str, str], folde
     assert "101 partitions: 95 promoted, 6 quarantined; 121,614 rows" in lines
     assert len(list((folder / "_demo" / "curated" / "jhu").iterdir())) == 95
     assert len(list((folder / "_demo" / "quarantine").rglob("quarantine.json"))) == 6
+
+
+Documents: TypeAlias = dict[str, dict[str, Any]]
+
+# What a person who knew the history would have withheld, and the reason that names the defect.
+WITHHELD = {
+    "03-23-2020.csv.gz": ("column_present", "FIPS"),  # the retired layout
+    "03-24-2020.csv.gz": ("rule", "Last_Update"),  # yesterday's content under today's name
+    "04-01-2020.csv.gz": ("row_count", "256 rows"),  # truncated
+    "04-12-2020.csv.gz": ("strict", "People_Tested"),  # a foreign layout of 17 columns
+    "04-18-2020.csv.gz": ("strict", "People_Tested"),
+    "04-18-20.csv.gz": ("layout", "does not fit the layout"),  # misnamed
+}
+
+
+@pytest.fixture(scope="module")
+def documents(printed: dict[str, str], folder: Path) -> Documents:
+    """As the demo left them in its history, by partition."""
+    found = [
+        json.loads(f.read_bytes())["document"] for f in (folder / "_demo" / "_dq" / "documents" / "jhu").rglob("*.json")
+    ]
+    return {d["partition"]: d for d in found}
+
+
+def test_every_landing_is_decided(documents: Documents) -> None:
+    assert len(documents) == 101
+    assert {d["verdict"] for d in documents.values()} == {"promote", "quarantine"}
+
+
+@pytest.mark.parametrize("name", WITHHELD)
+def test_defects_are_withheld_with_a_reason_that_names_them(documents: Documents, name: str) -> None:
+    metric, words = WITHHELD[name]
+    reasons = documents[name]["reasons"]
+    assert documents[name]["verdict"] == "quarantine"
+    assert any(metric in r["id"] and words in r["message"] for r in reasons), reasons
+
+
+def test_other_days_are_promoted(documents: Documents) -> None:
+    withheld = {k: [r["message"] for r in d["reasons"]] for k, d in documents.items() if d["verdict"] == "quarantine"}
+    assert set(withheld) == set(WITHHELD), withheld
+
+
+def test_every_timestamp_of_four_formats_is_read(documents: Documents) -> None:
+    unread = {
+        k: c["failed_rows"]
+        for k, d in documents.items()
+        for c in d["checks"]
+        if c["id"] == "Last_Update.readable" and c["failed_rows"]
+    }
+    assert unread == {}
+
+
+@pytest.mark.parametrize("stride", [6, pytest.param(1, marks=pytest.mark.soak)])
+def test_the_other_engine_says_the_same(stride: int, tmp_path: Path) -> None:
+    """But for how it was scanned, and the run's own name; of times in all four formats, and of all that is withheld."""
+    names = sorted(f.name for f in (ROOT / "dq" / "demo" / "landing" / "jhu").iterdir())
+    wanted = {*names[::stride], *WITHHELD, "03-22-2020.csv.gz"}
+
+    def said(engine: str) -> Documents:
+        root = prepare(tmp_path / engine, "jhu")
+        for name in set(names) - wanted:
+            (root / "landing" / "jhu" / name).unlink()
+        settings = config.load(root / "dq.toml", environment={}, engine=engine)
+        found = json.loads(json.dumps(api.gate("jhu", config=settings, now=NOW)).replace(str(root), ""))
+        assert engine in {d["scan"]["engine"] for d in found if d["checks"]}
+        return {d["partition"]: {k: v for k, v in d.items() if k not in {"scan", "run_id"}} for d in found}
+
+    polars, duckdb = said("polars"), said("duckdb")
+    assert polars.keys() == wanted
+    assert duckdb == polars
+
+
+def test_the_contract_names_no_partition_as_bad() -> None:
+    text = (ROOT / "suites" / "jhu.yaml").read_text()
+    for name in WITHHELD:
+        month, day, _ = name.split("-")
+        assert f"2020-{month}-{day}" not in text or (month, day) in {
+            ("03", "23")
+        }  # the start of the layout known to hold
 
 
 def test_the_demo_again_does_nothing_new(printed: dict[str, str], folder: Path, dq: Callable[..., Ran]) -> None:

@@ -8,11 +8,6 @@ import tempfile
 import warnings
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    import great_expectations as gx
-    from great_expectations.expectations.registry import get_expectation_impl
-
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -21,18 +16,31 @@ Asked: TypeAlias = list[tuple[str, dict[str, Any]]]
 
 
 @functools.cache
-def _definition() -> Any:
+def _gx() -> Any:
+    """Imported where it is asked: it takes as long as all else that is collected, and one worker alone needs it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import great_expectations.expectations.registry
     logging.getLogger("great_expectations").setLevel(logging.CRITICAL)
-    context = gx.get_context(mode="ephemeral")
+    return great_expectations
+
+
+@functools.cache
+def _definition() -> Any:
+    context = _gx().get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     asset = context.data_sources.add_pandas("frames").add_dataframe_asset("frame")
     return asset.add_batch_definition_whole_dataframe("whole")
 
 
+def _expectation(kind: str, arguments: dict[str, Any], **more: Any) -> Any:
+    return _gx().expectations.registry.get_expectation_impl(kind)(**arguments, **more)
+
+
 def accepts(kind: str, arguments: dict[str, Any]) -> bool:
     """Whether GX's own model takes the arguments."""
     try:
-        get_expectation_impl(kind)(**arguments)
+        _expectation(kind, arguments)
     except Exception:
         return False
     return True
@@ -41,7 +49,7 @@ def accepts(kind: str, arguments: dict[str, Any]) -> bool:
 def judged(frame: pd.DataFrame, suite: dict[str, Any]) -> dict[str, bool]:
     """Of a suite as it is stored: success by type and number of the expectation."""
     kept = [dict(one, meta={"n": n}) for n, one in enumerate(suite["expectations"], 1)]
-    loaded = gx.ExpectationSuite(**{**suite, "expectations": kept})
+    loaded = _gx().ExpectationSuite(**{**suite, "expectations": kept})
     results = _definition().get_batch({"dataframe": frame}).validate(loaded).to_json_dict()["results"]
     told = [(r["expectation_config"], bool(r["success"])) for r in results]
     return {f"{config['type']} {config['meta']['n']}": success for config, success in told}
@@ -62,15 +70,15 @@ def on_sqlite(tables: dict[str, pd.DataFrame], asked: Asked) -> list[dict[str, A
         for name, frame in tables.items():
             frame.to_sql(name, engine, index=False)
         engine.dispose()
-        context = gx.get_context(mode="ephemeral")
+        context = _gx().get_context(mode="ephemeral")
         context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
         asset = context.data_sources.add_sqlite("tables", connection_string=place).add_table_asset(next(iter(tables)))
         return _verdicts(asset.add_batch_definition_whole_table("whole").get_batch(), asked)
 
 
 def _verdicts(batch: Any, asked: Asked) -> list[dict[str, Any]]:
-    suite = gx.ExpectationSuite("drawn")
+    suite = _gx().ExpectationSuite("drawn")
     for n, (kind, arguments) in enumerate(asked):
-        suite.expectations.append(get_expectation_impl(kind)(**arguments, meta={"n": n}))
+        suite.expectations.append(_expectation(kind, arguments, meta={"n": n}))
     found = batch.validate(suite, result_format="COMPLETE").to_json_dict()["results"]
     return sorted(found, key=lambda r: r["expectation_config"]["meta"]["n"])
