@@ -87,13 +87,20 @@ class _History:
     def _doubt(self, scale: Scale, seen: Seen, adopt_after: int) -> None:
         self.doubted.append(seen)
         self.in_a_row += 1
-        agreeing = [s for s in self.doubted if scale.near(s.value, seen.value, 2)]
+        alike = [s for s in self.doubted if scale.near(s.value, seen.value, 2)]
+        shifted = len(alike) >= adopt_after and self.in_a_row >= adopt_after
+        agreeing = alike if shifted else [s for s in self.doubted if s in alike or self._as_far(s, seen)]
         if len(agreeing) < adopt_after:
             return
-        kept = agreeing if self.in_a_row >= adopt_after else self.known + agreeing
+        kept = agreeing if shifted else self.known + agreeing
         self.known = [s for s in self.in_order if any(s is k for k in kept)]
         self.doubted = [s for s in self.doubted if not any(s is a for a in agreeing)]
         self.in_a_row = 0
+
+    def _as_far(self, other: Seen, seen: Seen) -> bool:
+        """On the same side of what is usual, and no nearer to it."""
+        middle = median(s.value for s in self.known) if self.known else seen.value
+        return bool(other.value >= seen.value > middle or other.value <= seen.value < middle)
 
 
 def unseen(numbers: Mapping[str, float], history: Mapping[str, Sequence[Seen]]) -> dict[str, tuple[Seen, ...]]:

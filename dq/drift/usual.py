@@ -10,9 +10,10 @@ import math
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import pairwise
-from statistics import median
+from statistics import fmean, median
 from typing import TYPE_CHECKING
 
+from dq.drift.calendar import dated, said
 from dq.drift.learnt import Seen, complete, mixed, unseen
 from dq.drift.measured import MANY
 from dq.drift.mix import FREQUENT, METRIC, parts, whole
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 MINIMUM_HISTORY = 5  # partitions before any verdict
 SIGMAS = {"table": 4.0, "column": 6.0}  # there are many columns: each must be the more certain
-SEEN_BEFORE = 2  # as many partitions like it in the history make a number usual: ends of months
+SEEN_BEFORE = 2  # as many partitions as far off in the history make a number usual: ends of months, rainy days
 NEVER = frozenset({"zeros", "negatives", "empty", "null_like", "placeholders", "garbled"})  # that never were: new
 _NEW_ROWS = 10  # fewer are no category
 _MISSED_ROWS = 12  # as many were to be expected at least
@@ -66,7 +67,8 @@ def unusual(
     values: that is one cause. `modes`: the values that most frequent ones are."""
     mixes = mixed(history)
     history = {**history, **unseen(numbers, history)}
-    here = _Here(placed(whole(numbers, history), at), history, at, mixes, complete(numbers), modes or {})
+    times = dated(numbers, history, at, MINIMUM_HISTORY)
+    here = _Here(placed(whole(numbers, history), at), history, at, mixes, complete(numbers), modes or {}, times)
     found = [u for name in here.numbers if (u := here.judge(name))]
     rows = next((u for u in found if u.id == "table.rows"), None)
     if rows is not None:
@@ -94,12 +96,15 @@ class _Here:
     mixes: Mapping[str, float]
     complete: set[str]
     modes: Mapping[str, str]
+    dated: Mapping[str, frozenset[str]]
 
     def judge(self, name: str) -> Unusual | None:
         column, metric = parts(name)
         history, value = self.history.get(name, ()), self.numbers[name]
         if len(history) < MINIMUM_HISTORY or not (metric.startswith(METRIC) or metric in _WORDS):
             return None
+        if column in self.dated and metric != "completeness":
+            return self._of_time(name, value, history, self.dated[column])
         if metric.startswith(METRIC):
             return self._of_value(name, value, history) if self._is_steady(column) else None
         if metric in _OF_MIX and self._is_steady(column):
@@ -113,6 +118,14 @@ class _Here:
         rows = self._rows("table" if metric == "completeness" else column)
         found = departure(scale, value, history, sigmas, self.at, least, rows)
         return self._told(name, value, history, scale, found) if found else None
+
+    def _of_time(self, name: str, value: float, history: Sequence[Seen], dated: frozenset[str]) -> Unusual | None:
+        """A column that says what time its partition is of must say so again."""
+        says = said(name, self.numbers)
+        if says is None or says in dated:
+            return None
+        band = f"where the partition's time says {' or '.join(sorted(dated))}, as it always did"
+        return self._told(name, value, history, scale_of(name), Departure(0.0, 0.0, _FARTHEST), band)
 
     def _of_value(self, name: str, value: float, history: Sequence[Seen]) -> Unusual | None:
         """Where a value was in each partition, and often enough that chance explains no absence, it is missed. One that
@@ -173,18 +186,20 @@ class _Here:
         """With a value."""
         return self.numbers.get("table.rows", math.inf) * self.numbers.get(f"{column}.completeness", 1.0)
 
-    def _told(self, name: str, value: float, history: Sequence[Seen], scale: Scale, found: Departure) -> Unusual:
+    def _told(
+        self, name: str, value: float, history: Sequence[Seen], scale: Scale, found: Departure, band: str = ""
+    ) -> Unusual:
         column, metric = parts(name)
         shown = _said(scale, value)
         if metric.startswith(METRIC):
-            said = f"{shown} of `{column}` is {metric.removeprefix(METRIC)}"
+            words = f"{shown} of `{column}` is {metric.removeprefix(METRIC)}"
         else:
-            said = _WORDS[metric].format(column=f"`{column}`", value=shown, mode=self.modes.get(name, "one value"))
+            words = _WORDS[metric].format(column=f"`{column}`", value=shown, mode=self.modes.get(name, "one value"))
         low, high = _said(scale, found.low), _said(scale, found.high)
-        band = "never before" if found.is_new else f"{found.usually} {low} to {high}"
+        band = band or ("never before" if found.is_new else f"{found.usually} {low} to {high}")
         return Unusual(
             name, None if column == "table" else column, metric, value, found.low, found.high, len(history),
-            found.effect, f"{said}, {band}",
+            found.effect, f"{words}, {band}",
         )  # fmt: skip
 
 
@@ -208,8 +223,9 @@ def departure(
     width = max(width, floor, scale.least(level))
     if scale.kind == "share":
         width = max(width, sigmas * math.sqrt(max(level * (1 - level), 0.0) / max(rows, 1.0)))
-    away = abs(here - level)
-    if away <= width or last <= floor or sum(abs(y - here) <= floor for y in flat) >= SEEN_BEFORE:
+    away, side = abs(here - level), math.copysign(1.0, here - level)
+    as_far = sum(side * (y - level) >= away - floor for y in flat)
+    if away <= width or last <= floor or as_far >= SEEN_BEFORE:
         return None
     if scale.kind == "count" and any(abs(y - here) <= 2 * floor for y in line.alike):
         return None
@@ -231,6 +247,7 @@ def _band(history: list[float], sigmas: float) -> tuple[float, float]:
     n, middle, ordered = len(history), median(history), sorted(history)
     spread = 1.4826 * median(abs(y - middle) for y in history)
     spread = max(spread, (ordered[(3 * n) // 4] - ordered[n // 4]) / 1.349)
+    spread = max(spread, 1.2533 * fmean(abs(y - middle) for y in history))  # of what is mostly the same, but not always
     return middle, sigmas * spread * (1 + 6 / n)
 
 
