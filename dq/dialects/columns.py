@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from dq.dialects.base import Meaning, check_pattern, parse_bound
+from dq.dialects.base import Meaning, parse_bound
+from dq.dialects.patterns import check_pattern
 from dq.ir.check import Bound, Condition, Severity
 from dq.ir.data import NUMBERS, TEXTS, TIMES, Kind, Type, format_path, parse_path
 from dq.ir.expr import Call, Col, Compare, Exists, Expr, In, Lit, Matches, Not, Path, all_of

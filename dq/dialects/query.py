@@ -14,7 +14,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.tokenizer_core import TokenType
 
-from dq.dialects.base import check_pattern
+from dq.dialects.patterns import check_pattern
 from dq.dialects.sql import RuleError, called, place_of
 from dq.errors import nearest
 from dq.ir.other import Native
@@ -162,14 +162,15 @@ class _Reader:
     def table(self, node: exp.Table) -> None:
         """A data set by its name, or what a WITH names where it can be seen."""
         if not isinstance(node.this, exp.Identifier):
-            self.refuse(node, f'"{called(node.this)}" is no data set: a query selects from {self.known()}')
+            name = node.this.name if isinstance(node.this, exp.Anonymous) else called(node.this)
+            self.refuse(node, f'"{name}" is no data set: a query selects from {self.known()}')
         if node.args.get("db") or node.args.get("catalog"):
             self.refuse(node, f'"{node.sql()}" names a place: a query selects from {self.known()}')
         if node.name.lower() not in self.relations and not _sees(node):
             self.refuse(node, f'no data set "{node.name}"{nearest(node.name, self.relations)}; there is {self.known()}')
 
     def known(self) -> str:
-        return ", ".join(self.relations) or "none"
+        return ", ".join(self.relations) or "data sets by their names"
 
     def columns(self, tree: exp.Expr) -> tuple[tuple[Path, ...] | None, tuple[Path, ...]]:
         """Columns that are read, None being all; and those that must be there, which only a plain SELECT tells."""

@@ -15,8 +15,8 @@ from typing import Any, NoReturn
 
 from sqlglot import exp
 
-from dq.dialects.base import check_pattern
 from dq.dialects.declared import Names
+from dq.dialects.patterns import check_pattern
 from dq.dialects.sql import RuleError, called, is_text, like_pattern, parse_sql, place_of
 from dq.errors import nearest
 from dq.ir import aggregate as a

@@ -105,6 +105,11 @@ def test_what_is_no_query_over_named_data_is_refused(text: str) -> None:
     assert len(str(raised.value)) < 60_500
 
 
+def test_what_is_no_data_set_is_named() -> None:
+    with pytest.raises(RuleError, match='"glob" is no data set: a query selects from primary'):
+        read_query("SELECT * FROM primary, glob('*')", {"primary": ""})
+
+
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda t: t[:40])
 def test_it_is_refused_in_the_sql_of_spark_too(text: str) -> None:
     with pytest.raises(RuleError):

@@ -19,7 +19,7 @@ from dq.dialects.dqdl.composite import Composite, Held, by_row
 from dq.dialects.dqdl.datasets import DATASETS
 from dq.dialects.dqdl.files import FILES
 from dq.dialects.dqdl.operands import Fault, is_surprising
-from dq.dialects.dqdl.parse import parse
+from dq.dialects.dqdl.parse import WORDS, parse
 from dq.dialects.dqdl.printing import item as printed
 from dq.dialects.dqdl.registry import RULES, hint
 from dq.dialects.dqdl.where import scope
@@ -302,6 +302,8 @@ class _Compiler:
 
 def _too_many(kind: RuleType, rule: t.Rule) -> str:
     """Or too few. A rule behind one without a comma reads like more parameters."""
-    swallowed = next((p.value for p in rule.parameters if isinstance(p, t.Text) and p.value in RULES), "")
-    comma = f": a comma is missing before {swallowed}" if swallowed else ""
-    return f"{kind.name} takes {kind.takes()}, not {len(rule.parameters)}{comma}"
+    names = [p.value for p in rule.parameters if isinstance(p, t.Text)]
+    swallowed = next((n for n in names if n in RULES), "")
+    why = f": a comma is missing before {swallowed}" if swallowed else ""
+    misspelt = next(filter(None, (nearest(n, WORDS) for n in names[kind.most :])), "")
+    return f"{kind.name} takes {kind.takes()}, not {len(rule.parameters)}{why or misspelt}"

@@ -6,7 +6,6 @@ from datetime import timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Any
 
-from dq.dialects.base import check_pattern
 from dq.dialects.dqdl import metrics as m
 from dq.dialects.dqdl import tree as t
 from dq.dialects.dqdl import types
@@ -15,6 +14,7 @@ from dq.dialects.dqdl.operands import Fault, duration
 from dq.dialects.dqdl.printing import condition_text, text_of
 from dq.dialects.dqdl.values import compared, condition
 from dq.dialects.gx.tables import ColumnCount
+from dq.dialects.patterns import check_pattern
 from dq.errors import nearest
 from dq.ir.data import format_path
 from dq.ir.expr import And, Col, Compare, Expr, IsNull, Not, Now, Or

@@ -9,12 +9,13 @@ from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any, ClassVar
 from zoneinfo import ZoneInfo
 
-from dq.dialects.base import check_pattern, check_zone
+from dq.dialects.base import check_zone
 from dq.dialects.dqdl import metrics as m
 from dq.dialects.dqdl import tree as t
 from dq.dialects.dqdl.build import NONE_FAIL, Asked, Meant
 from dq.dialects.dqdl.operands import Fault, bound, moment, size
 from dq.dialects.dqdl.printing import condition_text, text_of
+from dq.dialects.patterns import check_pattern
 from dq.errors import nearest
 from dq.ir.check import Bound
 from dq.ir.expr import Now

@@ -24,7 +24,7 @@ GRAMMAR = Path(__file__).with_name("grammar.lark")
 LARGEST_BYTES = 1_000_000
 DEEPEST = 50
 _SECTIONS = ("Metadata", "DataSources", "DefaultLabels", "Rules", "Analyzers")
-_WORDS = ("between", "matches", "not", "in", "where", "with", "labels", "and", "or", "threshold")
+WORDS = ("between", "matches", "not", "in", "where", "with", "labels", "and", "or", "threshold")
 _SAID = {
     "STRING": 'a text in "quotes"', "IDENT": "a name", "NUMBER": "a number", "VARIABLE": "a $variable",
     "UNIT": "a unit", "COMPARISON": "a comparison", "OPERATOR": "+ - * /", "EQUAL": "=",
@@ -95,7 +95,7 @@ def _told(error: UnexpectedInput, text: str, file: str) -> SuiteError:
 def _misspelt(text: str, place: t.Place) -> str:
     """The word before, where it was taken for a name and is near to one that means something."""
     before = text.split("\n")[place[0] - 1][: place[1] - 1].split()
-    return nearest(before[-1], _WORDS) if before and before[-1] not in _WORDS else ""
+    return nearest(before[-1], WORDS) if before and before[-1] not in WORDS else ""
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dq.dialects.base import check_pattern
 from dq.dialects.dqdl import tree as t
 from dq.dialects.dqdl.operands import Fault, is_moment, moment, number
 from dq.dialects.dqdl.printing import text_of
+from dq.dialects.patterns import check_pattern
 from dq.ir.expr import And, Call, Col, Compare, Expr, In, IsNull, Lit, Matches, Not, Now, Or
 
 if TYPE_CHECKING:

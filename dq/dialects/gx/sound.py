@@ -7,6 +7,7 @@ import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from dq.dialects.patterns import check_length, shown
 from dq.errors import nearest
 
 if TYPE_CHECKING:
@@ -94,9 +95,12 @@ def _is_range(found: Any) -> bool:
 
 def _pattern(pattern: Any) -> str:
     try:
+        check_length(str(pattern))
         re.compile(str(pattern))
     except re.error as error:
-        return f"the pattern {pattern} cannot be read: {error}"
+        return f"the pattern {shown(str(pattern))} cannot be read: {error}"
+    except ValueError as error:
+        return str(error)
     except (OverflowError, RecursionError) as error:
         return f"the pattern cannot be read: {error}"
     return ""

@@ -7,11 +7,11 @@ import re
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Literal
 
-from dq.dialects.base import check_pattern
 from dq.dialects.gx.asked import Asked, Unfit, between, bound, bounds, inside, numeric
 from dq.dialects.gx.conditions import member
 from dq.dialects.gx.metrics import InOrder, JsonValid, Nulls, Raises, Typical, UniqueKey
 from dq.dialects.gx.types import TypeIs
+from dq.dialects.patterns import check_pattern
 from dq.ir.aggregate import Moments, Quantiles
 from dq.ir.data import NUMBERS, TEXTS, TIMES, Kind
 from dq.ir.expr import (

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dq.dialects.base import check_pattern
 from dq.dialects.odcs.build import name_of
 from dq.dialects.odcs.metrics import InvalidValues, LogicalType, MultipleOf
 from dq.dialects.odcs.times import bound, strptime_format
+from dq.dialects.patterns import check_pattern
 from dq.ir.data import INTEGERS, NUMBERS, TEXTS, TIMES, Declared, Kind, Type, format_path, integer_range, raw
 from dq.ir.expr import Arith, Call, Col, Compare, Expr, IsNull, Lit, Matches, Not, all_of, is_number
 from dq.metrics import completeness, schema, uniqueness, validity

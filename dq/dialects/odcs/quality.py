@@ -8,10 +8,11 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from dq.dialects.base import check_pattern, free, read_yaml
+from dq.dialects.base import free, read_yaml
 from dq.dialects.odcs.build import severity_of
 from dq.dialects.odcs.metrics import DuplicateValues, InvalidValues, MissingValues, NotRun, NullValues
 from dq.dialects.odcs.shape import OPERATORS
+from dq.dialects.patterns import check_pattern
 from dq.dialects.query import quoted, read_query
 from dq.errors import SuiteError, nearest
 from dq.ir.check import Bound, Condition, Origin

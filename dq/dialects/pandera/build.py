@@ -11,6 +11,7 @@ from dq.dialects.pandera.asked import METRICS, AskedCheck, AskedColumn, AskedSch
 from dq.dialects.pandera.fit import Asked
 from dq.dialects.pandera.metrics import ColumnsInOrder, OnlyNamed, PatternPresent, Rows, TypeOf
 from dq.dialects.pandera.types import Wanted, categories, wanted
+from dq.dialects.patterns import check_length, shown
 from dq.errors import nearest
 from dq.ir.check import Bound, Check, Condition, Origin, Severity, Suite
 from dq.ir.codec import encode
@@ -108,10 +109,12 @@ class _Builder:
 
     def sound(self, column: AskedColumn) -> bool:
         try:
+            check_length(column.name)
             re.compile(column.name)
             self.patterns.append(column.name)
-        except re.error as error:
-            self.problems.add(column.line or 1, f"columns.{column.name}: no pattern: {error.msg}")
+        except (re.error, ValueError) as error:
+            why = getattr(error, "msg", error)
+            self.problems.add(column.line or 1, f"columns.{shown(column.name)}: no pattern: {why}")
             return False
         return True
 

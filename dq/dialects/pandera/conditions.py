@@ -9,9 +9,9 @@ from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from dq.dialects.base import check_pattern
 from dq.dialects.gx.metrics import DistinctValues
 from dq.dialects.pandera.metrics import EndsWith, Equal, NotEqual, StartsWith
+from dq.dialects.patterns import check_pattern
 from dq.ir.data import FLOATS, INTEGERS, NUMBERS, TEXTS, TIMES, Kind, Type
 from dq.ir.expr import And, Call, Col, Compare, Expr, In, Lit, Matches, Not
 from dq.metrics.validity import Allowed, Length, Matching, NotAllowed, Range, Validity

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from dq.dialects.base import LARGEST_BYTES, check_format, check_pattern, parse_bound, parse_seconds, read_yaml
+from dq.dialects.base import LARGEST_BYTES, check_format, parse_bound, parse_seconds, read_yaml
 from dq.dialects.contract import SCHEMA, load
+from dq.dialects.patterns import check_pattern
 from dq.errors import SuiteError
 from dq.ir.check import Bound, Condition, Severity, Suite
 from dq.ir.data import Kind, Reading, Type, raw

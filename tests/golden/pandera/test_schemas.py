@@ -112,6 +112,13 @@ def test_a_file_of_python_is_run_apart_and_without_credentials(suites: Path, tmp
     assert [p.engine for p in plan.passes] == ["polars"]
 
 
+def test_what_a_file_leaves_running_is_not_waited_for(tmp_path: Path) -> None:
+    thread = "import threading, time\nthreading.Thread(target=time.sleep, args=(3600,)).start()\n"
+    schema = "import pandera.polars as pa\nS = pa.DataFrameSchema({'a': pa.Column()})\n"
+    (tmp_path / "s.py").write_text(thread + schema)
+    assert load_contract(f"{tmp_path}/s.py:S").suite.checks
+
+
 @pytest.mark.parametrize(
     ("text", "name", "says"),
     [
