@@ -31,6 +31,8 @@ METRICS = {
 }  # fmt: skip
 """What the ids of their results say."""
 
+NO_INDEX = "index: what lands has no index but the numbers of its rows; make it a column"
+
 
 @dataclass(frozen=True, slots=True)
 class AskedCheck:
@@ -82,3 +84,9 @@ class AskedSchema:
     drop_invalid_rows: bool = False
     pandas: bool = False
     line: int | None = None
+
+
+def counts_rows(index: AskedColumn) -> bool:
+    """Whether the numbers of rows from 0 on are of this index: what lands has no other."""
+    true = all(c.kind == "greater_than_or_equal_to" and c.arguments[0][1] <= 0 for c in index.checks)
+    return not index.name and index.dtype in (None, "int", "int64") and true

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dq.dialects.base import pointed
-from dq.dialects.pandera.asked import ARGUMENTS, AskedCheck, AskedColumn, AskedSchema
+from dq.dialects.pandera.asked import ARGUMENTS, NO_INDEX, AskedCheck, AskedColumn, AskedSchema, counts_rows
 from dq.dialects.pandera.build import build
 from dq.dialects.pandera.written import is_pattern, said, sound
 from dq.errors import SuiteError, nearest
@@ -170,8 +170,8 @@ class _Reader:
         if parsers:
             words = "parsers: they change the data, which the gate does not; pandera on Polars refuses them too"
             raise _Refused(words, self.lines.schema)
-        if getattr(found, "index", None) is not None:
-            raise _Refused("index: what lands has no index; make it a column", self.lines.schema)
+        if (index := getattr(found, "index", None)) is not None and not self.counts_rows(index):
+            raise _Refused(NO_INDEX, self.lines.schema)
         unique = found.unique or ()
         sets = [list(unique)] if all(isinstance(u, str) for u in unique) else [list(u) for u in unique]
         return AskedSchema(
@@ -182,6 +182,12 @@ class _Reader:
             bool(found.drop_invalid_rows) or any(c.drop_invalid_rows for c in found.columns.values()),
             self.pandas, self.lines.schema,
         )  # fmt: skip
+
+    def counts_rows(self, index: Any) -> bool:
+        if type(index).__name__ != "Index":
+            return False
+        checks = tuple(self.check(c, i, None) for i, c in enumerate(index.checks))
+        return counts_rows(AskedColumn(index.name or "", str(index.dtype or "int"), checks=checks))
 
     def column(self, name: str, found: Any) -> AskedColumn:
         default = found.default

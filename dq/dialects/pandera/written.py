@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from dq.dialects.base import Problems, read_yaml
-from dq.dialects.pandera.asked import ALIASES, ARGUMENTS, AskedCheck, AskedColumn, AskedSchema
+from dq.dialects.pandera.asked import ALIASES, ARGUMENTS, NO_INDEX, AskedCheck, AskedColumn, AskedSchema, counts_rows
 from dq.dialects.pandera.types import wanted
 from dq.errors import SuiteError, nearest
 from dq.ir.data import Kind
@@ -49,8 +49,8 @@ class _Reader:
         form = value.get("schema_type", "polars_dataframe")
         if form not in _FORMS:
             self.add(("schema_type",), f'schema_type "{form}"{nearest(str(form), _FORMS)}; it is {", ".join(_FORMS)}')
-        if value.get("index"):
-            self.add(("index",), "index: what lands has no index; make it a column")
+        if value.get("index") and not self.counts_rows(value["index"]):
+            self.add(("index",), NO_INDEX)
         columns = value.get("columns") or {}
         if not isinstance(columns, dict):
             self.add(("columns",), "columns: a mapping is needed")
@@ -68,6 +68,12 @@ class _Reader:
             value.get("dtype"), bool(value.get("add_missing_columns")), bool(value.get("drop_invalid_rows")),
             _FORMS.get(form, False), self.document.line(("columns",)),
         )  # fmt: skip
+
+    def counts_rows(self, index: Any) -> bool:
+        if not isinstance(index, list) or len(index) != 1 or not isinstance(index[0], dict):
+            return False
+        name = str(index[0].get("name") or "")
+        return counts_rows(self.column(name, {k: v for k, v in index[0].items() if k != "name"}, ("index", 0)))
 
     @staticmethod
     def written(value: dict[str, Any]) -> bool:

@@ -301,8 +301,26 @@ def test_schemas_of_pandas_where_they_translate() -> None:
     parsed = pp.DataFrameSchema({"a": pp.Column(int)}, parsers=pp.Parser(lambda frame: frame))
     with pytest.raises(SuiteError, match="parsers: they change the data"):
         dq.validate(FRAME, parsed)
-    with pytest.raises(SuiteError, match="index: what lands has no index"):
-        dq.validate(FRAME, pp.DataFrameSchema({"a": pp.Column(int)}, index=pp.Index(int)))
+    for index in (
+        pp.Index(int, name="key"),
+        pp.Index(str),
+        pp.Index(int, pp.Check.le(3)),
+        pp.MultiIndex([pp.Index(int)]),
+    ):
+        with pytest.raises(SuiteError, match="index: what lands has no index but the numbers of its rows"):
+            dq.validate(FRAME, pp.DataFrameSchema({"a": pp.Column(int)}, index=index))
+
+
+def test_numbers_of_rows_are_an_index(tmp_path: Path) -> None:
+    """As every schema has it that pandera infers of pandas' frames."""
+    import pandera.pandas as pp
+
+    schema = pp.DataFrameSchema({"a": pp.Column(int, nullable=True)}, index=pp.Index(int, pp.Check.ge(0)))
+    (tmp_path / "s.yaml").write_text(
+        "schema_type: dataframe\ncolumns: {a: {nullable: true}}\nindex: [{dtype: int64}]\n"
+    )
+    for suite in (schema, tmp_path / "s.yaml"):
+        assert dq.validate(FRAME, suite).success
 
 
 def test_a_check_that_is_registered(tmp_path: Path) -> None:
