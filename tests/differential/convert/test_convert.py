@@ -68,7 +68,8 @@ def loaded(converted: Converted, to: str, folder: Path) -> Contract:
 
 
 def differences(frame: Any, contract: Contract, to: Any, folder: Path) -> list[str]:
-    """Of every check that was kept: whether it lets the frame through, before and after."""
+    """Of every check that was kept: whether it lets the frame through, before and after. Of what was kept in part, the
+    parts let through at least what the whole did."""
     converted = convert(contract, to)
     after = loaded(converted, to, folder)
     left, right = (api.validate(frame, c, now=draws.NOW) for c in (contract, after))
@@ -77,17 +78,34 @@ def differences(frame: Any, contract: Contract, to: Any, folder: Path) -> list[s
     before_by, after_by = ({r.id: r for r in x.checks} for x in (left, right))
     landed = left.judgement.schema
     lacking = {r.column for r in left.checks if r.status is Status.FAIL and r.severity is Severity.BLOCK}
-    found = []
+    partly = {one.name for one in converted.lost}
+    parts: dict[str, list[Any]] = {}
     for one in converted.kept:
-        if not fits(one.schema, landed) or any(f.name in lacking and is_other(one, f.name) for f in one.schema.fields):
+        parts.setdefault(one.before.id, []).append(one)
+    found = []
+    for name, ones in parts.items():
+        other = any(f.name in lacking and is_other(one, f.name) for one in ones for f in one.schema.fields)
+        if other or not all(fits(one.schema, landed) for one in ones):
             continue
-        same = [c for c in after.suite.checks if (c.metric, c.severity) == (one.after.metric, one.after.severity)]
-        ids = [c.id for c in same if c.bound == one.after.bound]
-        assert ids, (one.before, converted.text)
-        judged = [before_by.get(one.before.id), after_by.get(ids[0])]
-        if len({through(j) for j in judged}) > 1:
-            found.append(f"{one.before.id} {judged}\n{one.before}\n{one.after}")
+        twins = [twin(one, after, converted.text) for one in ones]
+        was, now = through(before_by.get(name)), all(through(after_by.get(t)) for t in twins)
+        if was > now or (name not in partly and was < now):
+            found.append(f"{name} {before_by.get(name)} {[after_by.get(t) for t in twins]}\n{ones}")
     return found
+
+
+def twin(one: Any, after: Contract, text: str) -> str:
+    """The id of what a check has become."""
+    ids = [c.id for c in after.suite.checks if asked(c) == asked(one.after)]
+    assert ids, (one.before, text)
+    return ids[0]
+
+
+def asked(check: Any) -> Any:
+    """Of expectations 4 and 4.0 are written once."""
+    arguments = json.loads(getattr(check.metric, "arguments", "null"))
+    metric = check.metric if arguments is None else (check.metric.kind, arguments)
+    return metric, check.bound, check.severity
 
 
 def is_other(kept: Any, name: str) -> bool:
