@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
-from itertools import product
+from itertools import groupby, product
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -90,10 +90,10 @@ def test_keys_of_comparable_types(
     (tmp_path / "mine").mkdir()
     mine = as_frame(ONES) if how == "frame" else as_parquet(ONES, tmp_path / "mine")
     dataset = beside(mine, OTHERS, tmp_path / "other")
-    looks = [Exists((Col((m,)),), "other", ((t,),), nulls_equal) for m, t in PAIRS]
-    asked: list[Aggregate] = [count for ok in looks for count in (Count(ok), Count(IsNull(ok)))]
     assert len(PAIRS) > 60
-    compare(subject, reference, dataset, asked)
+    for _, pairs in groupby(PAIRS, lambda pair: pair[0]):  # a query of a hundred joins takes five times as long
+        looks = [Exists((Col((m,)),), "other", ((t,),), nulls_equal) for m, t in pairs]
+        compare(subject, reference, dataset, [count for ok in looks for count in (Count(ok), Count(IsNull(ok)))])
 
 
 @pytest.mark.parametrize("nulls_equal", [False, True])

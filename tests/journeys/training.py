@@ -15,7 +15,7 @@ from dq.training import Checked
 from tests.data.bundled import DATA
 
 HERE = Limits(isolated=False)
-SHARES = (0.001, 0.01, 0.1)
+SHARES = (0.001, 0.1, 0.01)
 
 
 @cache

@@ -20,9 +20,12 @@ import re
 import sys
 import threading
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
+from moto import backends
+from moto.core import serialize
 from moto.s3.models import s3_backends
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
@@ -171,7 +174,15 @@ class Quiet(WSGIRequestHandler):
         pass
 
 
+def hasten() -> None:
+    """The same answers: moto lists its own folder twice a request, and parses what it has just written as a time."""
+    modules = [*backends.list_of_moto_modules()]
+    backends.list_of_moto_modules = lambda: modules
+    serialize.parse_to_aware_datetime = lru_cache(serialize.parse_to_aware_datetime)  # type: ignore[attr-defined]
+
+
 def main() -> None:
+    hasten()
     server = make_server("127.0.0.1", 0, Server(), threaded=False, request_handler=Quiet)
     print(server.server_port, flush=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -6,6 +6,7 @@ import base64
 import os
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,7 @@ def _client(access: Access, service: str, region: str | None) -> Any:
 
 def _made(access: Access, service: str, region: str | None, tries: int) -> Any:
     import boto3
+    import botocore.session
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError, NoRegionError
 
@@ -114,9 +116,22 @@ def _made(access: Access, service: str, region: str | None, tries: int) -> Any:
     endpoint = access.endpoint if service == "s3" else None
     try:
         here = region or os.environ.get("AWS_REGION")  # of which boto3 takes no notice
-        session = boto3.session.Session(profile_name=access.profile, region_name=here)
+        core = botocore.session.get_session()
+        core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_moment)
+        session = boto3.session.Session(profile_name=access.profile, region_name=here, botocore_session=core)
         return session.client(service, endpoint_url=endpoint, config=config)
     except NoRegionError:
         raise ConfigError(f"{service.upper()}: no region: set `region` in [s3] of dq.toml, or AWS_REGION") from None
     except (BotoCoreError, ValueError) as error:
         raise ConfigError(f"{service.upper()}: {error}") from None
+
+
+def _moment(told: str | float) -> datetime:
+    """Of each key that is listed: botocore's own way takes twice as long as all else about a listing."""
+    if isinstance(told, str) and told.endswith("Z"):
+        with suppress(ValueError):
+            return datetime.fromisoformat(told)
+    from botocore.utils import parse_timestamp
+
+    found: datetime = parse_timestamp(told)
+    return found
