@@ -116,9 +116,7 @@ def section() -> list[str]:
         claims.append((f"{kind}, first gate: CPU each, the second half to the first", more[1] / some[0][1], 1.15))
         later = sum(b.requests - a.requests for a, b in zip(some[1:], twice[1:], strict=True)) / size
         claims.append((f"{kind} that are decided: requests for each, of a gate and a status", later, 0.1))
-        claims.append(
-            (f"{kind}, first gate: requests for each", more.requests / size, 12 if kind == "partitions" else 2.5)
-        )
+        claims.append((f"{kind}, first gate: requests for each", more.requests / size, REQUESTS[kind]))
     return [
         "## Many partitions, many objects",
         "",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -22,7 +23,7 @@ from dq.engines.reference import Reference
 from dq.errors import EngineError
 from dq.ir import aggregate as a
 from dq.ir import expr as e
-from dq.ir.data import DataFile, Field, Kind, Schema, Type
+from dq.ir.data import DataFile, Field, Footer, Kind, Schema, Type
 from dq.ir.numbers import distinct_estimate
 from tests.conformance.hostile import as_frame, as_parquet, parquet_file, schema_of
 from tests.conformance.test_aggregates import assert_honest
@@ -50,6 +51,30 @@ def test_file_names_are_read_literally(engine: DuckDB, tmp_path: Path) -> None:
     dataset = as_parquet(pa.table({"x": list(range(len(NAMES)))}), folder, NAMES)
     rows = one(engine, dataset, a.FirstRows(None, (("x",),), 100))
     assert sorted(((r.file, r.values[0]) for r in rows), key=lambda r: r[1]) == [(n, i) for i, n in enumerate(NAMES)]
+
+
+def test_of_many_small_files_each_is_read_once_whatever_is_asked(engine: DuckDB, tmp_path: Path) -> None:
+    table = pa.table({"y": [f"{i % 7}" * 9_000 for i in range(160)], "x": [i % 50 or None for i in range(160)]})
+    many = as_parquet(table, tmp_path, tuple(f"{n}.parquet" for n in range(80)))
+    weight = sum(f.bytes for part in many.parts for f in part.files)
+    where = e.Compare(">", X, e.Lit(40))
+    asked = [
+        a.Count(), a.Count(where), a.Sum(X), a.Tally(X), a.Distinctness((X,)), a.TopValues(X), a.Max(X),
+        a.FirstRows(where, (("x",),), 3), a.DuplicateKeys((X,), (("x",),)),
+    ]  # fmt: skip
+    found = []
+    for footer in (None, Footer(160)):
+        before = _read_bytes()
+        found.append(engine.run(replace(many, footer=footer), asked))
+        found.append(_read_bytes() - before)
+    scattered, more, gathered, less = found
+    assert gathered == scattered
+    assert less < 2 * weight < more
+
+
+def _read_bytes() -> int:
+    """By this process, from files."""
+    return int(Path("/proc/self/io").read_text().split()[1])
 
 
 def test_nothing_is_drawn_where_no_main_file_is(tmp_path: Path) -> None:

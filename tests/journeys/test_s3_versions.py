@@ -139,6 +139,7 @@ def test_copies_are_of_the_version_that_was_judged(tmp_path: Path, versioned: st
 
 def test_a_bucket_that_comes_to_keep_versions_is_noticed(bucket: str) -> None:
     servers.needs("versions")
+    servers.needs("copied versions")
     store, named = S3Store(f"s3://{bucket}/zone"), list[bool]()
     store.put("a", b"1")
 

@@ -196,6 +196,8 @@ SERVERS = {
             "archives": "it has no archive to restore from",
             "odd keys": "keys with an empty part, . or .. are refused",
             "kms": "it has no key service",
+            "edited requests": "it checks signatures: nobody on the way may change a request",
+            "copied versions": "its copies do not tell of which version they are",
         },
         odd="\\",
     ),

@@ -20,7 +20,7 @@ from dq.engines.duckdb.rows import duplicate_keys, first_rows, order, positions
 from dq.engines.duckdb.run import Run, any_of, keys_of, scope_of
 from dq.engines.duckdb.sample import distinct_estimates, means
 from dq.engines.duckdb.simple import read_all, simple
-from dq.engines.duckdb.source import FRAME, open_source, readable_paths
+from dq.engines.duckdb.source import FRAME, gather, open_source, readable_paths
 from dq.engines.duckdb.sql import Sql, translate
 from dq.engines.duckdb.values import key_output, output, plain
 from dq.engines.ranged import fault
@@ -89,7 +89,9 @@ class DuckDB:
             raise EngineError("duckdb: there is nothing to read")
         connection = dataset.connection if dataset.table else self._connect(readable_paths(dataset))
         try:
-            run = _Run(open_source(dataset, connection), dataset, self._many_rows)
+            names = {path[0] for x in aggregates for path in x.columns()}
+            source = gather(open_source(dataset, connection), dataset, names)
+            run = _Run(source, dataset, self._many_rows)
             asked = settled(aggregates, run.source, dataset.others)
             states = self._from_counts(run, dataset, list(asked.values()))
             states |= run.by_size([x for x in asked.values() if x not in states])

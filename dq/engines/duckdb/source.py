@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -15,9 +15,12 @@ from dq.errors import EngineError
 from dq.ir.data import NESTED, Kind, Type
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
 FRAME = "frame"
+_MANY_FILES = 64
+_SMALL_ROWS = 10_000  # of a file, on average
+_GATHERED_BYTES = 1 << 28
 _GLOB = re.compile(r"([*?\[\]])")
 
 
@@ -74,6 +77,24 @@ def open_source(dataset: Dataset, connection: Any) -> Source:
         return Source(connection, types, (_table_arm(dataset, connection),))
     arms = tuple(_part_arm(part, dataset, connection) for part in dataset.parts)
     return Source(connection, types, arms)
+
+
+def gather(source: Source, dataset: Dataset, names: Collection[str]) -> Source:
+    """Of many small files each is opened for every query anew, which takes longer than to read it: the columns that
+    are asked for are read once, into a table."""
+    files, footer = sum(len(part.files) for part in dataset.parts), dataset.footer
+    if files < _MANY_FILES or footer is None or footer.rows > files * _SMALL_ROWS:
+        return source
+    if sum(found.plain_bytes for path, found in footer.columns if path[0] in names) > _GATHERED_BYTES:
+        return source
+    arms = []
+    for n, ((place, columns), part) in enumerate(zip(source.arms, dataset.parts, strict=True)):
+        places = _places(literal_path(part.files[0].location), source.connection)
+        taken = {_place(places[landed]) for name, landed, _ in part.columns if landed is not None and name in names}
+        listed = ", ".join(["file_index", "file_row_number", *sorted(taken)])
+        source.connection.execute(f"CREATE OR REPLACE TEMP TABLE gathered_{n} AS SELECT {listed} FROM {place}")
+        arms.append((f"gathered_{n}", columns))
+    return replace(source, arms=tuple(arms))
 
 
 def _place(position: int) -> str:
