@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from typing import Any
 
 _TRUE = b"\x11"
 _LONGEST = 32  # bytes of a name or an extreme
@@ -47,7 +44,7 @@ _PARTS = {
     b"text": _TEXT, b"number": _NUMBER, b"numbers": _NUMBERS, b"levels": _few(6, _NUMBER),
     b"encodings": _few(5, rb"[\x00-\x7f]"), b"pages": _few(12, _NUMBERS + rb"\x00"),
 }  # fmt: skip
-_EACH = re.compile(b"(" + _FIELD + b")(" + _NUMBER + b")", re.DOTALL).finditer
+_each = re.compile(b"(" + _FIELD + b")(" + _NUMBER + b")", re.DOTALL).findall
 # Not when first needed: it takes as long as a footer of many row groups, and judge processes read many.
 _match = re.compile(_CHUNK % _PARTS, re.DOTALL).match
 
@@ -76,20 +73,17 @@ def column_chunk(buffer: bytes, at: int) -> tuple[dict[int, Any], int] | None:
     if dictionary is not None:
         meta[11] = _number(dictionary)
     if filtered:
-        meta |= zip((14, 15), (value for _, value in _fields(filtered)), strict=False)
-    return {3: meta, **dict(_numbered(indexed, 3))}, found.end()
+        meta |= zip((14, 15), (_number(value) for _, value in _each(filtered)), strict=False)
+    return {3: meta, **_numbered(indexed, 3)} if indexed else {3: meta}, found.end()
 
 
-def _fields(stored: bytes) -> Iterator[tuple[int, int]]:
-    """How far each field's number lies behind the one before, and its value."""
-    for one in _EACH(stored):
-        yield one[1][0] >> 4, _number(one[2])
-
-
-def _numbered(stored: bytes, number: int) -> Iterator[tuple[int, int]]:
-    for further, value in _fields(stored):
-        number += further
-        yield number, value
+def _numbered(stored: bytes, number: int) -> dict[int, int]:
+    """Fields behind the one of this number."""
+    found = {}
+    for head, value in _each(stored):
+        number += head[0] >> 4
+        found[number] = _number(value)
+    return found
 
 
 def _number(stored: bytes) -> int:
