@@ -48,7 +48,7 @@ def levels(lessons: Iterable[Lesson], adopt_after: int) -> dict[str, tuple[Seen,
     for lesson in lessons:
         for name, value in placed(whole(lesson.numbers, names), lesson.at).items():
             seen = Seen(value, lesson.partition, lesson.at)
-            found[name].learn(scale_of(name), seen, name in lesson.flagged, lesson.accepted, adopt_after)
+            found[name].learn(name, seen, name in lesson.flagged, lesson.accepted, adopt_after)
     return {name: tuple(history.known) for name, history in found.items() if history.known}
 
 
@@ -63,7 +63,7 @@ def floods(lessons: Iterable[Lesson], name: str, adopt_after: int, unjudged: int
             continue
         told = unjudged is not None and len(history.known) >= unjudged
         flood = not told and bool(history.known) and not lesson.accepted and value > 2 * history.known[-1].value
-        history.learn(scale_of(name), Seen(value), flood or name in lesson.flagged, lesson.accepted, adopt_after)
+        history.learn(name, Seen(value), flood or name in lesson.flagged, lesson.accepted, adopt_after)
         yield flood
 
 
@@ -74,12 +74,12 @@ class _History:
     in_order: list[Seen] = field(default_factory=list)
     in_a_row: int = 0
 
-    def learn(self, scale: Scale, seen: Seen, flagged: bool, accepted: bool, adopt_after: int) -> None:
+    def learn(self, name: str, seen: Seen, flagged: bool, accepted: bool, adopt_after: int) -> None:
         self.in_order.append(seen)
         if flagged and not accepted:
-            self._doubt(scale, seen, adopt_after)
+            self._doubt(scale_of(name), seen, adopt_after)
             return
-        if accepted and self.known and not scale.near(seen.value, median(s.value for s in self.known), 1):
+        if accepted and self.known and not scale_of(name).near(seen.value, median(s.value for s in self.known), 1):
             self.known.clear()
         self.known.append(seen)
         self.in_a_row = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from dq.ir.data import INTEGERS, Kind
@@ -19,6 +20,7 @@ FREQUENT = 0.01
 _ENOUGH = 50  # values from which shares mean something
 _LONG = 60  # characters: a longer text is no category
 _KINDS = INTEGERS | {Kind.STRING, Kind.ENUM, Kind.BOOL}
+_NAMES = 20_000  # are taken apart once: every partition has the same
 _NAME = re.compile(rf'(.*)\.({METRIC}(?:"(?:[^"\\]|\\.)*"|-?\d+|true|false))', re.S)
 
 
@@ -36,6 +38,7 @@ def shares(column: ColumnProfile) -> dict[str, float]:
     return {f"{METRIC}{json.dumps(value, ensure_ascii=False)}": share for value, share in kept.items()}
 
 
+@lru_cache(maxsize=_NAMES)
 def parts(name: str) -> tuple[str, str]:
     """Column and metric of a number's name; a value in it may hold any character."""
     if found := _NAME.fullmatch(name):
@@ -45,7 +48,7 @@ def parts(name: str) -> tuple[str, str]:
 
 
 def is_share(name: str) -> bool:
-    return METRIC in name and _NAME.fullmatch(name) is not None
+    return METRIC in name and parts(name)[1].startswith(METRIC)
 
 
 def whole(numbers: Mapping[str, float], names: Iterable[str]) -> dict[str, float]:
