@@ -36,15 +36,15 @@ def translated(pattern: str, source: Flavour, target: Flavour) -> str:
         return pattern
     lines = re.match(r"\(\?[a-zA-Z]*m", pattern) is not None
     result, inside = [], False
-    for sign in _SIGN.findall(pattern):
+    signs = _SIGN.findall(pattern)
+    for at, sign in enumerate(signs):
         if sign[0] == "\\" and sign[1:].lower() in ("d", "w", "s"):
             result.append(_class(sign, source, target, inside))
         elif sign[:2] in (r"\p", r"\P", "[:") and target == "python":
             raise Unsayable(f"Python's patterns have no {sign}")
         elif sign in (r"\b", r"\B") and not inside:
-            if (source, target) != ("re2", "python"):
-                raise Unsayable(f"{sign} is another place in each library of patterns")
-            result.append(_EDGES[sign])
+            ascii_here = (source, target) == ("re2", "python")
+            result.append(_EDGES[sign] if ascii_here else _outer_edge(signs, at, source, target))
         elif sign == "$" and not inside and not lines and "python" in (source, target):
             result.append(r"\Z" if target == "python" else r"\n?$")
         elif sign == r"\Z":
@@ -53,6 +53,23 @@ def translated(pattern: str, source: Flavour, target: Flavour) -> str:
             inside = sign.startswith("[") or (inside and sign != "]")
             result.append(sign)
     return "".join(result)
+
+
+def _outer_edge(signs: list[str], at: int, source: Flavour, target: Flavour) -> str:
+    """The edge of a word that begins or ends the pattern, as what stands beyond it: which texts match is asked, not
+    where. Raises Unsayable of others."""
+    before, behind = signs[:at], signs[at + 1 :]
+    beyond = _class(r"\W", source, target, inside=False)
+    if signs[at] == r"\b" and re.fullmatch(r"(\(\?[a-z]+\))?", "".join(before)):
+        if behind and _is_of_word(behind[0]) and behind[1:2] not in (["*"], ["?"], ["{"]):
+            return f"(?:^|{beyond})"
+    elif signs[at] == r"\b" and not behind and _is_of_word(before[-2 if before[-1] == "+" else -1]):
+        return f"(?:{beyond}|$)"
+    raise Unsayable(f"{signs[at]} is another place in each library of patterns")
+
+
+def _is_of_word(sign: str) -> bool:
+    return sign in (r"\w", r"\d") or re.fullmatch(_WORD, sign) is not None
 
 
 def _class(sign: str, source: Flavour, target: Flavour, inside: bool) -> str:

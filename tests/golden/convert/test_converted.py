@@ -15,6 +15,7 @@ from dq.cli import main
 from dq.converting import Converted, convert
 from dq.converting.patterns import translated
 from dq.dialects import contract, gx
+from dq.dialects.saying import Unsayable
 from dq.ir.contract import Contract
 from dq.suite import load_contract
 
@@ -53,6 +54,24 @@ def test_edges_of_words_are_those_of_ascii(pattern: str) -> None:
     wanted = translated(pattern, "re2", "python")
     assert [bool(re.search(wanted, t)) for t in texts] == found
     assert 0 < sum(found) < len(found)
+
+
+WITH_OUTER_EDGES = [r"\ba", r"a\b", r"\ba\b", r"(?i)\bz\b", r"\b\w+\b", r"\ba|9\b"]
+
+
+@pytest.mark.parametrize("pattern", WITH_OUTER_EDGES)
+def test_edges_of_words_at_the_ends_of_a_pattern_are_those_of_the_library_it_comes_from(pattern: str) -> None:
+    texts = ["".join(t) for size in range(4) for t in product("aZ_9 \u00e9-", repeat=size)]
+    asked = "SELECT regexp_matches(t, ?) FROM (SELECT unnest(?) AS t)"
+    found = [held for (held,) in duckdb.execute(asked, [translated(pattern, "python", "re2"), texts]).fetchall()]
+    assert found == [bool(re.search(pattern, t)) for t in texts]
+    assert 0 < sum(found) < len(found)
+
+
+@pytest.mark.parametrize("pattern", [r"\ba*", r"^\ba", r"a\b.", r"\Ba", r"a?\b", r"\b"])
+def test_other_edges_of_words_are_not_said(pattern: str) -> None:
+    with pytest.raises(Unsayable):
+        translated(pattern, "python", "re2")
 
 
 def test_a_contract_there_and_back_asks_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
