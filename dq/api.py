@@ -132,10 +132,12 @@ def validate(
     return Result(judgement, body, result_format, replace(scanned.places, labels=_labels(data)))
 
 
+@dataclass(frozen=True, slots=True, repr=False)
 class Profiled(Profile):
-    """A profile that shows itself: as a table, in a notebook as a page in a frame."""
+    """A profile that shows itself: as a table, in a notebook as a page in a frame. `unread`: faults of what it is not
+    of."""
 
-    __slots__ = ()
+    unread: tuple[str, ...] = ()
 
     @property
     def document(self) -> dict[str, Any]:
@@ -209,10 +211,10 @@ def profile(
     than the limits.
     """
     contract = None if suite is None else load_contract(suite, access=access_of(config))
-    found, read, _ = _profiled(data, depth, contract, now, engine, limits, config=config)
+    found, read, unread = _profiled(data, depth, contract, now, engine, limits, config=config)
     if contract is None and read.format not in (None, "parquet"):
         log.info("read as %s, delimiter %r, quote %r, %s", read.format, read.delimiter, read.quote, read.encoding)
-    return Profiled(*(getattr(found, one.name) for one in fields(found)))
+    return Profiled(**{one.name: getattr(found, one.name) for one in fields(found)}, unread=unread)
 
 
 def _profiled(

@@ -66,7 +66,9 @@ def ranked(results: Iterable[CheckResult]) -> list[CheckResult]:
 
 
 _AS_TEXT = "land it again whole; if it is meant to be so, say how to read it in the contract (format, csv)"
+_AS_PIECES = "land it in smaller pieces; if it is meant to be so, raise the limit in [limits] of dq.toml"
 _MENDED = {
+    **dict.fromkeys(("over_limit", "line_too_long"), _AS_PIECES),
     **dict.fromkeys(
         (
             "delimiter",
@@ -88,16 +90,19 @@ _MENDED = {
 }
 
 
+def mended(kind: str) -> str:
+    """What mends a structural finding."""
+    return _MENDED.get(kind, "land it again whole")
+
+
 def _reason(suite: Suite, result: CheckResult) -> Reason:
     cause = result.cause or Cause.GATE
     if result.next:
         step = result.next
     elif cause is Cause.SUITE:
         step = f"mend {result.origin.file or 'the suite'}, then run the gate again"
-    elif result.id in ("table.over_limit", "table.line_too_long"):
-        step = "land it in smaller pieces; if it is meant to be so, raise the limit in [limits] of dq.toml"
     elif result.metric == "readable" and result.column is None:
-        step = _MENDED.get(result.id.removeprefix("table."), "land it again whole")
+        step = mended(result.id.removeprefix("table."))
     elif cause is Cause.GATE:
         step = "run the gate again; the data was not judged"
     elif result.metric in ("change", "same_content", "anomaly") or "of previous" in result.bound:

@@ -9,6 +9,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from dq.decide import mended
 from dq.discretion import Discretion, marked
 from dq.errors import HoldError, SourceChanged, SuiteError, UsageError
 from dq.evaluate import structure
@@ -23,6 +24,7 @@ from dq.pretrain.found import Found, graded, skipped
 from dq.pretrain.splits import Splits, resolved
 from dq.profile import Profile, questions
 from dq.profile import profile as collect
+from dq.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -130,7 +132,8 @@ def _opened(request: Request, budget: Budget, folder: str, stack: ExitStack) -> 
             dataset = open_files(one.files, one.suite.reading, budget, parser)
             told = [f.message if f.file in f.message else f"{f.file}: {f.message}" for f in dataset.findings]
             if not dataset.readable or dataset.rows is None:
-                raise UsageError(f"--{one.name} {one.said}: {'; '.join(told[:3]) or 'no data'}")
+                steps = dict.fromkeys(mended(f.kind) for f in dataset.findings[:3])
+                raise UsageError(f"--{one.name} {one.said}: {'; '.join([*told[:3], *steps]) or 'no data'}")
             faults = structure(dataset.findings, allowed=one.suite.malformed, rows=dataset.rows)
             allowed = not any(fault.blocks for fault in faults)
             for message in told:
@@ -172,7 +175,7 @@ def _held_against_contract(
         )  # fmt: skip
         yield replace(found, shown=result.evidence)
     if not broken:
-        said = f"{one.name} keeps the contract: {len(results)} checks"
+        said = f"{one.name} keeps the contract: {counted(len(results), 'check')}"
         yield graded(request.training, "contract", 0, said, split=one.name)
 
 

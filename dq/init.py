@@ -23,6 +23,7 @@ from dq.ir.contract import Contract
 from dq.ir.data import FLOATS, NUMBERS, TEXTS, Kind, format_path, parse_type
 from dq.layouts import is_key, layouts_of
 from dq.profile import ColumnProfile, Profile, date_formats, exact_counts, is_never_negative, looks_of, merge
+from dq.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -156,7 +157,7 @@ def contract(draft: Draft, look: Look) -> str:
             columns[draft.oldest.key] = _layout(look([f.location for f in draft.oldest.files], draft.source)[0])
     newest, reading, _ = looked[-1]
     alike = [p for p, *_ in looked if _layout(p) == _layout(newest)]
-    seen = f"{_of(len(alike), 'partition')} with "
+    seen = f"{counted(len(alike), 'partition')} with "
     more = [
         *_ambiguous(draft),
         *([f"layout: {json.dumps(draft.layout, ensure_ascii=False)}"] if draft.layout else []),
@@ -183,7 +184,7 @@ def _written(
 ) -> str:  # fmt: skip
     least = 50 if dip >= _STEADY else max(5, int(dip * 50) // 5 * 5)  # half of what weekends have, say
     lines = [
-        f"# Written by dq {command} from {seen}{_of(whole.rows, 'row')}: what was seen.",
+        f"# Written by dq {command} from {seen}{counted(whole.rows, 'row')}: what was seen.",
         "# Correct it by what you know; `dq validate DATA --suite THIS_FILE` tries it.",
         *notes,
         f"source: {source}",
@@ -205,10 +206,6 @@ def _ambiguous(draft: Draft) -> list[str]:
 
 def _layout(profile: Profile) -> list[Any]:
     return [c.path for c in profile.columns]
-
-
-def _of(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
 def _format(reading: Reading) -> list[str]:

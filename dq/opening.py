@@ -200,7 +200,8 @@ def _file(path: str, name: str) -> DataFile:
             return DataFile(name, found.st_size, os.path.realpath(path))
     except OSError as error:
         kind = UsageError if error.errno in _NOWHERE else StoreError
-        raise kind(f"{path}: {error.strerror}") from None
+        step = f"; let user {os.geteuid()} read it" if error.errno in (errno.EACCES, errno.EPERM) else ""
+        raise kind(f"{path}: {error.strerror}{step}") from None
 
 
 def open_files(

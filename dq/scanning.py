@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from dq import engines, split
+from dq.decide import mended
 from dq.discretion import marked
 from dq.engines.base import Unreadable
 from dq.errors import EngineError, UsageError
@@ -104,7 +105,8 @@ class Scanner:
         try:
             states = dict(folded.known) | run(folded.passes, dataset, self._engines)
         except Unreadable as error:
-            raise UsageError(f"{error.finding.file}: {error.finding.kind}: {error.finding.message}") from None
+            one = error.finding
+            raise UsageError(f"{one.file}: {one.kind}: {one.message}; {mended(one.kind)}") from None
         return {a: states[b] for a, b in folded.bound.items()}
 
     def select(self, partition: Partition, suite: Suite, ids: frozenset[str], most_ratio: float) -> Selection:
@@ -154,5 +156,6 @@ def _faults(dataset: Dataset) -> Faults:
     """Raises UsageError where there is nothing to read, or where not one row of it could be."""
     faults = tuple(f"{f.file}: {f.kind}: {f.message}" if f.file else f"{f.kind}: {f.message}" for f in dataset.findings)
     if not dataset.readable or dataset.rows is None or (faults and not dataset.rows):
-        raise UsageError("; ".join(faults) or "no data")
+        steps = dict.fromkeys(mended(f.kind) for f in dataset.findings)
+        raise UsageError("; ".join([*faults, *steps]) or "no data")
     return faults

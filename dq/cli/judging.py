@@ -264,7 +264,7 @@ def profile(
     engine: Engine = None,
     config: ConfigFile = None,
 ) -> int:
-    """Profile data: what every column is like."""
+    """Profile data: what every column is like; exit 1 where not all of it could be read."""
     from dq import api
     from dq.reports import tables
 
@@ -272,15 +272,15 @@ def profile(
         raise UsageError(f'--depth "{depth}": core or full')
     settings, name = _settings(config, engine)
     asked = cast("Depth", depth)
-    found = api.profile(data, depth=asked, suite=suite, engine=name, limits=settings.limits, config=settings).document
-    say_json(found) if as_json else say(tables.profile(found))
-    return 0
+    found = api.profile(data, depth=asked, suite=suite, engine=name, limits=settings.limits, config=settings)
+    say_json(found.document) if as_json else say(tables.profile(found.document))
+    return 1 if found.unread else 0
 
 
 def diff(
     a: str, b: str, suite: Suite = None, as_json: Json = False, engine: Engine = None, config: ConfigFile = None
 ) -> int:
-    """Compare two data sets; exit 1 when they differ badly."""
+    """Compare two data sets; exit 1 when they differ badly, or where not all of them could be read."""
     from dq import api
     from dq.ir.document import difference
     from dq.reports import tables
@@ -289,7 +289,7 @@ def diff(
     one, other = (api.profile(x, suite=suite, engine=name, limits=settings.limits, config=settings) for x in (a, b))
     found = difference({"name": a, "rows": one.rows}, {"name": b, "rows": other.rows}, api.diff(one, other))
     say_json(found) if as_json else say(tables.difference(found))
-    return 0 if found["success"] else 1
+    return 0 if found["success"] and not (one.unread or other.unread) else 1
 
 
 def explain(
@@ -320,7 +320,8 @@ def explain(
 
 def _plan(plan: Plan) -> str:
     from dq.reports import tables
-    from dq.reports.base import counted, printable
+    from dq.reports.base import printable
+    from dq.words import counted
 
     rows = [
         (n, p.engine, p.family, len(p.aggregates), len({c[0] for c in p.columns}), "?" if p.bytes is None else p.bytes)

@@ -13,7 +13,8 @@ import typer
 
 from dq.cli.output import complain, first_of, progress, say
 from dq.errors import HoldError, StoreError, UsageError
-from dq.reports.base import counted, printable
+from dq.reports.base import printable
+from dq.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

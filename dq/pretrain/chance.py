@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-SIGMAS = 3.09  # one side, p < 0.001
+_SHARED_SIGMAS = 3.72  # one side, p < 0.0001: one shared row beyond them fails
+_UNSEEN_SIGMAS = 3.09  # p < 0.001
 
 
 def shared(overlapping: int, repeated_in_train: int, sizes: Iterable[tuple[int, int]], p: float) -> tuple[float, bool]:
@@ -23,7 +24,7 @@ def shared(overlapping: int, repeated_in_train: int, sizes: Iterable[tuple[int, 
     q = 1 - p
     excess = overlapping - p / q * repeated_in_train
     variance = sum(groups * _shared_variance(n, p) for n, groups in sizes)
-    return excess, excess > SIGMAS * math.sqrt(variance)
+    return excess, excess > _SHARED_SIGMAS * math.sqrt(variance)
 
 
 def unseen(rows: int, once_in_train: int, sizes: Iterable[tuple[int, int]], p: float) -> tuple[float, bool]:
@@ -31,7 +32,7 @@ def unseen(rows: int, once_in_train: int, sizes: Iterable[tuple[int, int]], p: f
     q = 1 - p
     excess = rows - p / q * once_in_train
     variance = sum(groups * _unseen_variance(n, p) for n, groups in sizes)
-    return excess, excess > SIGMAS * math.sqrt(variance)
+    return excess, excess > _UNSEEN_SIGMAS * math.sqrt(variance)
 
 
 def _unseen_variance(n: int, p: float) -> float:

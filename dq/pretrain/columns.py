@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from dq.drift.significance import wilson
 from dq.ir.data import INTEGERS, TEXTS
 from dq.pretrain import chance, power
-from dq.pretrain.found import Found, graded, several
+from dq.pretrain.found import Found, graded
 from dq.pretrain.labels import text
 from dq.pretrain.splits import CATEGORIES, ORDERED, TRAIN
 from dq.profile.questions import NULL_LIKE
+from dq.words import clause, counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,8 +43,8 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What there is to predict: `rows` that are not of the largest class, or all that have a label. Of a number `grid`
-    is SQL of its place among the others."""
+    """What there is to predict: `rows` (or groups) that are not of the largest class, or all that have a label. Of a
+    number `grid` is SQL of its place among the others."""
 
     rows: int
     grid: str = ""
@@ -107,7 +108,7 @@ def _linear(splits: Splits, spreads: dict[str, Spread]) -> dict[str, Spread]:
 def _carries(splits: Splits, name: str, spread: Spread) -> Iterator[Found]:
     rows = splits.rows[TRAIN]
     if spread.constant:
-        absent = f" where it is there ({spread.present:,} of {rows:,} rows)" if spread.present < rows else ""
+        absent = f" where it is there ({spread.present:,} of {counted(rows, 'row')})" if spread.present < rows else ""
         yield graded(
             splits.training, "constant_features", 1, f"`{name}` is one and the same value{absent}", column=name
         )
@@ -127,10 +128,11 @@ def _carries(splits: Splits, name: str, spread: Spread) -> Iterator[Found]:
 def _target(splits: Splits) -> Target:
     label = splits.label
     if splits.task == "regression":
-        ((rows,),) = splits.desk.ask(f"SELECT count({label}) FROM {TRAIN}")
+        ((rows,),) = splits.desk.ask(f"SELECT {splits.counted} FROM {TRAIN} WHERE {label} IS NOT NULL")
         return Target(rows, _rank(splits))
     ((rows,),) = splits.desk.ask(
-        f"SELECT coalesce(sum(n) - max(n), 0)::BIGINT FROM (SELECT count({label}) AS n FROM {TRAIN} GROUP BY {label})"
+        f"SELECT coalesce(sum(n) - max(n), 0)::BIGINT FROM (SELECT {splits.counted} AS n FROM {TRAIN} "
+        f"WHERE {label} IS NOT NULL GROUP BY {label})"
     )
     return Target(rows)
 
@@ -177,18 +179,18 @@ def _key(splits: Splits, name: str, spread: Spread) -> str:
 
 
 def _of_classes(splits: Splits, key: str, is_ranked: bool, few: bool) -> tuple[float, float, bool]:
-    """Power, power of being missing, and whether the feature is the label renamed."""
+    """Power, power of being missing, and whether the feature is the label renamed. Rows of one group that are alike
+    count once: else what is constant in a group predicts the group's label."""
     label = splits.label
-    counts = f"SELECT {key} AS k, {label} AS y, count(*) AS n FROM {TRAIN} WHERE y IS NOT NULL GROUP BY k, y"
+    counts = f"SELECT {key} AS k, {label} AS y, {splits.counted} AS n FROM {TRAIN} WHERE y IS NOT NULL GROUP BY k, y"
     if is_ranked or few:
         found = splits.desk.ask(f"{counts} ORDER BY k NULLS LAST, y")
-        best = power.of_classes(found)
+        best = max(power.of_classes(found), power.of_order(power.by_share(found)))
         if is_ranked:
-            best = max(best, power.of_order(found), power.of_classes(power.in_parts_of_classes(found)))
+            parts = power.in_parts_of_classes(found)
+            best = max(best, power.of_order(found), power.of_classes(parts), power.of_order(power.by_share(parts)))
         return best, power.missingness(found), power.renamed(found)
-    major = splits.desk.ask(
-        f"SELECT {label} AS y, count(*) AS n FROM {TRAIN} WHERE y IS NOT NULL GROUP BY y ORDER BY n DESC, y"
-    )
+    major = splits.desk.ask(f"SELECT y, sum(n)::BIGINT AS n FROM ({counts}) GROUP BY y ORDER BY n DESC, y")
     rows, most = sum(n for _, n in major), major[0][1] if major else 0
     absent = splits.desk.ask(f"SELECT k IS NULL, y, sum(n)::BIGINT FROM ({counts}) GROUP BY 1, 2 ORDER BY 1, 2")
     missing = power.missingness([(None if k else 0, y, n) for k, y, n in absent])
@@ -227,10 +229,13 @@ def _of_numbers(splits: Splits, key: str, grid: str, is_ranked: bool, few: bool)
     ((mean,),) = splits.desk.ask(f"SELECT avg({label}) FROM {TRAIN}")
     if mean is None:
         return 0.0, 0.0
-    z = f"{label} - {mean!r}"
-    rows = f"(SELECT {key} AS k, {z} AS z, {grid} AS g FROM {TRAIN} WHERE {splits.label} IS NOT NULL)"
-    sums = f"SELECT k, count(*) AS n, sum(z) AS s, sum(z * z) AS q, sum(u) AS t, sum(u * u) AS p FROM {rows} "
-    sums += "JOIN ranks USING (g) GROUP BY k"
+    z, groups = f"{label} - {mean!r}", splits.training.group
+    unit = f", {splits.value(groups[0])} AS w" if groups else ""
+    rows = f"(SELECT {key} AS k, {z} AS z, {grid} AS g{unit} FROM {TRAIN} WHERE {splits.label} IS NOT NULL) "
+    rows += "JOIN ranks USING (g)"
+    if groups:  # rows of one that share a value count once, as in classification
+        rows = f"(SELECT k, avg(z) AS z, avg(u) AS u FROM {rows} GROUP BY k, w)"
+    sums = f"SELECT k, count(*) AS n, sum(z) AS s, sum(z * z) AS q, sum(u) AS t, sum(u * u) AS p FROM {rows} GROUP BY k"
     if not is_ranked and not few:
         return _of_many(splits, sums)
     found = splits.desk.ask(f"{sums} ORDER BY k NULLS LAST")
@@ -260,10 +265,10 @@ def _unseen(splits: Splits, name: str, split: str) -> Iterator[Found]:
     """What rare values explain is counted in what is independent: rows, or groups."""
     values, groups = splits.value(name), splits.training.group
     unit = splits.value(groups[0]) if groups else "NULL"
-    counted = "count(DISTINCT u)" if groups else "count(*)"
+    independent = "count(DISTINCT u)" if groups else "count(*)"
     splits.desk.run(
         "CREATE OR REPLACE TEMP TABLE seen AS SELECT x, count(*) FILTER (s = 0) AS a, count(*) FILTER (s = 1) AS b, "
-        f"{counted} FILTER (s = 0) AS ua, {counted} FILTER (s = 1) AS ub "
+        f"{independent} FILTER (s = 0) AS ua, {independent} FILTER (s = 1) AS ub "
         f"FROM {splits.stacked([f'{values} AS x', f'{unit} AS u'], (TRAIN, split))} WHERE x IS NOT NULL GROUP BY x"
     )
     ((rows, strange, units, once, total, here, present),) = splits.desk.ask(
@@ -275,8 +280,8 @@ def _unseen(splits: Splits, name: str, split: str) -> Iterator[Found]:
         sizes = splits.desk.ask("SELECT ua + ub AS n, count(*) FROM seen WHERE n > 0 GROUP BY n")
         excess, beyond = chance.unseen(units, once, sizes, here / (here + total))
         unexplained = max(0.0, excess) * rows / units if units else 0.0
-        said = f"{several(rows, 'row')} of {split} ({rows / present:.2%}) have one of {several(strange, 'value')}"
-        said += f" of `{name}` that train has not"
+        said = clause(rows, "row", f"of {split} ({rows / present:.2%})", "have")
+        said += f" one of {counted(strange, 'value')} of `{name}` that train has not"
         if rows:
             first = splits.desk.ask("SELECT x FROM seen WHERE a = 0 ORDER BY b DESC, x LIMIT 3")
             said += f": {', '.join(splits.shown(name, x) for (x,) in first)}{', ...' if strange > _SHOWN else ''}"
@@ -304,7 +309,7 @@ def _words(splits: Splits, name: str, split: str) -> Iterator[Found]:
         counts.insert(0, (TRAIN, sum(a for _, a, _ in found)))
     for where, rows in counts:
         shown = ", ".join(repr(x) for x, _, _ in found)
-        said = f"{rows:,} values of `{name}` in {where} are words for a missing one: {shown}"
+        said = clause(rows, "value", f"of `{name}` in {where}", "are") + f" a word for a missing one: {shown}"
         measured = rows / splits.rows[where]
         yield graded(splits.training, "missing_words", measured, said, column=name, split=where, rows=rows)
 

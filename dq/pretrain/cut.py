@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dq.drift.significance import chi2_p_value, ks_p_value
-from dq.ir.data import TIMES
+from dq.ir.data import TEXTS, TIMES
 from dq.pretrain.splits import TRAIN
 
 if TYPE_CHECKING:
@@ -22,20 +22,28 @@ def told(splits: Splits) -> Splits:
 
 
 def _later(splits: Splits) -> frozenset[str]:
-    """Splits of another time than train: the person names the time, or all moments of a feature come after."""
+    """Splits of another time than train: the person names the time, or all moments of a feature come after, those
+    written as text included."""
     if splits.training.time:
         return frozenset(splits.filled[1:])
-    moments = [n for n in splits.features if splits.kinds(n) and splits.kinds(n) <= TIMES]
     found = set()
-    for name in moments:
+    for name in (n for n in splits.features if _is_time(splits, n)):
+        moment = f"TRY_CAST({splits.column(name)} AS TIMESTAMP)"
         for split in (s for s in splits.filled[1:] if splits.is_in(name, s)):
-            ((last,),), ((first,),) = (
-                splits.desk.ask(f"SELECT {end}({splits.double(name)}) FROM {where}")
-                for end, where in (("max", TRAIN), ("min", split))
+            (last, known, there), (first, here, whole) = (
+                splits.desk.ask(f"SELECT {end}({moment}), count({moment}), count({splits.column(name)}) FROM {part}")[0]
+                for end, part in (("max", TRAIN), ("min", split))
             )
-            if last is not None and first is not None and last < first:
+            if (known, here) == (there, whole) and last is not None and first is not None and last < first:
                 found.add(split)
     return frozenset(found)
+
+
+def _is_time(splits: Splits, name: str) -> bool:
+    """Of text the first value tells."""
+    column, kinds = splits.column(name), splits.kinds(name)
+    asked = f"SELECT TRY_CAST({column} AS TIMESTAMP) IS NOT NULL FROM {TRAIN} WHERE {column} IS NOT NULL LIMIT 1"
+    return bool(kinds) and (kinds <= TIMES or (kinds <= TEXTS and (True,) in splits.desk.ask(asked)))
 
 
 def _units(splits: Splits) -> dict[str, int]:

@@ -10,6 +10,7 @@ from dq.ir.data import format_path
 from dq.pretrain.cut import by_groups, shared_by_groups
 from dq.pretrain.found import Found, graded, skipped
 from dq.pretrain.splits import TRAIN
+from dq.words import counted, verb
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -39,7 +40,8 @@ def check(splits: Splits, profiles: Mapping[str, Profile]) -> Iterator[Found]:
             yield Found("feature_drift", "warn", splits.discretion.told(d.message), d.column, split, abs(d.effect))
         columns = {c for d in found for c in (d.column, *d.also) if c in features}
         measured = len(columns) / len(features)
-        said = f"{len(columns)} of {len(features)} features of {split} are distributed differently than in train"
+        said = f"{len(columns)} of {counted(len(features), 'feature')} of {split} {verb(len(columns), 'are')} "
+        said += "distributed differently than in train"
         softly = splits.is_soft(TRAIN, split) or split in splits.later
         total = graded(splits.training, "feature_drift", measured, said, split=split, softly=softly)
         if total.status != "warn" or not found:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from dq.errors import UsageError
 from dq.ir.data import NUMBERS, TIMES
-from dq.pretrain.found import Found, graded, several
+from dq.pretrain.found import Found, graded
 from dq.pretrain.splits import TRAIN
+from dq.words import clause, counted, verb
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +40,7 @@ def _shared(splits: Splits, kind: str, names: tuple[str, ...], a: str, b: str) -
     where = f"{there} AND {key} IN (SELECT {', '.join(values)} FROM {a} WHERE {there})"
     ((rows, distinct),) = splits.desk.ask(f"SELECT count(*), count(DISTINCT {key}) FROM {b} WHERE {where}")
     called = " and ".join(f"`{n}`" for n in names)
-    said = f"{several(rows, 'row')} of {b} ({several(distinct, 'value')} of {called}) are in {a} too"
+    said = clause(rows, "row", f"of {b} ({counted(distinct, 'value')} of {called})", "are") + f" in {a} too"
     places = splits.places(b, where) if rows else ()
     return graded(
         splits.training, kind, rows / splits.rows[b], said, column=", ".join(names), split=b, rows=rows, places=places,
@@ -56,7 +57,8 @@ def _twice(splits: Splits, name: str) -> Found:
         f"SELECT coalesce(sum(n - 1), 0)::BIGINT FROM (SELECT count(*) AS n FROM {name} WHERE {there} GROUP BY {keys})"
     )
     ((absent,),) = splits.desk.ask(f"SELECT count(*) FROM {name} WHERE NOT ({there})")
-    said = f"{several(rows, 'row')} of {name} repeat an id" + (f", {absent:,} have none" if absent else "")
+    said = clause(rows, "row", f"of {name}", "repeat") + " an id"
+    said += f", {absent:,} {verb(absent, 'have')} none" if absent else ""
     bad = rows + absent
     return graded(
         splits.training, "duplicate_ids", bad / splits.rows[name], said, column=", ".join(names), split=name, rows=bad
@@ -70,7 +72,9 @@ def _leaks(splits: Splits, name: str) -> Iterator[Found]:
         if splits.is_in(name, split):
             ((absent,),) = splits.desk.ask(f"SELECT count(*) FROM {split} WHERE {moment} IS NULL")
             if absent:
-                message = f"{several(absent, 'row')} of {split} have no `{name}`: whether they leak nobody can tell"
+                message = (
+                    clause(absent, "row", f"of {split}", "have") + f" no `{name}`: nobody can tell whether that leaks"
+                )
                 yield Found("time_leakage", "warn", message, name, split, rows=absent)
     for a, b in splits.pairs:
         if not splits.is_in(name, a, b):
@@ -84,7 +88,7 @@ def _leaks(splits: Splits, name: str) -> Iterator[Found]:
         where = f"{moment} <= {last!r}" if not horizon else f"{moment} < {last + horizon!r}"
         ((rows,),) = splits.desk.ask(f"SELECT count(*) FROM {b} WHERE {where}")
         gap = f", {horizon:,.0f} s after it included" if horizon else ""
-        said = f"{several(rows, 'row')} of {b} are not after the last of {a}, {splits.shown(name, shown)}{gap}"
+        said = clause(rows, "row", f"of {b}", "are") + f" not after the last of {a}, {splits.shown(name, shown)}{gap}"
         places = splits.places(b, where) if rows else ()
         yield graded(
             splits.training, "time_leakage", rows / splits.rows[b], said, column=name, split=b, rows=rows,
@@ -105,7 +109,8 @@ def _moment(splits: Splits, name: str) -> str:
             if bad:
                 found = ", ".join(sorted(kinds))
                 raise UsageError(
-                    f"--time {name}: it is {found}, and {bad:,} values of {split} are no time; declare its type and "
-                    "formats in a contract"
+                    f"--time {name}: it is {found}, and "
+                    + clause(bad, "value", f"of {split}", "are")
+                    + " no time; declare its type and formats in a contract"
                 )
     return moment

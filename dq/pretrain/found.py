@@ -39,10 +39,6 @@ class Found:
     shown: tuple[Evidence, ...] = ()
 
 
-def several(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")
-
-
 def graded(
     training: Training, kind: str, measured: float, message: str, *, column: str | None = None,
     split: str | None = None, rows: int | None = None, places: tuple[Place, ...] = (), softly: bool = False,

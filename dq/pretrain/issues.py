@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from dq.pretrain.found import MOST_EVIDENCE, Found, Place, graded, skipped
 from dq.pretrain.splits import ORDERED, TRAIN
+from dq.words import counted, verb
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -45,7 +46,7 @@ def check(splits: Splits, suspects: Suspects) -> Iterator[Found]:
         return
     columns = {n: [row[3 + i] for row in rows] for i, n in enumerate([*ranked, *named])}
     found = suspects(labels, {n: columns[n] for n in ranked}, {n: columns[n] for n in named})
-    said = f"{len(found):,} of {len(rows):,} labels of {TRAIN} are probably wrong"
+    said = f"{len(found):,} of {counted(len(rows), 'label')} of {TRAIN} {verb(len(found), 'are')} probably wrong"
     if len(rows) < splits.rows[TRAIN]:
         said += f" ({splits.rows[TRAIN]:,} rows: a sample is judged)"
     pairs = [f"{splits.shown(name, to)} rather than {splits.shown(name, labels[n])}" for n, to in found[:_SHOWN]]

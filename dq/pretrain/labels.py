@@ -11,8 +11,9 @@ from dq.errors import UsageError
 from dq.ir.data import FLOATS, INTEGERS, NUMBERS
 from dq.pretrain import chance
 from dq.pretrain.cut import SIGNIFICANCE, by_groups
-from dq.pretrain.found import Found, graded, several, skipped
+from dq.pretrain.found import Found, graded, skipped
 from dq.pretrain.splits import TRAIN
+from dq.words import clause, counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -63,13 +64,13 @@ def check(splits: Splits) -> Iterator[Found]:
         return
     classes = {s: _classes(splits, s) for s in there}
     train = classes[TRAIN]
-    said = f"{len(train):,} classes in train"
+    said = f"{counted(len(train), 'class')} in train"
     if len(train) == 1:
         said = f"one class only in train: {splits.shown(name, next(iter(train)))}"
     yield graded(splits.training, "label_classes", len(train), said, column=name, split=TRAIN)
     if train:
         rarest = min(train, key=lambda c: (train[c], c))
-        message = f"the rarest class of train, {splits.shown(name, rarest)}, has {train[rarest]:,} rows"
+        message = f"the rarest class of train, {splits.shown(name, rarest)}, has {counted(train[rarest], 'row')}"
         yield graded(splits.training, "rarest_class", train[rarest], message, column=name, split=TRAIN)
     for split in there[1:]:
         respelt = relabelling(train, classes[split], name, (TRAIN, split))
@@ -82,7 +83,7 @@ def _missing(splits: Splits, split: str) -> Found:
     where = f"{splits.label} IS NULL"
     ((rows,),) = splits.desk.ask(f"SELECT count(*) FROM {split} WHERE {where}")
     places = splits.places(split, where) if rows else ()
-    said, name = f"{several(rows, 'row')} of {split} have no label", splits.training.label
+    said, name = clause(rows, "row", f"of {split}", "have") + " no label", splits.training.label
     measured = rows / splits.rows[split]
     return graded(splits.training, "label_missing", measured, said, column=name, split=split, rows=rows, places=places)
 
@@ -105,7 +106,7 @@ def _unseen(splits: Splits, split: str, classes: Mapping[str, Mapping[str, int]]
     train, here, name = classes[TRAIN], classes[split], splits.training.label
     strange = {c: n for c, n in here.items() if c not in train}
     rows = sum(strange.values())
-    said = f"{several(rows, 'row')} of {split} have a class that train has not"
+    said = clause(rows, "row", f"of {split}", "have") + " a class that train has not"
     if strange:
         shown = ", ".join(splits.shown(name, c) for c in list(strange)[:_SHOWN])
         said += f": {shown}{', ...' if len(strange) > _SHOWN else ''}"

@@ -3,6 +3,7 @@ from the other rows of the same value (or of its part of the range), never from 
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ Sums: TypeAlias = "Sequence[tuple[Key, int, float, float]]"
 
 PARTS = 64
 _REPEATS = 10  # rows of each value, below which it is no name of a class
+_RARE = 10  # rows of the rarer class that a value has, or would have by chance, below which its share says nothing
 _FEWEST = 30  # rows of each class, below which an order of values says nothing
 
 
@@ -61,6 +63,24 @@ def of_order(found: Classes) -> float:
     if min(below, ranked) < _FEWEST:
         return 0.0
     return abs(2 * area / (below * ranked) - 1) * present / rows
+
+
+def by_share(found: Classes) -> Classes:
+    """With values in the order of how often they are of the rarer of two classes, however rare it is; those of so few
+    rows that it says little are taken for missing."""
+    labels, groups = Counter[str](), _grouped(found)
+    for _, label, n in found:
+        labels[label] += n
+    if len(labels) != 2:
+        return []
+    rarer, rarest = min(labels.items(), key=lambda c: (c[1], c[0]))
+    share = rarest / labels.total()
+    shares: dict[Key, float] = {}
+    for key, group in groups.items():
+        rows, rare = sum(group.values()), group.get(rarer, 0)
+        if max(rare, rows * share) >= _RARE:
+            shares[key] = rare / rows
+    return sorted(((shares.get(k), y, n) for k, y, n in found), key=lambda f: (f[0] is None, f[0]))
 
 
 def of_numbers(found: Sums) -> float:

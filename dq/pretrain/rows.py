@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dq.pretrain import chance
-from dq.pretrain.found import Found, Place, Status, graded, several, skipped
+from dq.pretrain.found import Found, Place, Status, graded, skipped
 from dq.pretrain.splits import TRAIN
+from dq.words import clause, counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +67,7 @@ def _overlap(splits: Splits, first: tuple[int, str], second: tuple[int, str]) ->
     excess, beyond = chance.shared(rows, repeated, sizes, share)
     measured, limit = rows / splits.rows[b], splits.training.limit("row_overlap")
     natural = max(0.0, rows - excess)
-    said = f"{several(rows, 'row')} of {b} ({_percent(measured)}) are in {a} too, all features alike"
+    said = clause(rows, "row", f"of {b} ({_percent(measured)})", "are") + f" in {a} too, all features alike"
     if rows and natural >= 0.5:
         said += f"; duplicates inside {a} explain about {natural:,.0f}"
     if other:
@@ -83,7 +84,7 @@ def _overlap(splits: Splits, first: tuple[int, str], second: tuple[int, str]) ->
 
 def _duplicates(splits: Splits, i: int, name: str) -> Found:
     ((rows,),) = splits.desk.ask(f"SELECT coalesce(sum(n{i} - 1) FILTER (n{i} > 1), 0)::BIGINT FROM twins")
-    said = f"{several(rows, 'row')} of {name} repeat another one, all features alike"
+    said = clause(rows, "row", f"of {name}", "repeat") + " another one, all features alike"
     if rows and splits.task == "classification":
         said += _by_label(splits, i)
     places = _places(splits, f"n{i} > 1", (i, name)) if rows else ()
@@ -110,7 +111,7 @@ def _conflicts(splits: Splits) -> Found:
     ((rows, groups),) = splits.desk.ask(
         "SELECT coalesce(sum(n0), 0)::BIGINT, count(*) FROM twins WHERE n0 > 1 AND lo0 <> hi0"
     )
-    said = f"{several(rows, 'row')} of train have a twin with another label ({several(groups, 'different row')})"
+    said = clause(rows, "row", "of train", "have") + f" a twin with another label ({counted(groups, 'different row')})"
     places = _places(splits, "n0 > 1 AND lo0 <> hi0", (0, TRAIN)) if rows else ()
     measured = rows / splits.rows[TRAIN]
     return graded(splits.training, "conflicting_labels", measured, said, split=TRAIN, rows=rows, places=places)

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from dq.errors import nearest
 from dq.ir.data import FLOATS, NUMBERS, RAW, Kind
-from dq.pretrain.found import Found, graded, several, skipped
+from dq.pretrain.found import Found, graded, skipped
 from dq.pretrain.splits import TRAIN
 from dq.profile import ColumnProfile
+from dq.words import clause, counted, verb
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,11 +23,11 @@ _FIXED = 0.9  # of lists are of one length: then all should be
 
 def sizes(splits: Splits) -> Iterator[Found]:
     for name, rows in splits.rows.items():
-        said = f"{name} has {rows:,} rows" if rows else f"{name} is empty"
+        said = f"{name} has {counted(rows, 'row')}" if rows else f"{name} is empty"
         yield graded(splits.training, "split_rows", rows, said, split=name, rows=rows)
         if name != TRAIN and rows and splits.rows[TRAIN]:
             ratio = rows / splits.rows[TRAIN]
-            said = f"{name} has {rows:,} rows, {ratio:.2%} of the {splits.rows[TRAIN]:,} of train"
+            said = f"{name} has {counted(rows, 'row')}, {ratio:.2%} of the {splits.rows[TRAIN]:,} of train"
             yield graded(splits.training, "split_size", ratio, said, split=name, rows=rows)
 
 
@@ -88,12 +89,12 @@ def _asked(value: str) -> str:
 def _strange(splits: Splits, split: str, name: str, counts: tuple[int, ...]) -> Iterator[Found]:
     value = f"CAST({splits.column(name)} AS DOUBLE)"
     kinds = (
-        ("not_a_number", "are NaN", f"isnan({value})"),
-        ("infinite_values", "are infinite", f"isinf({value})"),
-        ("float32_overflow", "are beyond float32", f"isfinite({value}) AND abs({value}) > {_FLOAT32_MAX!r}"),
+        ("not_a_number", "NaN", f"isnan({value})"),
+        ("infinite_values", "infinite", f"isinf({value})"),
+        ("float32_overflow", "beyond float32", f"isfinite({value}) AND abs({value}) > {_FLOAT32_MAX!r}"),
     )
     for (kind, words, where), rows in zip(kinds, counts, strict=True):
-        said = f"{several(rows, 'value')} of `{name}` in {split} {words}"
+        said = clause(rows, "value", f"of `{name}` in {split}", "are") + f" {words}"
         places = splits.places(split, where) if rows else ()
         measured = rows / splits.rows[split]
         yield graded(splits.training, kind, measured, said, column=name, split=split, rows=rows, places=places)
@@ -104,7 +105,7 @@ def unread(splits: Splits) -> Iterator[Found]:
         for raw, rows in counts.items():
             name = raw.removeprefix(RAW)
             said = (
-                f"{several(rows, 'value')} of `{name}` in {split} cannot be read as the type that the contract declares"
+                f"{counted(rows, 'value')} of `{name}` in {split} cannot be read as the type that the contract declares"
             )
             measured = rows / max(1, splits.rows[split])
             yield graded(splits.training, "unreadable_values", measured, said, column=name, split=split, rows=rows)
@@ -127,7 +128,8 @@ def lists(splits: Splits) -> Iterator[Found]:
         for split in (s for s in splits.filled if splits.is_in(name, s)):
             where = f"{size} <> {length}"
             ((other,),) = splits.desk.ask(f"SELECT count(*) FROM {split} WHERE {where}")
-            said = f"{other:,} lists of `{name}` in {split} are not of length {length:,}, as those of train are"
+            said = clause(other, "list", f"of `{name}` in {split}", "are")
+            said += f" not of length {length:,}, as those of train are"
             places = splits.places(split, where) if other else ()
             measured = other / splits.rows[split]
             yield graded(
@@ -150,7 +152,7 @@ def weights(splits: Splits) -> Iterator[Found]:
         ((rows, positive),) = splits.desk.ask(
             f"SELECT count(*) FILTER ({bad}), count(*) FILTER ({value} > 0) FROM {split}"
         )
-        said = f"{rows:,} weights of {split} are negative, missing or infinite"
+        said = clause(rows, "weight", f"of {split}", "are") + " negative, missing or infinite"
         if not positive:
             said, rows = f"the weights of {split} add up to nothing", splits.rows[split]
         places = splits.places(split, bad) if rows and positive else ()
@@ -163,6 +165,8 @@ def coverage(splits: Splits) -> Iterator[Found]:
         yield skipped("contract_coverage", "no contract is named")
         return
     strange = [n for n in splits.features if n not in splits.known]
-    said = f"{len(strange)} of {len(splits.features)} features are not in the contract"
+    said = (
+        f"{len(strange)} of {counted(len(splits.features), 'feature')} {verb(len(strange), 'are')} not in the contract"
+    )
     said += f": {', '.join(strange[:10])}" if strange else ""
     yield graded(splits.training, "contract_coverage", len(strange), said)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from dq.api import Result
 
-_FOUND = pytest.StashKey[dict[tuple[str, str, str], scans.Found]]()
+_FOUND = pytest.StashKey[dict[tuple[str, str, str], scans.Found | DQError]]()
 
 
 def result(request: pytest.FixtureRequest, fixture: Any) -> Result:
@@ -29,11 +29,13 @@ def result(request: pytest.FixtureRequest, fixture: Any) -> Result:
     key = (asked.source, repr([s.digest for s in asked.contract.suites]), repr(asked.data))
     if key not in known:
         try:
-            known[key] = scans.find(asked, request, fixture)
-            keep(request.node, known[key].result)
+            known[key] = found = scans.find(asked, request, fixture)
+            keep(request.node, found.result)
         except DQError as error:
-            _give_up(error, request.config)
-    return known[key].result
+            known[key] = error
+    if isinstance(told := known[key], DQError):
+        _give_up(told, request.config)
+    return told.result
 
 
 @contextmanager

@@ -9,7 +9,9 @@ import pickle
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+import pytest
 
 from dq.errors import UsageError
 from dq.opening import is_path, said
@@ -18,14 +20,15 @@ from dq.pytest_plugin import sources
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    import pytest
-
     from dq.api import Result
     from dq.ir.check import Check, Suite
     from dq.ir.contract import Contract
     from dq.ir.data import Partition
     from dq.ir.expr import Path as Column
     from dq.ir.result import CheckResult
+
+T = TypeVar("T")
+_FIRST = pytest.StashKey[dict[str, str]]()
 
 
 @dataclass(frozen=True)
@@ -92,28 +95,47 @@ def find(asked: Asked, request: pytest.FixtureRequest, fixture: Any) -> Found:
     def judge() -> Found:
         return _judged(asked, data, references, config, how)
 
-    worker: dict[str, Any] | None = getattr(config, "workerinput", None)
-    if worker is None or asked.contract.live or not all(map(is_path, (data, *references.values()))):
+    folder = _folder(request)
+    if folder is None or asked.contract.live or not all(map(is_path, (data, *references.values()))):
         return judge()
-    folder = request.getfixturevalue("tmp_path_factory").getbasetemp().parent / f"dq-{worker['testrunuid']}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    key = repr((asked.source, [s.digest for s in asked.contract.suites], said(data), references, how,
+    told = repr((asked.source, [s.digest for s in asked.contract.suites], said(data), references, how,
                 sorted(asked.ids) if asked.ids is not None else None))  # fmt: skip
-    return _shared(folder / hashlib.sha256(key.encode()).hexdigest()[:32], judge)
+    return _shared(folder / _key(told), judge)
 
 
-def _shared(path: Path, judge: Callable[[], Found]) -> Found:
+def first(name: str, of: str, request: pytest.FixtureRequest) -> str:
+    """The name that was said first, by whichever worker of this run."""
+    if folder := _folder(request):
+        return _shared(folder / _key(of), lambda: name)
+    return request.config.stash.setdefault(_FIRST, {}).setdefault(of, name)
+
+
+def _folder(request: pytest.FixtureRequest) -> Path | None:
+    """What the workers of this run share."""
+    worker: dict[str, Any] | None = getattr(request.config, "workerinput", None)
+    if worker is None:
+        return None
+    folder: Path = request.getfixturevalue("tmp_path_factory").getbasetemp().parent / f"dq-{worker['testrunuid']}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def _key(said: str) -> str:
+    return hashlib.sha256(said.encode()).hexdigest()[:32]
+
+
+def _shared(path: Path, make: Callable[[], T]) -> T:
     """What is kept at the path, made by one process at a time."""
     with open(f"{path}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if path.exists():
-            kept: Found = pickle.loads(path.read_bytes())  # noqa: S301 - of another worker of this run, in its folder
+            kept: T = pickle.loads(path.read_bytes())  # noqa: S301 - of another worker of this run, in its folder
             return kept
-        found = judge()
+        made = make()
         pending = path.with_suffix(".pending")
-        pending.write_bytes(pickle.dumps(found))
+        pending.write_bytes(pickle.dumps(made))
         os.replace(pending, path)
-    return found
+    return made
 
 
 def compared(contract: Contract) -> frozenset[str]:

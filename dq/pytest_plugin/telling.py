@@ -6,7 +6,8 @@ import os
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from dq.reports.base import counted, printable
+from dq.reports.base import printable
+from dq.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -21,10 +21,6 @@ def printable_lines(text: str) -> list[str]:
     return [printable(line) for line in text.splitlines()]
 
 
-def counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")
-
-
 def number(value: object) -> str:
     """A number in up to six significant digits, thousands apart; other values as they are, None as nothing."""
     if value is None or isinstance(value, (bool, str)):

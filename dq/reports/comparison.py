@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from dq.reports.base import counted, printable
+from dq.reports.base import printable
 from dq.reports.tables import table
+from dq.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dq.reports.base import counted, printable, printable_lines
+from dq.reports.base import printable, printable_lines
 from dq.reports.tables import table
+from dq.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

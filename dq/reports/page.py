@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dq.reports import tables, text, training
-from dq.reports.base import counted, number, printable
+from dq.reports.base import number, printable
+from dq.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

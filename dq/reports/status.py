@@ -7,8 +7,9 @@ import shlex
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from dq.reports.base import counted, number, printable, printable_lines
+from dq.reports.base import number, printable, printable_lines
 from dq.reports.tables import table
+from dq.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -5,7 +5,8 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from dq.reports.base import counted, number, printable
+from dq.reports.base import number, printable
+from dq.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

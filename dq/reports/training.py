@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dq.reports.base import counted, printable
+from dq.reports.base import printable
+from dq.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

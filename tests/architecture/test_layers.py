@@ -100,7 +100,7 @@ PACKAGES = {module_of(f) for f in FILES if f.name == "__init__.py"}
 
 def layer(module: str) -> int:
     room = module.split(".")[1] if "." in module else "doors"
-    if room in {"ir", "errors"}:
+    if room in {"ir", "errors", "words"}:
         return 0
     return 1 if room in THOUGHT else 2 if room in EDGES else 3 if room in USE_CASES else 4
 

@@ -75,11 +75,15 @@ def test_a_profile_is_a_table_or_a_document(place: Path, dq: Dq) -> None:
 def test_a_profile_tells_what_it_could_not_read(place: Path, dq: Dq) -> None:
     (place / "parts" / "c.parquet").write_bytes(b"PAR1 torn")
     ran = dq("profile", "parts")
-    assert (ran.code, ran.out.splitlines()[0]) == (0, "data parts: 1,500 rows, 2 columns")
+    assert (ran.code, ran.out.splitlines()[0]) == (1, "data parts: 1,500 rows, 2 columns")
     assert ran.err.startswith("dq: c.parquet: truncated: ")
+    compared = dq("diff", "train.csv", "parts", "--json")
+    assert (compared.code, compared.documents[0]["differences"]) == (1, [])
+    assert compared.err.endswith(ran.err)
     ran = dq("profile", "parts/c.parquet")
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.startswith("dq: c.parquet: truncated: ")
+    assert ran.err.endswith("; land it again whole\n")
 
 
 def test_a_difference_decides_the_exit_code(place: Path, dq: Dq) -> None:

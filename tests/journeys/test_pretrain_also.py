@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 import dq as package
+from dq.config import Limits
 from dq.ir.training import Training
 from tests.journeys.conftest import Ran
 from tests.journeys.landing import Place
@@ -47,6 +48,13 @@ def test_rows_that_are_nearly_those_of_train_are_found_and_counted() -> None:
     strict = Training(label="label", also=("near_duplicates",), similarity=0.95)
     apart = package.pretrain(train, test=planted, suite=strict, limits=HERE)
     assert next(c["status"] for c in apart.checks if c["check"] == "near_duplicates") == "pass"
+
+
+def test_near_duplicates_are_found_in_little_memory() -> None:
+    train = reviews(1, 2_000)
+    test = train[:100].with_columns(pl.col("text").map_elements(reworded, return_dtype=pl.String))
+    suite, limits = Training(label="label", also=("near_duplicates",)), Limits(isolated=False, memory_bytes=30_000_000)
+    assert told(package.pretrain(train, test=test, suite=suite, limits=limits), "near_duplicates")["rows"] == 100
 
 
 def test_the_last_word_counts_once() -> None:

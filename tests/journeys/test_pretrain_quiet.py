@@ -59,9 +59,12 @@ def _hours(rows: int) -> pl.DataFrame:
     )
 
 
-@pytest.mark.parametrize("roles", [{"time": "at"}, {}], ids=["named", "seen"])
-def test_a_split_by_time_drifts_by_nature(roles: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("roles", "kind"), [({"time": "at"}, None), ({}, None), ({}, pl.String)], ids=["named", "seen", "text"]
+)
+def test_a_split_by_time_drifts_by_nature(roles: dict[str, str], kind: pl.DataType | None) -> None:
     hours = _hours(4_000)
+    hours = hours.with_columns(pl.col("at").cast(kind)) if kind else hours
     found = checked(hours[:3_000], hours[3_000:], **roles)
     assert found.success, found
     warned = {c["check"] for c in found.checks if c["status"] == "warn"}
@@ -86,6 +89,21 @@ def test_rows_of_one_group_count_as_one() -> None:
     broken = test.with_columns(pl.col("level") * 1000 + 500, site=pl.lit("nowhere"))
     found = checked(train, broken, group="machine")
     assert {"feature_drift", "unseen_categories"} <= failed(found)
+
+
+@pytest.mark.parametrize("label", ["ill", "dose"])
+def test_what_is_constant_in_a_group_knows_no_label_of_others(label: str) -> None:
+    """Patients have an age and an outcome of their own, whatever visit it is."""
+    draw, rows = random.Random(6), []
+    for patient in range(200):
+        age, dose = draw.gauss(50, 10), draw.gauss(0, 1)
+        rows += [(patient, age, dose > 0, dose, draw.gauss(0, 1), dose * 2 + draw.gauss(0, 0.01)) for _ in range(6)]
+    names = ["patient", "age", "ill", "dose", "visit", "told"]
+    whole = pl.DataFrame(rows, schema=names, orient="row").drop({"ill", "dose"} - {label}).rename({label: "label"})
+    cut = pl.col("patient") % 5 == 0
+    found = checked(whole.filter(~cut), whole.filter(cut), group="patient")
+    leaks = {c["column"]: c["status"] for c in found.checks if c["check"] == "target_leakage" and c["status"] != "pass"}
+    assert leaks == {"told": "fail"}
 
 
 @SEEDS

@@ -51,7 +51,7 @@ def test_every_source_may_lie_below_one_root_in_partitions(repository: Repositor
     assert "--dq-partition 2026-03-01 --dq-engine duckdb" in told
     found.stdout.fnmatch_lines(["*orders: 3 failed; 20 rows*"])
     typed = repository.pytest(*asked, "--dq-partition", "dt=2026-03-20", config=latest)
-    typed.assert_outcomes(failed=3, deselected=4)
+    typed.assert_outcomes(failed=1, skipped=2, deselected=4)
     typed.stdout.fnmatch_lines(
         ['no partition "dt=2026-03-20" in */lake/orders (did you mean "dt=2026-03-02"?); it holds 2']
     )
@@ -145,15 +145,20 @@ def test_autouse_fixtures_work_for_contracts_as_for_tests(repository: Repository
 
 def test_without_data_it_says_how_to_give_it(repository: Repository) -> None:
     found = repository.pytest("suites")
-    found.assert_outcomes(failed=17)
-    told = screen(found, "orders: amount.range")
+    found.assert_outcomes(failed=1, skipped=16)
+    told = screen(found, "orders: table.readable")
     assert told.startswith(
         'no data for source "orders": give it with --dq-source orders=DATA, in the ini key dq_sources'
     )
     assert "no curated zone is configured" in told
+    teller = "suites/orders.yaml::orders::table.readable"
+    found.stdout.fnmatch_lines([f"SKIPPED *not judged, as {teller} tells"])
+    assert found.stdout.str().count("no data for source") == 2  # on its screen, and in the short summary
+    expected = repository.pytest("suites", config="dq_xfail = orders::table.readable: the data is late\n")
+    expected.assert_outcomes(failed=1, xfailed=1, skipped=15)
     repository.pytest("suites", "--dq-missing", "skip").assert_outcomes(skipped=17)
     repository.pytest("suites", config="dq_missing = skip\n").assert_outcomes(skipped=17)
-    repository.pytest("suites", "--dq-missing", "fail", config="dq_missing = skip\n").assert_outcomes(failed=17)
+    repository.pytest("suites", "-x", "--dq-missing", "fail", config="dq_missing = skip\n").assert_outcomes(failed=1)
 
 
 def test_data_that_is_not_there_is_missing(repository: Repository) -> None:

@@ -26,6 +26,7 @@ from dq.engines.duckdb.table import Column, Names, Part, Table
 from dq.engines.duckdb.values import packed_column
 from dq.ir.data import DataFile, Field, Finding, Kind, Reading, Type
 from dq.ir.positions import FileSplit, TextForm
+from dq.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -211,8 +212,7 @@ def _judge(connection: duckdb.DuckDBPyConnection, records: _Records) -> list[Fin
     found: list[Finding] = []
     for kind, count, shown in rows:
         said = "malformed JSON" if kind == "INVALID" else "no JSON object"
-        plural = "s" * (count != 1)
-        message = f"{path}: {count:,} {records.unit}{plural} of {said}, first {records.unit} {shown[0]['n']}"
+        message = f"{path}: {counted(count, records.unit)} of {said}, first {records.unit} {shown[0]['n']}"
         evidence = tuple((path, s["n"], s["j"]) for s in shown)
         found.append(Finding("bad_json", message, path, count, evidence, count))
     if found:

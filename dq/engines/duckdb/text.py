@@ -26,6 +26,7 @@ from dq.engines.duckdb.sniff import DELIMITERS, EXCEL, below, foreign, looks_lik
 from dq.engines.duckdb.table import Names, Part, Table
 from dq.errors import EngineError, SuiteError
 from dq.ir.data import DataFile, Finding, Reading, Schema
+from dq.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -333,7 +334,7 @@ def _account(
     found = _findings(table, part, sheet, rejected, places)
     if missing > 0 and "line_too_long" not in {f.kind for f in found}:
         kind = "quote" if any(f.kind == "quote" for f in found) else "unreadable"
-        message = f"{text.file.path}: {_count(missing, 'line')} of {text.lines:,} in no record"
+        message = f"{text.file.path}: {counted(missing, 'line')} of {text.lines:,} in no record"
         found.append(Finding(kind, message, text.file.path, rows=missing))
     return found, None if missing else [Event(places[n], lines, kind) for n, lines, kind in events]
 
@@ -371,13 +372,9 @@ def _findings(
         where = f"first in line {shown[0][1]}"
         if kind == "encoding" and sheet.text.landed:
             where += f", offset {_offset(sheet.text, rows[0][3])}"
-        message, apart = f"{path}: {_count(len(rows), 'record')} {said}, {where}", kind in LOCATED
+        message, apart = f"{path}: {counted(len(rows), 'record')} {said}, {where}", kind in LOCATED
         found.append(Finding(kind, message, path, len(rows), tuple(shown), len(rows) if apart else None))
     return found
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + "s" * (number != 1)
 
 
 def _line(table: Table, part: Part, sheet: _Sheet, number: int, places: dict[int, int]) -> int:

@@ -64,3 +64,11 @@ def test_a_curve_is_seen_in_parts_of_the_range() -> None:
     assert power.of_numbers(power.in_parts_of_numbers(rows)) > 0.99
     missing = [(0, 50, 50.0, 50.0), (None, 50, -50.0, 50.0)]
     assert power.missingness_of_numbers(missing) == pytest.approx(1)
+
+
+def test_what_tells_a_rare_class_is_power_though_no_value_has_a_majority_of_it() -> None:
+    found = [("no", "bad", 10), ("no", "good", 8_280), ("yes", "bad", 80), ("yes", "good", 920)]
+    assert power.of_classes(found) == 0
+    assert power.of_order(power.by_share(found)) == pytest.approx(80 / 90 - 920 / 9_200)
+    by_chance = [(n, label, rows) for n in range(300) for label, rows in (("bad", n % 3), ("good", 98 + n % 5))]
+    assert power.of_order(power.by_share(by_chance)) == 0  # one or two of a hundred
