@@ -237,11 +237,10 @@ def _apart(given: Iterable[Given]) -> None:
 
 
 def _write(path: str | Path, document: Mapping[str, Any]) -> None:
+    from dq.reports import files
     from dq.reports.json import render
 
-    temporary = f"{path}.{os.getpid()}"
     try:
-        Path(temporary).write_text(render(document) + "\n", encoding="utf-8")
-        os.replace(temporary, path)
+        files.write(path, render(document) + "\n")
     except OSError as error:
-        raise UsageError(f"--out {path}: {error.strerror}") from None
+        raise UsageError(f"--out {path}: {error.strerror}: name a file in a folder that may be written") from None

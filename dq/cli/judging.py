@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from dq.cli.output import ConfigFile, Engine, Json, Table, complain, first_of, progress, say, say_json
-from dq.cli.writing import Html, Junit, Markdown, Reports
+from dq.cli.writing import Html, Junit, Markdown, Reports, write
 from dq.errors import HoldError, SuiteError, UsageError
 from dq.reports import json
 
@@ -243,17 +243,8 @@ def _write_gx(path: str, found: Result) -> None:
 
     whole, apart = set_apart(found.to_gx(), path)
     for place, listed in apart.items():
-        _write(place, json.render(listed) + "\n")
-    _write(path, json.render(whole) + "\n")
-
-
-def _write(path: str, text: str) -> None:
-    try:
-        Path(path).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(
-            f"--gx {path}: {error.strerror}: name a file in a folder that is there and may be written"
-        ) from None
+        write(place, json.render(listed) + "\n", f"--gx {place}")
+    write(path, json.render(whole) + "\n", f"--gx {path}")
 
 
 def profile(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dq.errors import HoldError
 from dq.reports import json, text
 from dq.reports.base import printable
 
@@ -23,11 +24,13 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON document per line."
 
 
 def say(line: str) -> None:
-    """To stdout. Whoever closed it does not stop the work."""
+    """To stdout. Whoever closed it does not stop the work; raises HoldError where it takes no more."""
     try:
         print(line, flush=True)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is buffered fails no second time
+        if not isinstance(error, BrokenPipeError):
+            raise HoldError(f"stdout: {error.strerror}: run the same command again with room for it") from None
 
 
 def say_json(document: Mapping[str, Any]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -12,6 +11,7 @@ import typer
 
 from dq.cli.output import say
 from dq.errors import UsageError
+from dq.reports import files
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,11 +54,8 @@ class Reports:
 
 
 def write(path: str, text: str, said: str) -> None:
-    """Whole or not at all. Raises UsageError, which begins with what was `said`."""
-    temporary = f"{path}.{os.getpid()}"
+    """Raises UsageError, which begins with what was `said`."""
     try:
-        with open(temporary, "w", encoding="utf-8", errors="surrogateescape") as file:
-            file.write(text)
-        os.replace(temporary, path)
+        files.write(path, text)
     except OSError as error:
-        raise UsageError(f"{said}: {error.strerror}") from None
+        raise UsageError(f"{said}: {error.strerror}: name a file in a folder that may be written") from None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,6 +58,7 @@ class Gathering:
 
 def _write(place: Path, documents: list[dict[str, Any]]) -> None:
     """A folder gets a file per data set; what is there of an earlier run and not of this one stays."""
+    from dq.reports import files
     from dq.reports.json import render
 
     if place.is_dir():
@@ -67,14 +67,8 @@ def _write(place: Path, documents: list[dict[str, Any]]) -> None:
             name = quote(document["source"], safe=" ")
             taken[name] = taken.get(name, 0) + 1
             number = f"-{taken[name]}" if taken[name] > 1 else ""
-            _put(place / f"{name}{number}.json", render(document) + "\n")
+            files.write(place / f"{name}{number}.json", render(document) + "\n")
     elif form := _FORMS.get(place.suffix.lower()):
-        _put(place, import_module(f"dq.reports.{form}").render(documents))
+        files.write(place, import_module(f"dq.reports.{form}").render(documents))
     else:
-        _put(place, "".join(f"{render(d)}\n" for d in documents))
-
-
-def _put(path: Path, text: str) -> None:
-    temporary = path.with_name(f"{path.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8", errors="surrogateescape")
-    os.replace(temporary, path)
+        files.write(place, "".join(f"{render(d)}\n" for d in documents))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -103,3 +105,11 @@ def test_json_goes_to_stdout_and_everything_else_to_stderr(place: Path, dq: Dq) 
     assert ran.out.count("\n") == 1
     assert json.loads(ran.out)["rows"] == 1500
     assert ran.err
+
+
+def test_output_without_room_is_no_success(place: Path) -> None:
+    dq = [sys.executable, "-c", "import sys; from dq.cli import main; sys.exit(main())"]
+    with open("/dev/full", "w") as full:
+        ran = subprocess.run([*dq, "suggest", "train.csv"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert ran.returncode == 3
+    assert "dq: stdout: No space left on device: run the same command again with room for it\n" in ran.stderr
