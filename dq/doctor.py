@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from dq import operate, running, standing
 from dq.config import unknown_variables
-from dq.errors import DQError, HoldError, UsageError, nearest
+from dq.errors import DQError, HoldError, UsageError, nearest, without_secrets
 from dq.opening import store
 
 if TYPE_CHECKING:
@@ -43,7 +43,10 @@ def examine(config: Config, environment: Mapping[str, str] | None = None) -> dic
         "success": not problems,
         "exit_code": next((c for c in (USAGE, HELD) if c in codes), 0),
         "file": config.file or None,
-        "settings": [{"key": k, "value": v, "origin": o} for k, v, o in config.settings()],
+        "settings": [
+            {"key": k, "value": without_secrets(v) if isinstance(v, str) else v, "origin": o}
+            for k, v, o in config.settings()
+        ],
         "zones": zones,
         "contracts": {"read": len(contracts), "broken": broken},
         "unfinished": moves,
@@ -64,7 +67,7 @@ def _zone(name: str, config: Config, problems: list[dict[str, Any]]) -> dict[str
         return None
     found: dict[str, Any] = {
         "zone": name,
-        "url": url,
+        "url": without_secrets(url),
         "readable": False,
         "writable": None,
         "layout": None,

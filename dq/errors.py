@@ -19,6 +19,7 @@ Data that fails is a result, not an exception. Messages say where, what was aske
 from __future__ import annotations
 
 import errno
+import re
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, ClassVar
 
@@ -26,8 +27,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+_PASSWORD = re.compile(r"(?<=://)[^\s/@]*@")
+_QUERY = re.compile(r"""(https?://[^\s?"']*\?)[^\s"']*?(?=:?(?:[\s"']|$))""")
+
+
+def without_secrets(text: str) -> str:
+    """With no password in any URL, and no query of one of the web: it may be signed."""
+    return _QUERY.sub(r"\1…", _PASSWORD.sub("", text))
+
+
 class DQError(Exception):
     exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(without_secrets(message))
 
 
 class UsageError(DQError):

@@ -303,6 +303,25 @@ def test_no_secret_is_in_anything_said_or_written(place: S3Place, dq: Dq) -> Non
     assert "X-Amz-Signature" not in said
 
 
+def test_no_url_is_said_with_what_signs_it(tmp_path: Path, dq: Dq) -> None:
+    url = "https://lake.s3.amazonaws.com/raw/x.parquet?X-Amz-Credential=canary&X-Amz-Signature=canary"
+    (tmp_path / "suites").mkdir()
+    (tmp_path / "suites" / "trips.yaml").write_text(CONTRACT)
+    (tmp_path / "signed.toml").write_text(f'[zones]\nlanding = "{url}"\n[s3]\nendpoint = "https://me:canary@s3.test"\n')
+    suite = "suites/trips.yaml"
+    for command in (
+        ["validate", url, "--suite", suite], ["validate", "s3://me:canary@lake/x", "--suite", suite],
+        ["profile", url], ["init", url], ["diff", url, url], ["validate", suite, "--suite", url],
+        ["gate", "--config", url], ["gate", "--config", "signed.toml"], ["doctor", "--config", "signed.toml"],
+        ["watch", "--queue", f"ftp{url}"],
+    ):  # fmt: skip
+        ran = dq(*command, at=tmp_path)
+        said = ran.out + ran.err
+        assert ran.code in (2, 3), said
+        assert "canary" not in said
+        assert "lake" in said or "s3.test" in said
+
+
 def test_a_bucket_nobody_described_gets_contracts(place: S3Place, tmp_path: Path, dq: Dq) -> None:
     for day in range(1, 6):
         place.land(f"2026-03-{day:02}", day * 100)
