@@ -57,14 +57,6 @@ def parse_rule(text: str, names: Names | None = None) -> e.Expr:
     return found
 
 
-def parse_table_rule(text: str, names: Names | None = None) -> e.Expr:
-    """A condition on numbers of the whole partition and its keys. Raises RuleError."""
-    found, whole = parse(text, names)
-    if not whole:
-        raise RuleError("an aggregate or a partition key is needed here, such as max(at)", text, 0)
-    return found
-
-
 def within(condition: e.Expr, where: e.Expr) -> e.Expr:
     """A table-level condition whose aggregates see only rows in scope."""
     values = [n for n in e.walk(condition) if isinstance(n, e.Value)]

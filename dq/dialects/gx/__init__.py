@@ -243,7 +243,7 @@ class _Builder:
         identity = f"{column or 'table'}.{kind.metric}"
         self._append(
             identity, Expectation(name, json.dumps(given), self.semantics, self.plugins or ""),
-            _bound(name, kind, given), _SEVERITIES[severity], column, Origin("gx", self.file, line, rule),
+            _bound(kind, given), _SEVERITIES[severity], column, Origin("gx", self.file, line, rule),
         )  # fmt: skip
 
     def _look(self, kind: Kind, given: Mapping[str, Any], *, dated: bool) -> None:
@@ -327,7 +327,7 @@ def _columns(kind: Kind, given: Mapping[str, Any]) -> Iterator[str]:
         yield str(given["column"])
 
 
-def _bound(name: str, kind: Kind, given: Mapping[str, Any]) -> Bound:
+def _bound(kind: Kind, given: Mapping[str, Any]) -> Bound:
     if kind.metric == "kl_divergence":
         threshold = given["threshold"]
         return Bound(() if threshold is None else (Condition("<=", float(threshold)),))

@@ -99,10 +99,10 @@ class _Fitting:
         value, found = self.value()
         match asked.kind:
             case "required":
-                present = Not(_absent(self.filled(value, found), found))
+                present = Not(_absent(self.filled(value), found))
                 return Required(present if isinstance(value, Col) else Or((present, _lost(value))))
             case "unique":
-                return Duplicates((self.filled(value, found),))
+                return Duplicates((self.filled(value),))
             case "cast":
                 return Castable(Not(_lost(value)), words=f"cannot be cast to {asked.dtype}")
             case "categories":
@@ -133,7 +133,7 @@ class _Fitting:
     def default(self) -> Any:
         return decode(json.loads(self.asked.default))
 
-    def filled(self, value: Expr, found: Type) -> Expr:
+    def filled(self, value: Expr) -> Expr:
         """With the default where nothing is."""
         if self.default is None:
             return value

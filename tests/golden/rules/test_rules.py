@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dq.dialects.rules import Names, RuleError, parse, parse_rule, parse_table_rule, within
+from dq.dialects.rules import Names, RuleError, parse, parse_rule, within
 from dq.ir import aggregate as a
 from dq.ir import expr as e
 from dq.ir.metric import Facts
@@ -64,13 +64,13 @@ TABLE: list[tuple[str, e.Expr]] = [
 
 @pytest.mark.parametrize(("text", "expected"), TABLE, ids=[t for t, _ in TABLE])
 def test_numbers_of_the_partition(text: str, expected: e.Expr) -> None:
-    found = parse_table_rule(f"{text} > 1", NAMES)
+    found = parse(f"{text} > 1", NAMES)[0]
     assert found == e.Compare(">", expected, e.Lit(1))
 
 
 def test_scope_of_a_table_rule_narrows_every_aggregate() -> None:
     where = parse_rule("s = 'x'", NAMES)
-    found = within(parse_table_rule("count(*) > 1 and sum(a) filter (where t = 'y') > 1"), where)
+    found = within(parse("count(*) > 1 and sum(a) filter (where t = 'y') > 1")[0], where)
     scopes = [v.aggregate.where for v in e.walk(found) if isinstance(v, e.Value)]  # type: ignore[attr-defined]
     assert scopes == [where, e.And((e.Compare("=", e.Col(("t",)), e.Lit("y")), where))]
 
@@ -86,7 +86,7 @@ STATES: dict[str, Any] = {
 
 @pytest.mark.parametrize("text", STATES)
 def test_table_rules_read_states(text: str) -> None:
-    metric = TableRule(parse_table_rule(text), text)
+    metric = TableRule(parse(text)[0], text)
     measured = metric.measure(dict.fromkeys(metric.aggregates(), STATES[text]), Facts())
     assert measured is not None
     assert measured.value == 0
@@ -96,7 +96,7 @@ def test_table_rules_read_states(text: str) -> None:
     ("text", "state"), [("avg(a) > 1", a.MomentsState()), ("median(a) > 1", None), ("max(a) > 1", None)]
 )
 def test_table_rules_without_rows_have_nothing_in_scope_and_without_values_fail(text: str, state: Any) -> None:
-    metric = TableRule(parse_table_rule(text), text)
+    metric = TableRule(parse(text)[0], text)
     states: dict[Any, Any] = dict.fromkeys(metric.aggregates(), state)
     assert metric.measure({**states, a.Count(): 0}, Facts()) is None
     measured = metric.measure({**states, a.Count(): 2}, Facts())
@@ -108,7 +108,7 @@ def test_table_rules_without_rows_have_nothing_in_scope_and_without_values_fail(
     ("text", "note"), [("max(a) > partition.dt", 'no partition key "dt"'), ("max(a) > 'x'", "3 do not compare")]
 )
 def test_table_rules_that_cannot_be_judged_fail(text: str, note: str) -> None:
-    metric = TableRule(parse_table_rule(text), text)
+    metric = TableRule(parse(text)[0], text)
     measured = metric.measure(dict.fromkeys(metric.aggregates(), 3), Facts())
     assert measured is not None
     assert (measured.value, measured.note) == (1, note)
@@ -117,8 +117,7 @@ def test_table_rules_that_cannot_be_judged_fail(text: str, note: str) -> None:
 def test_row_and_table_rules_are_told_apart() -> None:
     with pytest.raises(RuleError, match="a condition on rows is needed"):
         parse_rule("count(*) > 1")
-    with pytest.raises(RuleError, match="an aggregate or a partition key is needed"):
-        parse_table_rule("a > 1")
+    assert (parse("a > 1")[1], parse("count(*) > 1")[1]) == (False, True)
 
 
 def test_a_strict_contract_knows_every_name() -> None:
