@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -122,6 +123,7 @@ def ls(
     from dq.config import load
     from dq.ir.document import manifest
     from dq.reports import json
+    from dq.reports.base import printable
 
     run = running.gate_run(source, load(config), landed=False)
     found = standing.files(run)
@@ -134,6 +136,7 @@ def ls(
     elif as_json:
         say_json(found)
     else:
+        shown = printable if sys.stdout.isatty() else str
         for line in lines:
-            say(line)
+            say(shown(line))
     return 0

@@ -44,9 +44,10 @@ def trips(rows: int | None = None, offset: int = 0) -> Path:
 
 
 def weight(path: Path, columns: tuple[str, ...]) -> int:
-    """Bytes of the columns in the file, as its footer says."""
+    """Bytes of the columns and their filters in the file, as its footer says."""
     named = ", ".join(f"'{c}'" for c in columns)
-    asked = f"select sum(total_compressed_size) from parquet_metadata('{path}') where path_in_schema in ({named})"
+    size = "sum(total_compressed_size + coalesce(bloom_filter_length, 0))"
+    asked = f"select {size} from parquet_metadata('{path}') where path_in_schema in ({named})"
     return int(duckdb.execute(asked).fetchall()[0][0])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import pty
 import socket
 import stat
 import subprocess
@@ -75,12 +76,24 @@ def test_a_terminal_is_told_nothing_but_text(victim: Victim) -> None:
         assert UNPRINTABLE.sub("", told.replace("\n", "")) == told.replace("\n", ""), arguments
 
 
-def dq(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+def test_a_list_of_files_is_exact_in_a_pipe_and_text_on_a_terminal(victim: Victim) -> None:
+    victim.land("\x1b[31mred", parquet({"x": [1]}))
+    victim.gate()
+    assert b"=\x1b[31mred/" in dq(victim.root, "ls", "drop").stdout
+    terminal, end = pty.openpty()
+    dq(victim.root, "ls", "drop", stdout=end)
+    os.close(end)
+    told = os.read(terminal, 1 << 16)
+    os.close(terminal)
+    assert b"=\\x1b[31mred/" in told
+    assert b"\x1b" not in told
+
+
+def dq(folder: Path, *arguments: str, stdout: int = subprocess.PIPE) -> subprocess.CompletedProcess[bytes]:
     code = "import sys; from dq.cli import main; sys.exit(main(sys.argv[1:]))"
     environment = {n: v for n, v in os.environ.items() if not n.startswith("DQ_")} | {"PYTHONPATH": str(ROOT)}
-    return subprocess.run(
-        [sys.executable, "-P", "-c", code, *arguments], cwd=folder, env=environment, capture_output=True, check=False
-    )
+    command = [sys.executable, "-P", "-c", code, *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, stdout=stdout, stderr=subprocess.PIPE, check=False)
 
 
 @pytest.mark.parametrize("engine", ["duckdb", "polars"])
