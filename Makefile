@@ -19,7 +19,7 @@ pretrain-demo: $(VENV)/.core  ## check a public training set before training; it
 # What tests start would be compiled anew each time.
 unexport PYTHONDONTWRITEBYTECODE
 test: $(VENV)/.test       ## all tests, under 8 minutes on 2 cores
-	$(BIN)/pytest -q -n 3 --dist loadfile
+	$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.test       ## style, imports, types
 	$(BIN)/ruff check .

@@ -16,6 +16,13 @@ import pytest
 from tests.s3 import servers
 
 _numbers = count()
+LAST = ("conformance", "differential", "laws", "golden", "architecture")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that start processes and servers come first, so that workers end together, on short ones."""
+    ranks, root = {name: n for n, name in enumerate(LAST, 1)}, Path(__file__).parent
+    items.sort(key=lambda item: ranks.get(item.path.relative_to(root).parts[0], 0))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -247,27 +246,6 @@ def test_config_from_elsewhere(gated: tuple[Path, object], tmp_path: Path, dq: D
     assert dq("status", "--config", gated[0] / "dq.toml", at=tmp_path).code == 0
     ran = dq("status", "--config", "nowhere.toml")
     assert (ran.code, ran.err) == (2, "dq: nowhere.toml: no such configuration file\n")
-
-
-def test_a_killed_gate_says_so_and_finishes_next_time(place: Path) -> None:
-    (place / "suites" / "jhu.yaml").write_text(CONTRACT)
-    for month in ("01", "02"):
-        for day in range(22, 30):
-            if (ROOT / f"dq/demo/landing/jhu/{month}-{day}-2020.csv.gz").exists():
-                land(place, f"{month}-{day}-2020")
-    with subprocess.Popen(
-        [sys.executable, "-m", "dq", "gate", "--json"], cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        text=True, env=os.environ | {"PYTHONPATH": str(ROOT)},
-    ) as process:  # fmt: skip
-        assert process.stdout is not None
-        first = json.loads(process.stdout.readline())
-        process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=60)
-    assert process.returncode == 3
-    assert err == "dq: interrupted; run the same command again to finish\n"
-    rest = [json.loads(line)["partition"] for line in command("gate", "--json", at=place).stdout.splitlines()]
-    assert first["partition"] not in rest
-    assert len(rest) >= 1
 
 
 def test_a_closed_pipe_is_silent_and_the_work_is_done(place: Path) -> None:

@@ -39,6 +39,14 @@ def place(tmp_path: Path) -> Iterator[Path]:
         path.chmod(0o700)
 
 
+@pytest.fixture
+def without_judge(place: Path) -> Path:
+    """What a judge process may not read is asked once; all else is asked by the gate itself."""
+    with (place / "dq.toml").open("a") as file:
+        file.write("[limits]\nisolated = false\n")
+    return place
+
+
 def dq(place: Path, *arguments: str) -> tuple[int, str, str]:
     """Exit code, stdout and stderr of a command that may read and write only what it is allowed to."""
     command = [sys.executable, "-c", WITHOUT_RIGHTS, *arguments]
@@ -73,6 +81,7 @@ def test_a_file_that_may_not_be_read_is_no_bad_data(place: Path) -> None:
     assert published(place) == ["2026-03-01.csv", "2026-03-02.csv"]
 
 
+@pytest.mark.usefixtures("without_judge")
 @pytest.mark.parametrize("folder", ["landing/trips", "landing"])
 def test_a_folder_that_may_not_be_listed_is_a_hold_of_the_source(place: Path, folder: str) -> None:
     (place / folder).chmod(0)
@@ -83,6 +92,7 @@ def test_a_folder_that_may_not_be_listed_is_a_hold_of_the_source(place: Path, fo
     assert dq(place, "gate")[0] == 0
 
 
+@pytest.mark.usefixtures("without_judge")
 @pytest.mark.parametrize("zone", ["curated", "_dq"])
 def test_a_zone_that_may_not_be_written_is_a_hold_and_is_finished_later(place: Path, zone: str) -> None:
     closed = place / zone
@@ -96,6 +106,7 @@ def test_a_zone_that_may_not_be_written_is_a_hold_and_is_finished_later(place: P
     assert published(place) == ["2026-03-01.csv", "2026-03-02.csv"]
 
 
+@pytest.mark.usefixtures("without_judge")
 def test_a_contract_that_may_not_be_read_stops_before_anything_is_read(place: Path) -> None:
     (place / "suites" / "trips.yaml").chmod(0)
     code, out, said = dq(place, "gate")
