@@ -334,7 +334,7 @@ def _bind(
             leaves[e] = Lit(keys[e.name])
         elif isinstance(e, Now):
             assert shape.now is not None
-            leaves[e] = Lit(shape.now + e.shift)
+            leaves[e] = Lit(e.at(shape.now))
         elif isinstance(e, IsNull) and isinstance(e.arg, Col) and raw(e.arg.path[0]) in shape.hidden:
             # Text that could not be read is a failure of its own, not a NULL.
             leaves[e] = And((e, IsNull(Col((raw(e.arg.path[0]),)))))

@@ -84,38 +84,36 @@ def strptime(form: str) -> Condition:
 
 
 _DAY = re.compile(r"\s*(\d{4})-(\d{1,2})-(\d{1,2})(?:[ T](.*))?", re.DOTALL)
-_COMPARED: dict[str, Callable[[Any, Any], bool]] = {
-    "=": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
-}  # fmt: skip
+_COMPARED: dict[str, Callable[[Any, Any], bool]] = {"<=": operator.le, ">": operator.gt}
 
 
-def moment(args: list[Any]) -> Condition:
-    """`[by day]`: text that Spark casts to a time, or with `by day` to a date. `[by day, comparison, limit]`: one that
-    compares so. Times without a zone are in UTC."""
-    by_day, *compared = args
-    compare = _COMPARED[compared[0]] if compared else None
-    limit = _moment(compared[1], by_day) if compared else None
+def moment(args: list[str]) -> Condition:
+    """`[comparison, limit]`: text that Spark casts to a time which compares so. Times without a zone are in UTC."""
+    compare, limit = _COMPARED[args[0]], _moment(args[1])
 
-    def holds(value: Any) -> bool:
-        found = _moment(value, by_day)
-        return found is not None and (compare is None or compare(found, limit))
+    def holds(value: str) -> bool:
+        found = _moment(value)
+        return found is not None and compare(found, limit)
 
     return holds
 
 
-def _moment(text: str, by_day: bool) -> date | None:
+def _moment(text: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text) if text[4:5] == "-" == text[7:8] else _leniently(text)
+    except ValueError:
+        return None
+    return found if found is None or found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _leniently(text: str) -> datetime | None:
+    """With blanks around it, and months and days of one digit. Raises ValueError."""
     match = _DAY.fullmatch(text)
     if not match:
         return None
     year, month, day, clock = match.groups()
-    try:
-        found = date(int(year), int(month), int(day))
-        if by_day:
-            return found
-        told = datetime.fromisoformat(f"{found}T{clock.strip()}" if clock and clock.strip() else f"{found}T00:00")
-        return told if told.tzinfo else told.replace(tzinfo=UTC)
-    except ValueError:
-        return None
+    found = date(int(year), int(month), int(day))
+    return datetime.fromisoformat(f"{found}T{(clock or '').strip() or '00:00'}")
 
 
 def dateutil(_: None) -> Condition:

@@ -69,9 +69,14 @@ class Key(Expr):
 
 @dataclass(frozen=True, slots=True)
 class Now(Expr):
-    """The moment of the run, and so much later; bound before an engine sees the expression."""
+    """The moment of the run, and so much later, with a `form` of strftime as text; bound before an engine sees it."""
 
     shift: timedelta = timedelta()
+    form: str = ""
+
+    def at(self, now: datetime) -> datetime | str:
+        moment = now + self.shift
+        return moment.strftime(self.form) if self.form else moment
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,7 @@ schema:
       - {name: id, logicalType: integer, required: true, unique: true}
       - {name: amount, logicalType: integer, required: true, logicalTypeOptions: {minimum: 0}}
 """,
+    "orders.dqdl": 'Rules = [ IsComplete "id", IsUnique "id", ColumnValues "amount" >= 0, Mean "amount" < 9 ]',
 }
 OWN = """source: orders
 columns:
@@ -101,7 +102,7 @@ def test_many_suites_open_the_data_as_often_as_one(place: Path, name: str, engin
         counts[suite] = times[0]
         assert result.success, result.document["reasons"]
     assert counts["one.yaml"] == counts["many.yaml"] > 0
-    assert {r.origin.dialect for r in result.checks if r.origin} >= {"dq", "gx", "pandera", "odcs"}
+    assert {r.origin.dialect for r in result.checks if r.origin} >= {"dq", "gx", "pandera", "odcs", "dqdl"}
 
 
 @pytest.mark.parametrize("name", ["orders.parquet", "orders.csv"])
@@ -116,7 +117,7 @@ def test_uniqueness_is_computed_once_for_all_dialects(place: Path) -> None:
     """NULL is no key to the contract and to GX, and a value to pandera: the same states tell."""
     folded = api.explain(str(place / "orders.parquet"), place / "many.yaml")
     (checks,) = [c for a, c in folded.shared.items() if isinstance(a, Distinctness)]
-    assert checks == ("id.unique", "id.unique#2", "id.unique#3")
+    assert checks == ("id.unique", "id.unique#2", "id.unique#3", "id.unique#4")
     assert sum(isinstance(a, Distinctness) for one in folded.passes for a in one.aggregates) == 1
 
 

@@ -162,7 +162,7 @@ def freshness(asked: Asked) -> Meant:
             inner = And((_aged(">", column, hours[0]), _aged("<", column, hours[1])))
         case "in":
             found = Or(tuple(_aged("=", column, h) for h in hours))
-            inner = Not(found) if written.negated else found
+            inner = And(tuple(_aged("!=", column, h) for h in hours)) if written.negated else found
         case "matches":
             raise Fault("an age does not match a pattern", written.place)
         case _:
@@ -189,15 +189,20 @@ def _aged(op: str, column: Expr, hours: Decimal) -> Expr:
         case ">=":
             return _older(column, least)
         case "<":
-            return Not(_older(column, least))
+            return _younger(column, least)
         case "<=":
-            return Not(_older(column, above))
-    equal = And((_older(column, least), Not(_older(column, above))))
-    return equal if op == "=" else Not(equal)
+            return _younger(column, above)
+        case "!=":
+            return Or((_younger(column, least), _older(column, above)))
+    return And((_older(column, least), _younger(column, above)))
 
 
 def _older(column: Expr, hundredths: int) -> Expr:
     return Compare("<=", column, Now(-timedelta(seconds=36 * hundredths - 18)))
+
+
+def _younger(column: Expr, hundredths: int) -> Expr:
+    return Compare(">", column, Now(-timedelta(seconds=36 * hundredths - 18)))
 
 
 COLUMNS: dict[str, Callable[[Asked], Meant]] = {

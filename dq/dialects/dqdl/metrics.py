@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from dq.dialects.dqdl.values import of_text
 from dq.ir.aggregate import (
     Aggregate,
     Comoments,
@@ -28,7 +29,6 @@ from dq.ir.expr import (
     Compare,
     Expr,
     Holds,
-    In,
     IsNull,
     Lit,
     Not,
@@ -65,29 +65,12 @@ class Values(Validity):
         if not self.dated or found is None:
             return self
         if found.kind in TEXTS:
-            return replace(self, ok=_of_text(self.ok, Col(self.path), by_day=True))
+            return replace(self, ok=of_text(self.ok, Col(self.path)))
         return replace(self, ok=_by_day(self.ok, Col(self.path))) if found.kind is Kind.TIMESTAMP else self
 
 
 def _by_day(ok: Expr, column: Col) -> Expr:
     return replace_leaves(ok, {column: Call("date", (column,))})
-
-
-def _of_text(ok: Expr, column: Col, *, by_day: bool) -> Expr:
-    """Of what Spark would cast to a time, or with `by_day` to a date; other text holds nothing."""
-
-    def compared(op: str, limit: Expr) -> Expr:
-        moment = limit.args[0] if isinstance(limit, Call) else limit
-        return Holds("moment", column, json.dumps([by_day, op]), moment)
-
-    leaves: dict[Expr, Expr] = {}
-    for n in walk(ok):
-        if isinstance(n, Compare) and n.left == column:
-            leaves[n] = compared(n.op, n.right)
-        elif isinstance(n, In):
-            leaves[n] = Or(tuple(compared("=", Lit(v)) for v in n.values))
-    reads = Holds("moment", column, json.dumps([by_day]))
-    return And((Or((IsNull(column), reads)), replace_leaves(ok, leaves)))
 
 
 @metric
@@ -104,7 +87,10 @@ class Fresh(Validity):
         found = schema.find(self.path)
         if found is None or found.kind not in TEXTS:
             return self
-        return replace(self, ok=_of_text(self.ok, Col(self.path), by_day=False))
+        column = Col(self.path)
+        aged = [n for n in walk(self.ok) if isinstance(n, Compare)]
+        leaves: dict[Expr, Expr] = {n: Holds("moment", column, json.dumps([n.op]), n.right) for n in aged}
+        return replace(self, ok=replace_leaves(self.ok, leaves))
 
 
 @metric

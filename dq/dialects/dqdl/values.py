@@ -5,18 +5,21 @@ NULL holds what Deequ lets it: `!=` and `not in`, unless NULL is listed, of numb
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from dq.dialects.dqdl import tree as t
 from dq.dialects.dqdl.operands import Fault, is_moment, moment, number
 from dq.dialects.dqdl.printing import text_of
 from dq.dialects.patterns import check_pattern
-from dq.ir.expr import And, Call, Col, Compare, Expr, In, IsNull, Lit, Matches, Not, Now, Or
+from dq.ir.expr import And, Call, Col, Compare, Expr, In, IsNull, Lit, Matches, Not, Now, Or, replace_leaves, walk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dq.ir.expr import Path, Scalar
+
+_DAY = r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])([ T]|$)"
 
 
 def condition(written: t.Condition, path: Path) -> tuple[Expr, bool]:
@@ -141,3 +144,35 @@ def _matches(written: t.Condition, column: Expr) -> Expr:
         raise Fault(str(error), operand.place) from None
     found = Matches(column, pattern)
     return _present(column, And((Not(found) if written.negated else found, Compare("!=", column, Lit("")))))
+
+
+def of_text(ok: Expr, column: Col) -> Expr:
+    """Of text that begins with a day in ISO 8601, of which days follow each other as texts do; other text holds
+    nothing."""
+
+    def compared(op: str, limit: Expr) -> Expr:
+        day, next_day = _day(limit, 0), _day(limit, 1)
+        match op:
+            case "<" | ">=":
+                return Compare("<" if op == "<" else ">=", column, day)
+            case "<=" | ">":
+                return Compare("<" if op == "<=" else ">=", column, next_day)
+        equal = And((Compare(">=", column, day), Compare("<", column, next_day)))
+        return equal if op == "=" else Not(equal)
+
+    leaves: dict[Expr, Expr] = {}
+    for n in walk(ok):
+        if isinstance(n, Compare) and n.left == column:
+            leaves[n] = compared(n.op, n.right)
+        elif isinstance(n, In):
+            leaves[n] = Or(tuple(compared("=", Lit(v)) for v in n.values))
+    return And((Or((IsNull(column), Matches(column, _DAY))), replace_leaves(ok, leaves)))
+
+
+def _day(limit: Expr, later: int) -> Expr:
+    match limit:
+        case Lit(date() as day):
+            return Lit((day + timedelta(days=later)).isoformat())
+        case Call("date", (Now(shift),)):
+            return Now(shift + timedelta(days=later), "%Y-%m-%d")
+    raise TypeError(f"{limit} is no day")
