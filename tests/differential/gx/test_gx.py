@@ -18,6 +18,7 @@ from dq.dialects.gx.vocabulary import KINDS
 from dq.ir.contract import Contract
 from dq.suite import load_contract
 from tests.differential.gx import draws, oracle
+from tests.golden.gx.gallery import gallery, on_pandas
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -212,3 +213,13 @@ def test_gx_loads_and_judges_what_a_contract_became(tmp_path: Path) -> None:
 
 def test_the_draws_cover_every_type() -> None:
     assert {kind for seed in SLICE for kind, _ in drawn(Random(seed))} == set(KINDS)
+
+
+@pytest.mark.parametrize("way", ["passing", "failing"])
+def test_gx_still_answers_as_the_gallery_has_it(way: str) -> None:
+    """On pandas; whoever records anew asks SQLite too."""
+    found = gallery()
+    for case, answer in zip(found["cases"], on_pandas(found, way), strict=True):
+        recorded = case["gx"]["pandas"][way]
+        assert bool(answer["success"]) == recorded["success"]
+        assert {k: answer["result"][k] for k in recorded["result"]} == recorded["result"]
