@@ -60,7 +60,10 @@ def held_against(record: dict[str, Any], digests: list[str], said: str, where: s
 
 
 def _nearly(known: dict[str, Any], digests: list[str], split: str | None) -> str:
-    """How many of the files are those of a split."""
+    """Which other split it is, or how many of the files are those of a split."""
+    other = next((n for n, s in known.items() if s["digest"] == fingerprint(digests)), None)
+    if other is not None:
+        return f" as {split}: it is {other}"
     for name, one in known.items():
         theirs = {f["digest"] for f in one["files"]}
         shared = len(theirs & set(digests))

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from dq.errors import nearest
+
 OTHERS = re.compile(r"^(schema_type\s*:|[\"']?kind[\"']?\s*:\s*[\"']?DataContract\b)", re.MULTILINE)
 _TOP_KEY = re.compile(r"^[\"']?(\w+)[\"']?\s*:", re.MULTILINE)
+_LONG = len("resource")
 _TELLING = {"source", "columns", "checks", "layout", "ready", "expected", "versions", "include", "policy", "csv"}
 
 
@@ -41,10 +44,11 @@ def text_of(path: Path) -> str:
 
 
 def _is_contract(text: str) -> bool:
-    """Other YAML lies beside tests, too."""
+    """Other YAML lies beside tests, too. A slip in `source` is told, and not passed over."""
     keys = set(_TOP_KEY.findall(text))
     known = keys & _TELLING
-    return bool(OTHERS.search(text)) or len(known) > 1 or keys == known == {"source"}
+    slip = bool(known) and any(len(k) < _LONG and nearest(k, ["source"]) for k in keys - known - {"sources"})
+    return bool(OTHERS.search(text)) or len(known) > 1 or keys == known == {"source"} or slip
 
 
 def _is_included(path: Path) -> bool:

@@ -193,6 +193,8 @@ def test_what_was_validated_is_known_again_by_content(place: Path, dq: Dq, tmp_p
     assert package.require_validated(channel) == "train"
     assert package.require_validated("test.csv", record=place / "dq-pretrain.json", split="test") == "test"
     with pytest.raises(package.ContractViolation, match=r"is not what dq-pretrain.json validated: none of its files"):
+        package.require_validated("order.csv", split="train")
+    with pytest.raises(package.ContractViolation, match=r"is not what dq-pretrain.json validated as train: it is test"):
         package.require_validated("test.csv", split="train")
     shutil.copy("order.csv", channel / "0002.csv")
     with pytest.raises(package.ContractViolation, match=r"1 of its 2 files are among the 1 of train"):

@@ -68,6 +68,15 @@ def test_below_the_ini_key_nothing_is_passed_over(repository: Repository) -> Non
     assert str(repository.path) not in found.stdout.str().replace(f"rootdir: {repository.path}", "")
 
 
+def test_a_slip_in_the_first_key_is_told_where_the_folder_is_named(repository: Repository) -> None:
+    repository.write("suites/models.yml", "sources: [{name: x}]\ncolumns: [a]\n")  # not ours
+    assert files(repository.ids("suites")) == {"suites/orders.yaml"}
+    repository.write("suites/lines.yaml", "sorce: orders\ncolumns: {amount: {min: 0}}\n")
+    found = repository.pytest("suites")
+    assert found.ret == pytest.ExitCode.INTERRUPTED
+    found.stdout.fnmatch_lines(['*suites/lines.yaml:1: *unknown key "sorce" (did you mean "source"?)*'])
+
+
 def test_suites_of_other_dialects_are_tested_where_a_contract_names_them(repository: Repository) -> None:
     kept = {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "amount"}}
     repository.write("suites/orders.gx.json", json.dumps({"name": "orders", "expectations": [kept]}))
