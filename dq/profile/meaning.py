@@ -151,7 +151,7 @@ def _pattern(pattern: str) -> Callable[[str], bool]:
 
 def _is_ipv4(text: str) -> bool:
     try:
-        return bool(IPv4Address(text))
+        return text.count(".") == 3 and bool(IPv4Address(text))
     except AddressValueError:
         return False
 
@@ -165,28 +165,35 @@ def _is_ipv6(text: str) -> bool:
 
 def is_card(text: str) -> bool:
     """13 to 19 digits whose check digit is right (ISO/IEC 7812-1, Luhn)."""
-    digits = re.sub(r"[ -]", "", text)
+    digits = text.replace(" ", "").replace("-", "")
     if not (digits.isascii() and digits.isdigit() and 13 <= len(digits) <= 19) or not digits.strip("0"):
         return False
     doubled = (sum(divmod(2 * int(d), 10)) for d in digits[-2::-2])
     return (sum(doubled) + sum(int(d) for d in digits[-1::-2])) % 10 == 0
 
 
+_IBAN = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}", re.ASCII)
+
+
 def is_iban(text: str) -> bool:
     """Country, check digits, 11 to 30 characters; remainder 1 by 97 (ISO 13616)."""
     bare = text.replace(" ", "").upper()
-    if not re.fullmatch(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}", bare, re.ASCII):
+    if not _IBAN.fullmatch(bare):
         return False
     return int("".join(str(int(c, 36)) for c in bare[4:] + bare[:4])) % 97 == 1
 
 
+_PHONE = re.compile(r"(\+\d{1,3}[ .-]?)?(\(\d{1,5}\)[ .-]?)?\d{2,5}([ .-]?\d{2,5}){1,4}", re.ASCII)
+_DATE = r"(\d{4}-\d{1,2}-\d{1,2}|\d{1,2}[-.]\d{1,2}[-.]\d{2,4})([ T].*)?"
+_DECIMAL_OR_DATE = re.compile(rf"[\d,]+\.\d+|{_DATE}", re.ASCII)
+
+
 def _is_phone(text: str) -> bool:
     """A plus or a separator must tell it from a number; a date or a decimal is none."""
+    if not _PHONE.fullmatch(text) or _DECIMAL_OR_DATE.fullmatch(text):
+        return False
     digits = sum(c.isdigit() for c in text)
-    shape = re.fullmatch(r"(\+\d{1,3}[ .-]?)?(\(\d{1,5}\)[ .-]?)?\d{2,5}([ .-]?\d{2,5}){1,4}", text, re.ASCII)
-    date = r"(\d{4}-\d{1,2}-\d{1,2}|\d{1,2}[-.]\d{1,2}[-.]\d{2,4})([ T].*)?"
-    dotted_or_date = re.fullmatch(rf"[\d,]+\.\d+|{date}", text, re.ASCII)
-    return bool(shape) and not dotted_or_date and 7 <= digits <= 15 and (text[0] in "+(" or digits < len(text))
+    return 7 <= digits <= 15 and (text[0] in "+(" or digits < len(text))
 
 
 _COUNTRIES = """

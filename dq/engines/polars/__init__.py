@@ -31,7 +31,7 @@ from dq.engines.polars.simple import (
     simple,
 )
 from dq.engines.polars.source import COLUMNS_AT_ONCE, held, pieces
-from dq.engines.polars.values import output, plain, plain_key
+from dq.engines.polars.values import output, plain, plain_counts
 from dq.errors import EngineError
 from dq.ir import aggregate as a
 from dq.ir.code import Raised
@@ -171,9 +171,9 @@ class _Run:
     def reduced(self, dataset: Dataset, aggregates: Sequence[Aggregate], paths: Iterable[Path]) -> dict[Aggregate, Any]:
         lazy = self.lookups.frame(dataset, paths)
         questions = _questions(tuple(aggregates), self.schema)
-        named = [s.alias(f"{i}.{j}") for i, q in enumerate(questions) for j, s in enumerate(q.select)]
+        asked = [s for q in questions for s in q.select]
         # NOTE: what is held is selected from at once: looking for common parts costs more than it saves.
-        row = (lazy.collect().select(*named) if self.held else self.collect(lazy.select(*named))).row(0)
+        row = (lazy.collect().select(asked) if self.held else self.collect(lazy.select(asked))).row(0)
         states: dict[Aggregate, Any] = {}
         start = 0
         for aggregate, question in zip(aggregates, questions, strict=True):
@@ -241,7 +241,7 @@ class _Run:
         values = self.lazy(asked.arg, asked.where).select(output(node.expr, node.type).alias("k")).drop_nulls()
         chosen = values.filter(pl.col("k").hash(SEED) % asked.every == 0)
         counted = chosen.group_by("k").agg(pl.len().alias("n")).head(asked.cap + 1)
-        return asked.state({plain_key(k, node.type): n for k, n in self.collect(counted).rows()})
+        return asked.state(plain_counts(self.collect(counted).rows(), node.type))
 
     def distinctness(self, asked: a.Distinctness) -> a.DistinctnessState:
         lazy = _within(self.lazy(asked.where, *asked.keys), asked.where, self.schema)
@@ -331,8 +331,10 @@ def _by_columns(read: Mapping[Aggregate, frozenset[Path]]) -> Iterator[tuple[lis
 
 @lru_cache(maxsize=64)
 def _questions(aggregates: tuple[Aggregate, ...], schema: Schema) -> tuple[Question, ...]:
-    """Partition after partition asks the same."""
-    return tuple(_question(x, schema) for x in aggregates)
+    """Partition after partition asks the same. Every column has a name of its own."""
+    found = [_question(x, schema) for x in aggregates]
+    named = [tuple(s.alias(f"{i}.{j}") for j, s in enumerate(q.select)) for i, q in enumerate(found)]
+    return tuple(replace(q, select=select) for q, select in zip(found, named, strict=True))
 
 
 def _question(asked: Aggregate, schema: Schema) -> Question:
@@ -357,7 +359,7 @@ def _counts(asked: a.Tally | a.TopValues, schema: Schema) -> Question:
 
 
 def _state(asked: a.Tally | a.TopValues, counts: Iterable[Iterable[Any]], node: Node) -> Any:
-    return asked.state({plain_key(k, node.type): n for k, n in counts})
+    return asked.state(plain_counts(counts, node.type))
 
 
 def _within(lazy: pl.LazyFrame, where: Expr | None, schema: Schema) -> pl.LazyFrame:

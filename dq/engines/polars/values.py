@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 import math
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from dq.ir.data import NESTED, Kind, Type
+from dq.ir.data import INTEGERS, NESTED, Kind, Type
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_PLAIN = INTEGERS | {Kind.STRING}  # as Polars hands them out
 
 
 def output(expr: pl.Expr, found: Type) -> pl.Expr:
@@ -37,7 +42,14 @@ def _text(value: Any) -> str:
     return str(value.replace(tzinfo=None) if isinstance(value, datetime) else value)
 
 
-def plain_key(value: Any, found: Type) -> Any:
+def plain_counts(counts: Iterable[Any], found: Type) -> dict[Any, int]:
+    """Of pairs of a key and its count."""
+    if found.kind in _PLAIN:
+        return dict(counts)
+    return {_plain_key(key, found): count for key, count in counts}
+
+
+def _plain_key(value: Any, found: Type) -> Any:
     """A key that hashes and sorts: nested values as their JSON text."""
     value = plain(value, found)
     if found.kind in NESTED:
