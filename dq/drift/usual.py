@@ -35,6 +35,8 @@ _NEW_ROWS = 10  # fewer are no category
 _MISSED_ROWS = 12  # as many were to be expected at least
 _SAME_LENGTH = 0.02
 _OF_MIX = frozenset({"mean", "mode", "length", "one_length", "size"})  # told by the mix of a column's values
+_FEW_ROWS = 2.0  # times the root of a count: what it may differ by, whatever its history
+_SO_FEW = 3.0  # deviations of a share that hardly ever was
 _PASSING = 0.2  # of the values come and go, and no mix is usual
 _INSIDE = 2 / 3  # of half the spread
 _SHOWN = 3
@@ -221,8 +223,7 @@ def departure(
     flat = [y - slope * (t - line.now) for t, y in zip(line.times, line.values, strict=True)]
     level, width = _band(flat, sigmas)
     width = max(width, floor, scale.least(level))
-    if scale.kind == "share":
-        width = max(width, sigmas * math.sqrt(max(level * (1 - level), 0.0) / max(rows, 1.0)))
+    width = max(width, _by_chance(scale, level, sigmas, rows))
     away, side = abs(here - level), math.copysign(1.0, here - level)
     as_far = sum(side * (y - level) >= away - floor for y in flat)
     if away <= width or last <= floor or as_far >= SEEN_BEFORE:
@@ -236,6 +237,22 @@ def departure(
     if scale.kind == "level" and value >= 0 and all(s.value >= 0 for s in history):
         low = max(low, 0.0)
     return Departure(low, high, effect, line.said)
+
+
+def _by_chance(scale: Scale, level: float, sigmas: float, rows: float) -> float:
+    """What chance makes of a share of so many rows, also where none or all were so (the rule of succession), and of a
+    count."""
+    if scale.kind == "count":
+        return _FEW_ROWS * math.exp(-level / 2)
+    if scale.kind != "share" or not math.isfinite(rows):
+        return 0.0
+    rows, level = max(rows, 1.0), min(max(level, 0.0), 1.0)
+    one_more = (level * rows + 1) / (rows + 2)
+    return max(sigmas * _deviation(level, rows), _SO_FEW * _deviation(one_more, rows))
+
+
+def _deviation(share: float, rows: float) -> float:
+    return math.sqrt(share * (1 - share) / rows)
 
 
 def _doubled(one: float, other: float) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dq.drift.learnt import Lesson, levels
+from dq.drift.learnt import Lesson, Seen, levels
 from dq.drift.measured import measures, modes
 from dq.drift.usual import unusual
 from tests.golden.profile.answers import profile_of
@@ -122,3 +122,57 @@ def test_a_column_of_passing_values_has_no_usual_mix() -> None:
     lessons = [Lesson(measures(profile_of(types, [{"level": 100 - d + n % 5} for n in range(200)]))) for d in range(9)]
     here = measures(profile_of(types, [{"level": 91 + n % 5} for n in range(200)]))
     assert unusual(here, levels(lessons, 3)) == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "value", "rows", "is_told"),
+    [
+        ("table.rows", [7.0] * 28, 10.0, 10, False),
+        ("table.rows", [7.0] * 28, 30.0, 30, True),
+        ("table.rows", [100.0] * 28, 60.0, 60, True),
+        ("x.completeness", [1.0] * 28, 0.8, 5, False),
+        ("x.completeness", [1.0] * 28, 0.5, 42, True),
+        ("x.zeros", [0.0] * 27 + [0.1], 0.25, 8, False),
+        ("x.zeros", [0.0] * 27 + [0.1], 0.25, 80, True),
+    ],
+)
+def test_of_few_rows_chance_explains_more(
+    name: str, known: list[float], value: float, rows: int, is_told: bool
+) -> None:
+    history = {"table.rows": tuple(map(Seen, [float(rows)] * 28)), name: tuple(map(Seen, known))}
+    assert bool(unusual({"table.rows": rows, name: value}, history)) is is_told
+
+
+def test_what_varies_in_its_own_way_is_learnt() -> None:
+    rain = [
+        0.0,
+        0.0,
+        3.1,
+        0.0,
+        0.4,
+        0.0,
+        0.0,
+        11.0,
+        0.0,
+        1.9,
+        6.2,
+        0.0,
+        0.0,
+        0.9,
+        0.0,
+        0.0,
+        4.4,
+        0.0,
+        8.0,
+        0.0,
+        0.0,
+        2.6,
+    ]
+    lessons: list[Lesson] = []
+    days = []
+    for day, millimetres in enumerate(rain):
+        found = unusual({"rain.mean": millimetres}, levels(lessons, 3))
+        days += [day] if found else []
+        lessons.append(Lesson({"rain.mean": millimetres}, frozenset(u.id for u in found)))
+    assert days == [7]
+    assert unusual({"rain.mean": 300.0}, levels(lessons, 3))
