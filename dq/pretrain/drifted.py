@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dq.profile import Profile
 
 _FEWEST = 30  # rows of a split, below which all is chance
+_ALONE = 0.5  # of a distribution moved: then a single feature is enough, however few there are
 # Told by other checks, exactly; of names that a batch has of its own nothing follows.
 _ELSEWHERE = frozenset(
     {"column_removed", "column_added", "column_retyped", "row_count", "new_values", "cardinality", "identifiers"}
@@ -27,7 +28,7 @@ _ELSEWHERE = frozenset(
 
 
 def check(splits: Splits, profiles: Mapping[str, Profile]) -> Iterator[Found]:
-    """Single features warn; many of them fail, but in a split by time, which drifts by nature."""
+    """A single feature warns, unless most of it moved; many fail, but in a split by time, which drifts by nature."""
     features = {format_path((n,)) for n in splits.features}
     for split in splits.filled[1:]:
         if min(splits.rows[TRAIN], splits.rows[split]) < _FEWEST:
@@ -42,7 +43,8 @@ def check(splits: Splits, profiles: Mapping[str, Profile]) -> Iterator[Found]:
         measured = len(columns) / len(features)
         said = f"{len(columns)} of {counted(len(features), 'feature')} of {split} {verb(len(columns), 'are')} "
         said += "distributed differently than in train"
-        softly = splits.is_soft(TRAIN, split) or split in splits.later
+        alone = len(columns) == 1 and max(abs(d.effect) for d in found) < _ALONE
+        softly = splits.is_soft(TRAIN, split) or split in splits.later or alone
         total = graded(splits.training, "feature_drift", measured, said, split=split, softly=softly)
         if total.status != "warn" or not found:
             yield total

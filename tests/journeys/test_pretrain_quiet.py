@@ -114,6 +114,8 @@ def test_few_rows_are_compared_as_far_as_they_tell(seed: int) -> None:
     assert "feature_drift" not in {c["check"] for c in checked(train, test).checks if c["status"] in ("warn", "skip")}
     moved = checked(train, test.with_columns(pl.col("size") + 3))
     assert told(moved, "feature_drift", column="size")["status"] == "warn"
+    assert "feature_drift" in failed(moved)
+    assert "feature_drift" not in failed(checked(train, test.with_columns(pl.col("size") + 1)))  # one of two
     assert told(checked(train, test[:20]), "feature_drift")["status"] == "skip"
 
 
