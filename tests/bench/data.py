@@ -43,12 +43,14 @@ def trips(rows: int | None = None, offset: int = 0) -> Path:
     return path
 
 
-def weight(path: Path, columns: tuple[str, ...]) -> int:
-    """Bytes of the columns and their filters in the file, as its footer says."""
+def weight(path: Path, columns: tuple[str, ...]) -> tuple[int, int]:
+    """Bytes of the columns in the file, as its footer says; with their Bloom filters, too."""
     named = ", ".join(f"'{c}'" for c in columns)
-    size = "sum(total_compressed_size + coalesce(bloom_filter_length, 0))"
-    asked = f"select {size} from parquet_metadata('{path}') where path_in_schema in ({named})"
-    return int(duckdb.execute(asked).fetchall()[0][0])
+    asked = "select sum(total_compressed_size), coalesce(sum(bloom_filter_length), 0)"
+    ((alone, filters),) = duckdb.execute(
+        f"{asked} from parquet_metadata('{path}') where path_in_schema in ({named})"
+    ).fetchall()
+    return int(alone), int(alone + filters)
 
 
 def tenfold() -> list[Path]:
