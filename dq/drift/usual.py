@@ -198,7 +198,8 @@ class _Here:
         else:
             words = _WORDS[metric].format(column=f"`{column}`", value=shown, mode=self.modes.get(name, "one value"))
         low, high = _said(scale, found.low), _said(scale, found.high)
-        band = band or ("never before" if found.is_new else f"{found.usually} {low} to {high}")
+        usual = low if low == high else f"{low} to {high}"
+        band = band or ("never before" if found.is_new else f"{found.usually} {usual}")
         return Unusual(
             name, None if column == "table" else column, metric, value, found.low, found.high, len(history),
             found.effect, f"{words}, {band}",
@@ -217,13 +218,14 @@ def departure(
         return None
     line = series(known, [s.at for s in history], at)
     if line.is_new and scale.kind == "count":
-        floor = max(floor, _WARMING_UP)
+        least = max(least, _WARMING_UP)
+        floor = max(floor, least)
     last = abs(line.values[-1] - here)
     slope = 0.0 if last <= floor else _trend(line.times, line.values)
     flat = [y - slope * (t - line.now) for t, y in zip(line.times, line.values, strict=True)]
-    level, width = _band(flat, sigmas)
-    width = max(width, floor, scale.least(level))
-    width = max(width, _by_chance(scale, level, sigmas, rows))
+    level, spread = _band(flat, sigmas)
+    told = max(spread, scale.least(level), least, _by_chance(scale, level, sigmas, rows))
+    width = max(told, floor)
     away, side = abs(here - level), math.copysign(1.0, here - level)
     as_far = sum(side * (y - level) >= away - floor for y in flat)
     if away <= width or last <= floor or as_far >= SEEN_BEFORE:
@@ -233,7 +235,7 @@ def departure(
     if scale.kind == "share" and not (_doubled(here, level) or _doubled(1 - here, 1 - level)):
         return None
     effect = min(away / width, _FARTHEST) if width else _FARTHEST
-    low, high = scale.off(level - width), scale.off(level + width)
+    low, high = scale.off(level - told), scale.off(level + told)
     if scale.kind == "level" and value >= 0 and all(s.value >= 0 for s in history):
         low = max(low, 0.0)
     return Departure(low, high, effect, line.said)

@@ -176,3 +176,8 @@ def test_what_varies_in_its_own_way_is_learnt() -> None:
         lessons.append(Lesson({"rain.mean": millimetres}, frozenset(u.id for u in found)))
     assert days == [7]
     assert unusual({"rain.mean": 300.0}, levels(lessons, 3))
+
+
+def test_the_band_that_is_told_is_of_the_history_alone() -> None:
+    (one,) = unusual({"x.mean": 68.0}, {"x.mean": tuple(map(Seen, [0.0] * 28))})
+    assert one.message == "the mean of `x` is 68, usually 0"
