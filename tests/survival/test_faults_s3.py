@@ -108,6 +108,12 @@ def test_a_request_goes_wrong(scene: S3Scene, between: Proxy, last: bool) -> Non
     assert any(held) or not last
 
 
+@pytest.mark.parametrize("name", ["quarantine.json", "/history/selections/", "/history/decisions/"])
+def test_what_is_said_to_be_there_and_is_not_is_written_again(scene: S3Scene, between: Proxy, name: str) -> None:
+    asked = next(a for a in requests(scene, between) if a.method == "PUT" and name in a.url)
+    goes_wrong(scene, between, "412", asked.n, last=False)
+
+
 def all_go_wrong(scene: S3Scene, between: Proxy, fault: str, last: bool, tried: list[Asked]) -> Counter[str]:
     """How many points were tried, and what was asked in vain there."""
     between.failed.clear()

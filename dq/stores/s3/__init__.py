@@ -297,7 +297,8 @@ class S3Store:
 
     def _written(self, path: str, content: bytes, **condition: str) -> bool:
         """Whether this very write happened. After a lost answer the same request may find what it did itself: read back
-        before it is said. Raises PublishUnknown where even that does not tell."""
+        before it is said. Asked again where something is said to be there, and is not. Raises PublishUnknown where even
+        that does not tell."""
         assert self._conforms
         doubt = False
         for pause in (*_PAUSES, None):
@@ -305,10 +306,12 @@ class S3Store:
                 self.put(path, content, **condition)
                 return True
             except Refused as error:
-                if error.status == 412 or (error.absent and "IfMatch" in condition):
+                told = error.status == 412 or (error.absent and "IfMatch" in condition)
+                wrongly = told and not doubt and "IfNoneMatch" in condition and self.stat(path) is None
+                if told and not (wrongly and pause is not None):
                     return doubt and self._is_mine(path, content, condition)
                 doubt |= error.unknown
-                if not error.passing or pause is None:
+                if not (error.passing or wrongly) or pause is None:
                     if doubt and self._is_mine(path, content, condition):
                         return True
                     raise
