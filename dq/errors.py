@@ -19,6 +19,7 @@ Data that fails is a result, not an exception. Messages say where, what was aske
 from __future__ import annotations
 
 import errno
+import os
 import re
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, ClassVar
@@ -103,6 +104,12 @@ def said_by_system(error: OSError) -> str:
     """What the operating system refused, and its code: `/tmp/x: No space left on device (ENOSPC)`."""
     name = f"{error.filename}: " if error.filename is not None else ""
     return f"{name}{error.strerror or 'refused'} ({errno.errorcode.get(error.errno or 0, type(error).__name__)})"
+
+
+def refused(error: OSError) -> str:
+    """What the operating system refused of a file that is named before, and who is to be let in."""
+    step = f"; let user {os.geteuid()} read it" if error.errno in (errno.EACCES, errno.EPERM) else ""
+    return f"{error.strerror}{step}"
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dq.engines.base import Dataset
-from dq.errors import ConfigError, StoreError, UsageError, nearest
+from dq.errors import ConfigError, StoreError, UsageError, nearest, refused
 from dq.inventory import is_data
 from dq.ir.data import VERSION, DataFile, Finding, Partition, Reading, Schema, unversioned
 from dq.ir.layout import parse_layout
@@ -200,8 +200,7 @@ def _file(path: str, name: str) -> DataFile:
             return DataFile(name, found.st_size, os.path.realpath(path))
     except OSError as error:
         kind = UsageError if error.errno in _NOWHERE else StoreError
-        step = f"; let user {os.geteuid()} read it" if error.errno in (errno.EACCES, errno.EPERM) else ""
-        raise kind(f"{path}: {error.strerror}{step}") from None
+        raise kind(f"{path}: {refused(error)}") from None
 
 
 def open_files(

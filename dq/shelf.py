@@ -7,7 +7,7 @@ import posixpath
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dq.errors import SuiteError, UsageError
+from dq.errors import SuiteError, UsageError, nearest, refused
 from dq.opening import store
 from dq.spool import is_remote
 from dq.stores.s3.keys import key_of, path_of
@@ -30,7 +30,14 @@ def read_text(place: str | Path, access: Access | None = None) -> str:
         words = "UTF-16: save it as UTF-8" if wide else f"not UTF-8 at byte {error.start}"
         raise SuiteError(words, file=str(place)) from None
     except OSError as error:
-        raise UsageError(f"{place}: {error.strerror}") from None
+        near = _nearest(Path(place)) if isinstance(error, FileNotFoundError) else ""
+        raise UsageError(f"{place}: {refused(error)}{near}") from None
+
+
+def _nearest(place: Path) -> str:
+    """By the name without its ending, which all suites of a folder share."""
+    others = (p.name for p in sorted(place.parent.glob(f"*{place.suffix}")) if nearest(place.stem, [p.stem]))
+    return next((f' (did you mean "{name}"?)' for name in others), "")
 
 
 def _object(url: str, access: Access | None) -> bytes:

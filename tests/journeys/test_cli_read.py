@@ -113,3 +113,8 @@ def test_output_without_room_is_no_success(place: Path) -> None:
         ran = subprocess.run([*dq, "suggest", "train.csv"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert ran.returncode == 3
     assert "dq: stdout: No space left on device: run the same command again with room for it\n" in ran.stderr
+
+
+def test_a_suite_that_is_not_there_is_told_with_the_nearest_name(place: Path, dq: Dq) -> None:
+    ran = dq("validate", "train.csv", "--suite", "goood.yaml")
+    assert (ran.code, ran.err) == (2, 'dq: goood.yaml: No such file or directory (did you mean "good.yaml"?)\n')
