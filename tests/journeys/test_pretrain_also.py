@@ -53,7 +53,7 @@ def test_rows_that_are_nearly_those_of_train_are_found_and_counted() -> None:
 def test_near_duplicates_are_found_in_little_memory() -> None:
     train = reviews(1, 2_000)
     test = train[:100].with_columns(pl.col("text").map_elements(reworded, return_dtype=pl.String))
-    suite, limits = Training(label="label", also=("near_duplicates",)), Limits(isolated=False, memory_bytes=30_000_000)
+    suite, limits = Training(label="label", also=("near_duplicates",)), Limits(isolated=False, memory_bytes=50_000_000)
     assert told(package.pretrain(train, test=test, suite=suite, limits=limits), "near_duplicates")["rows"] == 100
 
 
