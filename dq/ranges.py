@@ -62,6 +62,11 @@ class Ranges:
                 kept.add(first, self._fetched(file, first, last))
         return "" if kept.missing(start, end) else kept.path
 
+    def fill(self, place: str, start: int, content: bytes) -> None:
+        """What stands in the file of `expect` where nothing was fetched; `read` fetches it all the same. Raises
+        StoreError."""
+        self._files[place][1].fill(start, content)
+
     def _fetched(self, file: DataFile, start: int, end: int) -> bytes:
         found = self._get(file, start, end)
         if len(found) != end - start:
@@ -121,6 +126,16 @@ class _Kept:
                 stream.write(content)
                 stream.flush()
                 self._join(start, start + len(content))
+
+    def fill(self, start: int, content: bytes) -> None:
+        end = start + len(content)
+        if self.missing(start, end) == [(start, end)]:
+            try:
+                with self._lock, open(self.path, "r+b") as stream:
+                    stream.seek(start)
+                    stream.write(content)
+            except OSError as error:
+                raise StoreError(said_by_system(error)) from None
 
     def _join(self, start: int, end: int) -> None:
         begin = bisect_left(self._spans, (start, 0))

@@ -99,6 +99,11 @@ class Spool:
         assert self._ranges is not None
         return self._ranges.expect(place, start, end)
 
+    def fill(self, place: str, start: int, content: bytes) -> None:
+        """What the file of `expect` holds where nothing was fetched."""
+        assert self._ranges is not None
+        self._ranges.fill(place, start, content)
+
     def _in_ranges(self, files: Sequence[DataFile]) -> bool:
         elsewhere, one = [f for f in files if not _is_local(f)], self._ranging
         return one is not None and sum(f.bytes for f in elsewhere) > one.above and one.fits(elsewhere)

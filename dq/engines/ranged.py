@@ -30,6 +30,10 @@ class Source(Protocol):
         """The range will be read: it may be fetched now. The file here in which it lies where it lay, if any."""
         ...
 
+    def fill(self, place: str, start: int, content: bytes, /) -> None:
+        """What stands in that file where nothing was fetched, for who need not know what stands there."""
+        ...
+
 
 _sources: dict[str, Source] = {}
 _faults: dict[str, HoldError] = {}
@@ -68,6 +72,12 @@ def expect(wanted: Iterable[tuple[str, int, int]]) -> dict[str, str]:
         for (place, *_), path in zip(pieces, pool.map(lambda p: source_of(p[0]).expect(*p), pieces), strict=True):
             found.setdefault(place, set()).add(path)
     return {place: path for place, (path, *more) in found.items() if path and not more}
+
+
+def fill(contents: Iterable[tuple[str, int, bytes]]) -> None:
+    """In the files that `expect` told of (location, start, content). Raises HoldError."""
+    for place, start, content in contents:
+        source_of(place).fill(place, start, content)
 
 
 def _pieces(wanted: Iterable[tuple[str, int, int]]) -> Iterator[tuple[str, int, int]]:

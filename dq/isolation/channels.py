@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from dq.ir.data import Partition
 
 _CHANNELS = 8  # ranges that are best on their way at the same time
-_RANGE = struct.Struct("<?QQ")  # whether it is only expected, start, end
+_RANGE = struct.Struct("<cQQH")  # what to do, start, end, length of the place; behind it what is to be filled in
+_READ, _EXPECT, _FILL = b"r", b"e", b"f"
+_FILLING_BYTES = 64  # at most, and a block on this disk
 _GOOD, _BAD = b"+", b"-"
 
 
@@ -36,15 +38,19 @@ class Requests:
             self._free.put(channel)
 
     def read(self, place: str, start: int, end: int) -> bytes:
-        return self._ask(place, start, end, expected=False)
+        return self._ask(_READ, place, start, end)
 
     def expect(self, place: str, start: int, end: int) -> str:
-        return os.fsdecode(self._ask(place, start, end, expected=True))
+        return os.fsdecode(self._ask(_EXPECT, place, start, end))
 
-    def _ask(self, place: str, start: int, end: int, *, expected: bool) -> bytes:
+    def fill(self, place: str, start: int, content: bytes) -> None:
+        self._ask(_FILL, place, start, start + len(content), content)
+
+    def _ask(self, what: bytes, place: str, start: int, end: int, content: bytes = b"") -> bytes:
         channel = self._free.get()
         try:
-            send(channel, _RANGE.pack(expected, start, end) + place.encode())
+            name = place.encode()
+            send(channel, _RANGE.pack(what, start, end, len(name)) + name + content)
             found = receive(channel)
         finally:
             self._free.put(channel)
@@ -99,11 +105,13 @@ class Replies:
             return _BAD + str(why).encode("utf-8", "replace")
 
     def _fetched(self, asked: bytes) -> bytes:
-        expected, start, end = _RANGE.unpack_from(asked)
-        place = asked[_RANGE.size :].decode()
-        if place not in self._permitted or not start <= end <= min(size_of(place), start + PIECE_BYTES):
+        what, start, end, length = _RANGE.unpack_from(asked)
+        place, content = asked[_RANGE.size :][:length].decode(), asked[_RANGE.size + length :]
+        most = _FILLING_BYTES if what == _FILL else PIECE_BYTES
+        if place not in self._permitted or not start <= end <= min(size_of(place), start + most):
             raise EngineError("the judge process asked for what it is not to read")
         source = source_of(place)
-        if not expected:
-            return source.read(place, start, end)
-        return os.fsencode(source.expect(place, start, end))
+        if what == _FILL:
+            source.fill(place, start, content[: end - start])
+            return b""
+        return source.read(place, start, end) if what == _READ else os.fsencode(source.expect(place, start, end))

@@ -43,14 +43,12 @@ def trips(rows: int | None = None, offset: int = 0) -> Path:
     return path
 
 
-def weight(path: Path, columns: tuple[str, ...]) -> tuple[int, int]:
-    """Bytes of the columns in the file, as its footer says; with their Bloom filters, too."""
+def weight(path: Path, columns: tuple[str, ...]) -> int:
+    """Bytes of the columns in the file, as its footer says."""
     named = ", ".join(f"'{c}'" for c in columns)
-    asked = "select sum(total_compressed_size), coalesce(sum(bloom_filter_length), 0)"
-    ((alone, filters),) = duckdb.execute(
-        f"{asked} from parquet_metadata('{path}') where path_in_schema in ({named})"
-    ).fetchall()
-    return int(alone), int(alone + filters)
+    asked = f"select sum(total_compressed_size) from parquet_metadata('{path}') where path_in_schema in ({named})"
+    ((found,),) = duckdb.execute(asked).fetchall()
+    return int(found)
 
 
 def tenfold() -> list[Path]:

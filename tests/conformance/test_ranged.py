@@ -47,6 +47,9 @@ def elsewhere() -> Iterator[Elsewhere]:
             assert 0 <= start < end <= len(self.read(place, 0, end))
             return ""
 
+        def fill(self, place: str, start: int, content: bytes) -> None:
+            raise AssertionError("there is no file to fill")
+
     def moved(path: Path) -> DataFile:
         files.append(path)
         size = path.stat().st_size
@@ -102,9 +105,9 @@ def test_what_only_polars_computes_is_read_from_the_columns_it_needs(file: Path,
 def test_readers_of_what_was_brought_look_at_nothing_else(
     duck: DuckDB, tmp_path: Path, writer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Other columns are holes; indexes and filters of theirs come along."""
-    for name in ("parquet._TAIL", "ranged.GAP_BYTES"):  # which come along, and are all of so small a file
-        monkeypatch.setattr(f"dq.engines.{name}", 16)
+    """Other columns are holes; indexes come along, and filters that exclude nothing stand for those of the file."""
+    for name, value in (("parquet._TAIL", (16, 16, 1)), ("ranged.GAP_BYTES", 16)):  # else all of so small a file
+        monkeypatch.setattr(f"dq.engines.{name}", value)
     path, rows = tmp_path / "a.parquet", range(6_000)
     frame = pl.DataFrame({"a": [i % 9 for i in rows], "s": [f"v{i % 7}" for i in rows], "x": rows})
     if writer == "duckdb":
@@ -182,6 +185,8 @@ def test_a_judge_process_can_ask_for_files_of_its_partition_only(file: Path, els
         replies.permit(Partition("t", "p", (), (mine,)))
         with pytest.raises(HoldError, match="not to read"):
             requests.read(place, start, end)
+        with pytest.raises(HoldError, match="not to read"):
+            requests.fill(place, start, bytes(abs(end - start)) if place != mine.location else bytes(65))
         assert isinstance(replies.fault, EngineError)
     replies.permit(None)
     with pytest.raises(HoldError):
@@ -223,6 +228,19 @@ def test_every_byte_is_fetched_once_while_there_is_room(
             assert left[0] == room
     if room == 100 and not forgotten:
         assert len(fetched) == len(set(fetched))
+
+
+def test_what_is_filled_in_is_never_taken_for_what_was_fetched(tmp_path: Path) -> None:
+    ranges = Ranges(lambda _, start, end: bytes(range(100))[start:end], str(tmp_path), "mine")
+    place = ranges.place(DataFile("a", 100, "s3://b/a", "1"), lambda _: True)
+    kept = Path(ranges.expect(place, 10, 20))
+    ranges.fill(place, 40, b"xyz")
+    ranges.fill(place, 18, b"xyz")
+    assert kept.read_bytes() == bytes(10) + bytes(range(10, 20)) + bytes(20) + b"xyz"
+    assert ranges.read(place, 18, 45) == bytes(range(18, 45))
+    kept.unlink()
+    with pytest.raises(StoreError, match="ENOENT"):
+        ranges.fill(place, 60, b"xyz")
 
 
 def test_what_is_kept_and_damaged_is_a_fault_of_ours(tmp_path: Path) -> None:

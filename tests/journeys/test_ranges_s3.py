@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -74,6 +75,22 @@ def test_two_of_sixteen_columns_cost_what_two_columns_weigh(place: S3Place) -> N
     assert needed <= read < needed * 1.05, f"{read:,} bytes of {len(content):,} for {needed:,}"
     assert len(asked) == 2 + 2 * 3, "beginning, footer, and each column of each row group at once"
     assert found.document["scan"]["integrity"] == "page checksums, one object by its ETag"
+
+
+def test_bloom_filters_are_not_fetched(place: S3Place) -> None:
+    """Those of columns that are fetched anyway."""
+    values = ", ".join(f"(i * {2 * k + 1} % 2_000)::bigint AS c{k}" for k in range(16))
+    path = place.root / "a.parquet"
+    duckdb.sql(f"SELECT {values} FROM range(1_000_000) r(i)").write_parquet(str(path))
+    content = path.read_bytes()
+    place.put("data/a.parquet", content)
+    suite = place.root / "two.yaml"
+    suite.write_text('source: d\ncolumns:\n  c1: {unique: {value: true, where: "c9 = 9"}, max: 9}\n')
+    with counted() as asked:
+        found = api.validate(f"s3://{place.bucket}/data", suite, config=place.config(), limits=place.config().limits)
+    needed, read = weight(content, (1, 9)), sum(end - start for start, end in asked)
+    assert needed <= read < needed * 1.05, f"{read:,} bytes of {len(content):,} for {needed:,}"
+    assert found.document["checks"] == api.validate(path, suite).document["checks"]
 
 
 def test_what_is_read_in_ranges_is_what_is_read_from_a_copy(place: S3Place) -> None:

@@ -13,10 +13,10 @@ import pyarrow.parquet as pq
 
 from dq.engines.base import Dataset, ParquetPart, reserved
 from dq.engines.parquet import pages, statistics, thrift
-from dq.engines.parquet.chunks import chunks_of, copied, spans
+from dq.engines.parquet.chunks import ANYTHING, chunks_of, copied, filters, spans
 from dq.engines.parquet.inspect import excess
 from dq.engines.parquet.types import Unsupported, to_type, type_of_value, unify
-from dq.engines.ranged import expect, opened
+from dq.engines.ranged import expect, fill, opened
 from dq.errors import EngineError
 from dq.ir.data import DataFile, Field, Finding, Footer, Kind, Reading, Schema, Type
 from dq.ir.ranged import is_ranged
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
 _PLAIN, _SEALED = b"PAR1", b"PARE"
-_TAIL = 256 * 1024  # one read finds most footers; as much as DuckDB reads for them
+_TAIL = 1 << 14, 1 << 18, 512  # one read finds most footers: bytes at least, at most, and else one part in so many
 _MESSAGES = {
     "empty_file": "the file has 0 bytes",
     "not_parquet": "the file does not begin as Parquet does",
@@ -138,6 +138,7 @@ class _Reach:
             paths = expect((o.file.location, *span) for o in ranged for span in _spans(o, names))
             if len(paths) < len(ranged):
                 return []
+            fill((o.file.location, at, ANYTHING) for o in ranged for at in _filters(o, names))
             self._names |= frozenset(names)
             self._here = [_at(o, paths.get(o.file.location, o.file.location)) for o in self._sound]
         return self._here
@@ -160,6 +161,10 @@ def _spans(one: _Opened, names: Collection[str]) -> Iterator[tuple[int, int]]:
         yield size - 8 - int.from_bytes(stream.read(4), "little"), size
     for chunk in _chunks(footer, one, names):
         yield from spans(chunk, size)
+
+
+def _filters(one: _Opened, names: Collection[str]) -> list[int]:
+    return filters(_chunks(footer_of(one.file), one, names), one.file.bytes)
 
 
 def _verified(reach: _Reach, names: Collection[str]) -> tuple[str, tuple[Finding, ...]]:
@@ -192,8 +197,8 @@ def _brought(
     """Files with these columns in the folder, as parts."""
     here = []
     for n, one in enumerate(sound):
-        footer, path = footer_of(one.file), os.path.join(folder, f"{n}.parquet")
-        copied(one.file.location, path, footer, _chunks(footer, one, names))
+        path = os.path.join(folder, f"{n}.parquet")
+        copied(one.file.location, path, _spans(one, names), _filters(one, names))
         here.append(_at(one, path))
     return _parts(here, types)
 
@@ -202,10 +207,15 @@ _EVIDENCE = {"all": ["page checksums"], "some": ["page checksums in part"], "non
 _PINNED = ["one object by its ETag"]
 
 
+def _tail_bytes(size: int) -> int:
+    least, most, parts = _TAIL
+    return max(least, min(most, size // parts))
+
+
 def _ends(file: DataFile) -> list[tuple[str, int, int]]:
     """What `_tail` reads of it."""
     head = min(4, file.bytes)
-    return [(file.location, 0, head), (file.location, max(head, file.bytes - _TAIL), file.bytes)]
+    return [(file.location, 0, head), (file.location, max(head, file.bytes - _tail_bytes(file.bytes)), file.bytes)]
 
 
 def _tail(location: str, most: int) -> tuple[int, bytes | str]:
@@ -216,7 +226,7 @@ def _tail(location: str, most: int) -> tuple[int, bytes | str]:
         head = stream.read(4)
         if head != _PLAIN:
             return size, "empty_file" if not size else "encrypted" if head == _SEALED else "not_parquet"
-        stream.seek(max(4, size - _TAIL))
+        stream.seek(max(4, size - _tail_bytes(size)))
         tail = stream.read()
         if len(tail) < 8 or tail[-4:] != _PLAIN:
             return size, "truncated"
