@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -234,6 +235,20 @@ def test_large_objects_are_copied_in_parts_while_they_are_what_was_judged(
     assert entry is not None
     assert store.copy_in(store.location("from"), "to", entry.signature) == hashlib.sha256(content).hexdigest()
     assert store.read("to") == content
+    together, asked = threading.Barrier(3), list[str]()
+
+    def meet(request: Any) -> None:
+        asked.append(request.headers["x-amz-copy-source-range"].decode())
+        together.wait(20)
+
+    with before("UploadPartCopy", meet):
+        store.copy_in(store.location("from"), "at once", entry.signature)
+    assert len(asked) == 3
+    monkeypatch.setattr("dq.stores.s3.copying._MOST_PARTS", 2)
+    with before("UploadPartCopy", lambda request: asked.append(request.url)):
+        store.copy_in(store.location("from"), "as many as may be", entry.signature)
+    assert len(asked) == 3 + 2
+    assert store.read("as many as may be") == content
     store.put("from", content[::-1])
     with pytest.raises(SourceChanged):
         store.copy_in(store.location("from"), "other", entry.signature)

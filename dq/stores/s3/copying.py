@@ -6,12 +6,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import logging
+import math
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any
 
 from dq.errors import SourceChanged, StoreError
 from dq.ir.data import PINNED
-from dq.stores.base import Entry
+from dq.stores.base import Entry, answers
 from dq.stores.s3.faults import Refused
 from dq.stores.s3.keys import SCHEME, parts_of_url, path_of, version_of
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _PART_BYTES = 64 << 20
 _COPIED_PART_BYTES = 1 << 30
+_MOST_PARTS = 10_000  # of an upload
 _UNTOLD = {403, 405, 501}  # denied, or not known to the store
 _TOO_LARGE = {"InvalidRequest", "EntityTooLarge"}  # to be copied in one piece: over 5 GB
 log = logging.getLogger("dq")
@@ -90,12 +92,16 @@ def _digest(store: S3Store, location: str, path: str, judged: str) -> str:
 
 def _copied(store: S3Store, path: str, upload: str, location: str, source: dict[str, Any]) -> Iterator[dict[str, Any]]:
     size = int(store.head_at(location)["ContentLength"])
-    for n, start in enumerate(range(0, size, _COPIED_PART_BYTES), 1):
-        last = min(start + _COPIED_PART_BYTES, size) - 1
+    step = max(_COPIED_PART_BYTES, math.ceil(size / _MOST_PARTS))
+
+    def copied(start: int) -> dict[str, Any]:
+        n, last = start // step + 1, min(start + step, size) - 1
         answer = store.ask(
             "upload_part_copy", path, UploadId=upload, PartNumber=n, CopySourceRange=f"bytes={start}-{last}", **source
         )  # fmt: skip
-        yield {"PartNumber": n, "ETag": answer["CopyPartResult"]["ETag"]}
+        return {"PartNumber": n, "ETag": answer["CopyPartResult"]["ETag"]}
+
+    yield from answers(store, copied, range(0, size, step))
 
 
 def upload(store: S3Store, stream: IO[bytes], path: str) -> str:
