@@ -161,7 +161,7 @@ def contract(draft: Draft, look: Look) -> str:
     more = [
         *_ambiguous(draft),
         *([f"layout: {json.dumps(draft.layout, ensure_ascii=False)}"] if draft.layout else []),
-        *([f"ready: {{marker: {draft.marker}}}"] if draft.marker else []),
+        *_ready(draft),
     ]
     notes = [f"# {json.dumps(u, ensure_ascii=True)[1:-1]}" for u in unread]
     mine = set(_layout(newest))
@@ -171,6 +171,17 @@ def contract(draft: Draft, look: Look) -> str:
     notes += [f"# {json.dumps(k)[1:-1]} has other columns" for k in columns if k not in near]
     lacking = {path: key for key, missing in near.items() for path in missing}
     return _written("init", seen, draft.source, reduce(merge, alike), reading, notes, more, lacking, draft.dip)
+
+
+def _ready(draft: Draft) -> list[str]:
+    if draft.marker:
+        return [f"ready: {{marker: {draft.marker}}}"]
+    if all(len(p.files) == 1 for p in draft.newest):
+        return []
+    return [
+        "# Nothing that landed says when all files of a partition have come. It may wait until none came for a while:",
+        "# ready: {quiet: 10m}",
+    ]
 
 
 def suggestion(source: str, profile: Profile, reading: Reading) -> str:

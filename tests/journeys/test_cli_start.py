@@ -283,6 +283,19 @@ def test_sources_in_sources_markers_and_strays_are_seen(land: Path, dq: Dq) -> N
     assert len(found) == 7
 
 
+def test_where_nothing_says_that_all_files_have_come_a_draft_says_how_to_wait(land: Path, dq: Dq) -> None:
+    for day in (1, 2):
+        trips(land / "trips" / f"dt=2026-03-0{day}", day)
+        folder = land / "trips" / f"dt=2026-03-0{day}"
+        (folder / "part-1.parquet").write_bytes((folder / "part-0.parquet").read_bytes())
+    dq("init", "land")
+    contract = Path("suites/trips.yaml")
+    assert "\n# ready: {quiet: 10m}\n" in contract.read_text()
+    contract.write_text(contract.read_text().replace("# ready:", "ready:"))
+    assert dq("gate", "trips", "--json").documents == []
+    assert dq("status", "trips").out.count("quiet for 600 s is asked") == 2
+
+
 def test_nothing_is_ever_overwritten(land: Path, dq: Dq) -> None:
     trips(land / "trips" / "dt=2026-03-01", 1)
     Path("suites").mkdir()
