@@ -16,6 +16,8 @@ import pytest
 from dq import api
 from dq.config import Limits
 from dq.engines.duckdb.table import Names
+from dq.engines.parquet import thrift
+from dq.engines.parquet.chunks import chunks_of
 from tests.threats.victim import CONTRACT, Victim
 
 CSV = CONTRACT + "format: csv\n"
@@ -296,6 +298,19 @@ def test_footer_statistics_too_large(victim: Victim) -> None:
 def test_a_footer_that_lies_about_its_length(victim: Victim) -> None:
     sound = parquet(pa.table({"x": [1]}))
     victim.land("a", sound[:-8] + (2**31 - 1).to_bytes(4, "little") + b"PAR1")
+    assert victim.outcome() == ("quarantine", "table.unreadable")
+
+
+def test_a_footer_with_text_where_an_index_is_said_to_lie(victim: Victim) -> None:
+    sound = parquet(pa.table({"x": range(100)}), write_page_index=True)
+    body = sound[: -8 - int.from_bytes(sound[-8:-4], "little")]
+    (chunk,) = chunks_of(thrift.read(sound[len(body) : -8])[0])
+    at = chunk[4]
+    number = b"\x16" + bytes([at << 1 & 0x7F | 0x80, at >> 6])
+    footer = sound[len(body) : -8]
+    assert footer.count(number) == 1
+    footer = footer.replace(number, b"\x18\x01x")  # a text of one byte
+    victim.land("a", body + footer + len(footer).to_bytes(4, "little") + b"PAR1")
     assert victim.outcome() == ("quarantine", "table.unreadable")
 
 
