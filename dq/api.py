@@ -213,7 +213,8 @@ def profile(
     contract = None if suite is None else load_contract(suite, access=access_of(config))
     found, read, unread = _profiled(data, depth, contract, now, engine, limits, config=config)
     if contract is None and read.format not in (None, "parquet"):
-        log.info("read as %s, delimiter %r, quote %r, %s", read.format, read.delimiter, read.quote, read.encoding)
+        marks = f", delimiter {read.delimiter!r}, quote {read.quote!r}" if read.format == "csv" else ""
+        log.info("read as %s%s, %s", read.format, marks, read.encoding)
     return Profiled(**{one.name: getattr(found, one.name) for one in fields(found)}, unread=unread)
 
 

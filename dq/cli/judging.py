@@ -107,7 +107,7 @@ def _gate_all(
                 raise
             complain(f"{name} is passed over: {error}")
             codes.append(HoldError.exit_code)
-    table = Table(as_json, with_source=len(names) > 1, silent=reports.printed)
+    table = Table(as_json, with_source=len(names) > 1, silent=reports.printed, recorded=not wanted.dry)
     for name in in_order({n: sources_of(run.contract) for n, run in runs.items()}):
         run = runs[name]
         if run.asking.referenced:  # which may have been published just now
@@ -190,7 +190,7 @@ def validate(
     theirs = None if compare is None else read_result(compare)
     given = _references(reference)
     contracts = [_contract(s, semantics, plugins, settings) for s in suite]
-    table = Table(as_json, silent=reports.printed or gx == "-")
+    table = Table(as_json, with_source=True, silent=reports.printed or gx == "-", recorded=False)
     for contract in contracts:
         found = api.validate(
             data, contract, engine=name, limits=settings.limits, references=given, config=settings,

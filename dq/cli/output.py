@@ -75,9 +75,11 @@ def first_of(codes: Iterable[int]) -> int:
 class Table:
     """Results of partitions as they come: a single one in full, several as rows with totals below."""
 
-    def __init__(self, as_json: bool, *, with_source: bool = False, silent: bool = False) -> None:
-        """`silent`: stdout is for something else."""
-        self.as_json, self.with_source, self.silent = as_json, with_source, silent
+    def __init__(
+        self, as_json: bool, *, with_source: bool = False, silent: bool = False, recorded: bool = True
+    ) -> None:
+        """`silent`: stdout is for something else. `recorded`: results are in history, but for holds."""
+        self.as_json, self.with_source, self.silent, self.recorded = as_json, with_source, silent, recorded
         self.documents: list[dict[str, Any]] = []
         self._width = 0
 
@@ -112,10 +114,20 @@ class Table:
             say(text.render(self.documents[0]))
         elif told and self.documents:
             say(text.totals(self.documents))
-            bad = next((d for d in self.documents if not d["success"]), None)
-            if bad is not None:
-                say(printable(f"next: dq show {bad['source']} {shlex.quote(bad['partition'])}"))
+            self._tell_more()
         return first_of(map(exit_code, self.documents))
+
+    def _tell_more(self) -> None:
+        """What `dq show` shows is left to it. Holds are often alike: the first one of each source is told."""
+        bad = [d for d in self.documents if not d["success"]]
+        kept = [d for d in bad if self.recorded and d["verdict"] != "hold"]
+        others = [d for d in bad if d not in kept]
+        for document in reversed({d["source"]: d for d in others[::-1]}.values()) if self.recorded else others:
+            say(text.why(document))
+        if kept:
+            say(printable(f"next: dq show {kept[0]['source']} {shlex.quote(kept[0]['partition'])}"))
+        for line in text.steps(others[0]) if others and not kept else []:
+            say(line)
 
 
 @contextmanager

@@ -58,6 +58,12 @@ def totals(documents: Iterable[Mapping[str, Any]]) -> str:
     return f"{counted(len(documents), 'partition')}: {', '.join(parts)}; {counted(rows, 'row')}"
 
 
+def why(document: Mapping[str, Any]) -> str:
+    """A line below the totals: the first reason, in its own words."""
+    said = "".join(f": {r['message']}" for r in document["reasons"][:1])
+    return printable(f"{word(document)} {document['source']} {document['partition']}{said}")
+
+
 _COUNTED = {"PROMOTE": "promoted", "QUARANTINE": "quarantined", "HOLD": "held", "UNPUBLISHED": "not published"}
 
 

@@ -98,6 +98,9 @@ def test_a_dry_run_says_what_an_edited_contract_would_change_and_writes_nothing(
         "dt=2026-03-04": (None, "promote"),
     }
     assert ran.code == 1
+    told = dq("gate", "--dry-run", at=place.root).out
+    assert "\nQUARANTINE trips dt=2026-03-01: " in told
+    assert "dq show" not in told, "it would tell of what was decided before"
     assert everything(place) == before
 
 

@@ -44,6 +44,10 @@ def test_several_suites_are_several_documents(place: Path, dq: Dq) -> None:
     assert ran.code == 1
     assert [d["success"] for d in ran.documents] == [True, False]
     assert dq("validate", "train.csv", "--suite", "read.yaml").out.startswith("PROMOTE adult train.csv: 1,500 rows, ")
+    lines = dq("validate", "train.csv", "--suite", "read.yaml", "--suite", "bad.yaml").out.splitlines()
+    assert [line.split()[:3] for line in lines[1:3]] == [["adult", "train.csv", v] for v in ("PROMOTE", "QUARANTINE")]
+    assert lines[4].startswith("QUARANTINE adult train.csv: 500 rows (33 %, allowed 0) not one of")
+    assert [line for line in lines[5:] if "dq show" in line] == [], "nothing is recorded that it could show"
 
 
 def test_a_contract_guesses_no_dialect(place: Path, dq: Dq) -> None:
@@ -69,6 +73,8 @@ def test_a_profile_is_a_table_or_a_document(place: Path, dq: Dq) -> None:
     ]
     assert "keys: id" in ran.out.splitlines()
     assert ran.err == "dq: read as csv, delimiter ';', quote '\"', utf-8\n"
+    Path("a.ndjson").write_text('{"id": 1}\n')
+    assert dq("profile", "a.ndjson").err == "dq: read as ndjson, utf-8\n"
     (document,) = dq("profile", "parts", "--json", "--depth", "core").documents
     assert (document["schema"], document["rows"], document["files"]) == ("dq.profile/1", 1500, 2)
     assert document["duplicate_rows"] is None
