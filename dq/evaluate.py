@@ -155,7 +155,7 @@ def left_out(results: Iterable[CheckResult]) -> bool:
 
 def _structural(kind: str, found: list[Finding], discretion: Discretion) -> CheckResult:
     rows = [f.rows for f in found if f.rows is not None]
-    told = [f.message if not f.file or f.message.startswith(f.file) else f"{f.file}: {f.message}" for f in found]
+    told = [f.said for f in found]
     more = f" (and {len(told) - 5} more files)" if len(told) > 5 else ""
     lines = [Evidence(file, row, discretion.line(text)) for f in found for file, row, text in f.evidence]
     return CheckResult(
@@ -170,7 +170,7 @@ def _structural(kind: str, found: list[Finding], discretion: Discretion) -> Chec
         bound="= 0",
         failed_rows=sum(rows) if rows else None,
         evidence=tuple(lines[:5]),
-        message=f"{kind}: " + "; ".join(told[:5]) + more if found else "",
+        message="; ".join(told[:5]) + more,
     )
 
 

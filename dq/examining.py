@@ -130,7 +130,7 @@ def _opened(request: Request, budget: Budget, folder: str, stack: ExitStack) -> 
         places = [*(f.location for f in one.files), folder, *others.locations]
         with closing(TextParser(places, budget)) as parser:
             dataset = open_files(one.files, one.suite.reading, budget, parser)
-            told = [f.message if f.file in f.message else f"{f.file}: {f.message}" for f in dataset.findings]
+            told = [f.said for f in dataset.findings]
             if not dataset.readable or dataset.rows is None:
                 steps = dict.fromkeys(mended(f.kind) for f in dataset.findings[:3])
                 raise UsageError(f"--{one.name} {one.said}: {'; '.join([*told[:3], *steps]) or 'no data'}")
@@ -223,7 +223,7 @@ def _profiles(request: Request, datasets: Mapping[str, Dataset], budget: Budget)
             try:
                 states = dict(folded.known) | run(folded.passes, dataset, engines)
             except Unreadable as error:
-                raise UsageError(f"--{one.name} {one.said}: {error.finding.file}: {error.finding.message}") from None
+                raise UsageError(f"--{one.name} {one.said}: {error.finding.said}") from None
             answers = {a: states[b] for a, b in folded.bound.items()}
             found[one.name] = collect(one.name, one.said, dataset.landed, answers, dataset.rows, request.now, pii=pii)
     return found

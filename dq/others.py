@@ -63,7 +63,7 @@ class Others:
         except HoldError as error:
             return replace(one, fault=f'"{one.name}" ({one.place}) cannot be read: {error}', step=_STEP)
         if dataset.findings or not dataset.readable:
-            told = "; ".join(f"{f.file}: {f.kind}: {f.message}" for f in dataset.findings[:3]) or "no data"
+            told = "; ".join(f.said for f in dataset.findings[:3]) or "no data"
             return replace(one, fault=f'"{one.name}" ({one.place}) cannot be read: {told}', step=_STEP)
         self._kept.callback(dataset.close)
         return dataset

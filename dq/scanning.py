@@ -106,7 +106,7 @@ class Scanner:
             states = dict(folded.known) | run(folded.passes, dataset, self._engines)
         except Unreadable as error:
             one = error.finding
-            raise UsageError(f"{one.file}: {one.kind}: {one.message}; {mended(one.kind)}") from None
+            raise UsageError(f"{one.said}; {mended(one.kind)}") from None
         return {a: states[b] for a, b in folded.bound.items()}
 
     def select(self, partition: Partition, suite: Suite, ids: frozenset[str], most_ratio: float) -> Selection:
@@ -154,7 +154,7 @@ def _disagreements(dataset: Dataset) -> Faults:
 
 def _faults(dataset: Dataset) -> Faults:
     """Raises UsageError where there is nothing to read, or where not one row of it could be."""
-    faults = tuple(f"{f.file}: {f.kind}: {f.message}" if f.file else f"{f.kind}: {f.message}" for f in dataset.findings)
+    faults = tuple(f.said for f in dataset.findings)
     if not dataset.readable or dataset.rows is None or (faults and not dataset.rows):
         steps = dict.fromkeys(mended(f.kind) for f in dataset.findings)
         raise UsageError("; ".join([*faults, *steps]) or "no data")

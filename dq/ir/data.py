@@ -343,6 +343,11 @@ class Finding:
     evidence: tuple[tuple[str, int, str], ...] = ()  # file, line, text
     records: int | None = None
 
+    @property
+    def said(self) -> str:
+        """The message, with the file named once."""
+        return self.message if not self.file or self.message.startswith(self.file) else f"{self.file}: {self.message}"
+
 
 @dataclass(frozen=True, slots=True)
 class ColumnFooter:

@@ -43,7 +43,7 @@ def opened(asked: Request, budget: Budget) -> list[tuple[Any, Any]]:
     parser = TextParser([*(f.location for f in asked.files), asked.kept], budget)
     with closing(parser), closing(open_files(asked.files, asked.reading, budget, parser)) as dataset:
         if dataset.findings or not dataset.readable:
-            raise UsageError("; ".join(f"{f.file}: {f.kind}: {f.message}" for f in dataset.findings) or "no data")
+            raise UsageError("; ".join(f.said for f in dataset.findings) or "no data")
         if not dataset.table:
             return _plain(dataset)
         from dq.engines.duckdb.stored import write_parquet

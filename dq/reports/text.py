@@ -124,6 +124,8 @@ def _example(check: Mapping[str, Any] | None) -> str:
     values = first["values"]
     alone = len(values) == 1
     said = ", ".join(_shown(v) if alone else f"{n} = {_shown(v)}" for n, v in values.items())
+    if check["metric"] == "readable" and not check["column"] and check["observed"] == 1:
+        return f", e.g. {said}" if said else ""  # the message says where
     where = f"{first['file']} row {first['row']}".strip()
     return f", e.g. {where}: {said}" if said else f", e.g. {where}"
 

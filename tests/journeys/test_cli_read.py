@@ -84,13 +84,13 @@ def test_a_profile_tells_what_it_could_not_read(place: Path, dq: Dq) -> None:
     (place / "parts" / "c.parquet").write_bytes(b"PAR1 torn")
     ran = dq("profile", "parts")
     assert (ran.code, ran.out.splitlines()[0]) == (1, "data parts: 1,500 rows, 2 columns")
-    assert ran.err.startswith("dq: c.parquet: truncated: ")
+    assert ran.err.startswith("dq: c.parquet: the file begins as Parquet and does not end so: ")
     compared = dq("diff", "train.csv", "parts", "--json")
     assert (compared.code, compared.documents[0]["differences"]) == (1, [])
     assert compared.err.endswith(ran.err)
     ran = dq("profile", "parts/c.parquet")
     assert (ran.code, ran.out) == (2, "")
-    assert ran.err.startswith("dq: c.parquet: truncated: ")
+    assert ran.err.startswith("dq: c.parquet: the file begins as Parquet and does not end so: ")
     assert ran.err.endswith("; land it again whole\n")
 
 

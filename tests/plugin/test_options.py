@@ -217,7 +217,7 @@ def test_records_that_may_be_malformed_are_warned_of(repository: Repository) -> 
     found = repository.pytest(*asked)
     found.assert_outcomes(passed=2, warnings=1, deselected=5)
     found.stdout.fnmatch_lines(
-        ["*DatasetContractWarning: orders: table.readable: ragged: *1 of 21 records are malformed*"]
+        ["*DatasetContractWarning: orders: table.readable: orders.csv: 1 record without*1 of 21 records are malformed*"]
     )
     repository.write("suites/orders.yaml", 'source: orders\nmalformed: "<= 1%"\ncolumns: {a: {type: int64}, b: {}}\n')
     repository.pytest(*asked).assert_outcomes(failed=1, skipped=1, deselected=5)

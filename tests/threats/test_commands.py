@@ -67,7 +67,8 @@ def test_a_hostile_file_ends_in_one_line(root: Path, dq: Dq, name: str) -> None:
         ran = dq(*(str(file) if a == "FILE" else a for a in command), at=root)
         assert (ran.code, ran.out) == (2, ""), command
         assert len(ran.err.splitlines()) == 1, ran.err
-        assert ("over_limit" in ran.err) or ("line_too_long" in ran.err), ran.err
+        assert ran.err.startswith(f"dq: {name}: ")
+        assert ran.err.endswith("raise the limit in [limits] of dq.toml\n")
     (root / "other").mkdir()
     ran = dq("init", root / "landing", at=root / "other")
     assert (ran.code, ran.out, list((root / "other").iterdir())) == (2, "", [])
@@ -79,7 +80,7 @@ def test_what_holds_not_one_record_is_no_success(root: Path, dq: Dq) -> None:
     for command in (*COMMANDS.values(), ["suggest", "FILE"]):
         ran = dq(*(str(file) if a == "FILE" else a for a in command), at=root)
         assert (ran.code, ran.out) == (2, ""), command
-        assert "torn.ndjson: bad_json: " in ran.err, ran.err
+        assert "torn.ndjson: 1 line of malformed JSON" in ran.err, ran.err
 
 
 def test_a_contract_of_what_was_cut_is_no_success(root: Path, dq: Dq) -> None:
@@ -88,11 +89,11 @@ def test_a_contract_of_what_was_cut_is_no_success(root: Path, dq: Dq) -> None:
     file = land(root, "a.csv.gz", whole[: len(whole) // 2])
     ran = dq("suggest", file, at=root)
     assert (ran.code, "  x: {type: int64" in ran.out) == (1, True)
-    assert "a.csv.gz: truncated: " in ran.err
+    assert "dq: a.csv.gz: the gzip " in ran.err
     (root / "other").mkdir()
     assert dq("init", root / "landing", at=root / "other").code == 0
     written = (root / "other" / "suites" / "drop.yaml").read_text()
-    assert "# k=a could not be read whole: a.csv.gz: truncated: " in written
+    assert "# k=a could not be read whole: a.csv.gz: the gzip " in written
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
