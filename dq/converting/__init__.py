@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from dq.converting import contracts, suites
 from dq.converting.lost import Lost
-from dq.converting.meaning import column_of, declared, is_of_type, names_in, of_pattern, schema_for
+from dq.converting.meaning import UNSAID, column_of, declared, is_of_type, names_in, of_pattern, schema_for
 from dq.converting.parts import with_patterns
 from dq.converting.trial import Trial, Untried
 from dq.dialects.base import read_yaml
@@ -208,7 +208,7 @@ class _Conversion:
     def _schema(self, check: Check) -> Schema:
         own = schema_for((check,), self.types)
         fields = tuple(
-            replace(f, type=self.likely[f.name]) if f.name not in self.types and _is_unsaid(f.type) else f
+            replace(f, type=self.likely[f.name]) if f.name not in self.types and f.type == UNSAID else f
             for f in own.fields
         )
         return replace(own, fields=fields)
@@ -259,12 +259,6 @@ def _paths(check: Check) -> frozenset[expr.Path]:
     """Of the check's column, and what its metric reads before the types are known."""
     own = {parse_path(check.column)} if check.column else set()
     return frozenset(own) | check.metric.paths()
-
-
-def _is_unsaid(found: Type) -> bool:
-    from dq.converting.meaning import UNSAID
-
-    return found == UNSAID
 
 
 def _is_not_empty(check: Check) -> bool:

@@ -265,7 +265,10 @@ def file_match(asked: Asked) -> Meant:
     if len(names) == 2:
         if written is not None:
             raise Fault("two paths are compared with each other: there is no condition then", written.place)
-        return Meant(replace(found, other=names[1], named=asked.said("matchFileName").lower() == "true"))
+        named, tag = asked.said("matchFileName").lower(), asked.tag("matchFileName")
+        if tag and named not in ("true", "false"):
+            raise Fault('matchFileName is "true" or "false"', tag.place)
+        return Meant(replace(found, other=names[1], named=named == "true"))
     if written is None or written.op not in ("in", "=") or written.negated:
         raise Fault('FileMatch compares two paths, or digests: FileMatch in ["..."]', asked.rule.place)
     known = [o.value for o in written.operands if isinstance(o, t.Text)]

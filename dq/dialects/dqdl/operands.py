@@ -133,7 +133,10 @@ def duration(operand: t.Operand) -> timedelta:
     if operand.unit not in _UNITS:
         said = f'"{operand.unit}" is no unit of time{nearest(operand.unit, _UNITS)}; units are {", ".join(_UNITS)}'
         raise Fault(said, operand.place)
-    return timedelta(seconds=operand.value * _UNITS[operand.unit])
+    try:
+        return timedelta(seconds=operand.value * _UNITS[operand.unit])
+    except OverflowError:
+        raise Fault(f"{text_of(operand)} is longer than time is counted", operand.place) from None
 
 
 def size(operand: t.Operand) -> int | float:

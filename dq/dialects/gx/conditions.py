@@ -15,9 +15,10 @@ from dq.ir.data import FLOATS, NUMBERS, TEXTS, TIMES, Field, Kind, Schema, Type
 from dq.ir.expr import And, Col, Compare, Comparison, Expr, In, Lit, Not, Or, Path, Scalar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 OPERATORS: dict[str, Comparison] = {"==": "=", "!=": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
+_MEMBERSHIP = {"==": "IN", "!=": "NOT_IN"}  # which they are beside a list
 NATIVE = ("great_expectations", "great_expectations__experimental__")
 _TERM = re.compile(
     r"""\s*col\(\s*(?P<quote>["'])(?P<name>.+?)(?P=quote)\s*\)\s*
@@ -43,6 +44,8 @@ def checked(written: Any, parser: str | None) -> None:
             known = (*OPERATORS, "IN", "NOT_IN")
             if op not in known:
                 raise ValueError(f'row_condition: no operator "{op}"{nearest(op, known)}; there are {", ".join(known)}')
+            if value is None:
+                raise ValueError("row_condition: nothing compares with null: write nullity (column, is_null)")
             if "IN" in op and not isinstance(value, list):
                 raise ValueError(f"row_condition: {op} needs a list of values, not {json.dumps(value)}")
         case {"type": "nullity", "column": {"name": str()}, "is_null": bool()} | {"type": "pass_through"} | None:
@@ -168,8 +171,10 @@ class _Conditions:
         name = names.get(type(op), "")
         try:
             value = ast.literal_eval(right)
-        except ValueError:
+        except (ValueError, TypeError):
             raise Inexpressible(f"the row condition {text}") from None
+        if name in ("IN", "NOT_IN") and isinstance(value, str):
+            value = [value]  # of one text, not of its characters
         return self.comparison(_name(left, text), name, value)
 
     def path(self, name: str) -> tuple[Path, Type]:
@@ -184,21 +189,31 @@ class _Conditions:
 
     def comparison(self, name: str, op: str, value: Any) -> Expr:
         path, found = self.path(name)
-        if op in ("IN", "NOT_IN"):
-            inside = member(path, found, value)
-            return inside if op == "IN" else self.negated(path, inside)
-        if op not in OPERATORS:
+        if self.semantics == "pandas" and isinstance(value, (list, tuple)):
+            op = _MEMBERSHIP.get(op, op)
+        listed = op in ("IN", "NOT_IN")
+        if op not in OPERATORS and not listed:
             raise Inexpressible(f'the operator "{op}" of a row condition')
-        if op in ("==", "!="):
-            equal = member(path, found, [value])
-            return equal if op == "==" else self.negated(path, equal)
+        if listed != isinstance(value, (list, tuple)) or not all(map(_is_scalar, value if listed else [value])):
+            raise Inexpressible(f"the row condition {name} {op} {value}")
+        if op in ("==", "!=") or listed:
+            inside = member(path, found, self.equals(found, value if listed else [value]))
+            return inside if op in ("==", "IN") else self.negated(path, inside)
         return And((present(path, self.semantics), Compare(OPERATORS[op], Col(path), Lit(value))))
+
+    def equals(self, found: Type, values: Sequence[Any]) -> Sequence[Any]:
+        """What can equal a value of the column: to pandas a text never equals a time."""
+        return values if self.semantics == "sql" or found.kind not in TIMES else ()
 
     def negated(self, path: Path, inside: Expr) -> Expr:
         """To pandas a missing value differs from everything, to SQL from nothing."""
         if self.semantics == "pandas":
             return Or((absent(path), Not(inside)))
         return And((present(path, "sql"), Not(inside)))
+
+
+def _is_scalar(value: Any) -> bool:
+    return value is None or isinstance(value, (bool, int, float, str))
 
 
 def _parsed(text: str) -> ast.expr:

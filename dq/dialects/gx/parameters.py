@@ -85,8 +85,10 @@ def _unknown(text: str, given: Mapping[str, Any]) -> tuple[str, ...]:
 def _value(text: str, given: Mapping[str, Any]) -> Any:
     if text in given:
         return given[text]
+    if len(text) > _LONGEST:
+        raise ValueError(f"a parameter has at most {_LONGEST:,} characters, not {len(text):,}: {text[:40]}...")
     try:
-        parsed = ast.parse(text[:_LONGEST], mode="eval").body
+        parsed = ast.parse(text, mode="eval").body
     except SyntaxError:
         raise _missing(text, given) from None
     return _computed(parsed, text, given)

@@ -208,8 +208,9 @@ class _Rule:
         given = self.written["implementation"]
         try:
             expectation = read_yaml(given, "implementation").value if isinstance(given, str) else dict(given)
-            if isinstance(expectation, dict) and self.column is not None and len(self.column) == 1:
-                expectation = {**expectation, "kwargs": {"column": self.column[0], **expectation.get("kwargs", {})}}
+            kwargs = isinstance(expectation, dict) and (expectation.get("kwargs") or {})
+            if isinstance(kwargs, dict) and self.column is not None and len(self.column) == 1:
+                expectation = {**expectation, "kwargs": {"column": self.column[0], **kwargs}}
             suite = gx.load(json.dumps({"expectations": [expectation]}), "implementation")
         except SuiteError as error:
             self.builder.fault(place, f"implementation: {str(error).partition(': ')[2] or error}")

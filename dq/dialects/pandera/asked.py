@@ -88,5 +88,9 @@ class AskedSchema:
 
 def counts_rows(index: AskedColumn) -> bool:
     """Whether the numbers of rows from 0 on are of this index: what lands has no other."""
-    true = all(c.kind == "greater_than_or_equal_to" and c.arguments[0][1] <= 0 for c in index.checks)
+    true = all(c.kind == "greater_than_or_equal_to" and _is_no_bound(c.arguments[0][1]) for c in index.checks)
     return not index.name and index.dtype in (None, "int", "int64") and true
+
+
+def _is_no_bound(value: Any) -> bool:
+    return isinstance(value, (int, float)) and value <= 0

@@ -73,27 +73,34 @@ def wanted(text: str, *, pandas: bool = False) -> Wanted | None:
         if pandas:
             return None
         raise ValueError('dtype "Object": Python objects do not land in files')
+    categories(text)  # are what they have to be
     if match := _PANDAS.fullmatch(text):
         return Wanted(text, _of_pandas(match), any_unit=True)
     try:
         found = _build(ast.parse(text, mode="eval").body)
-    except (SyntaxError, RecursionError):
+    except (SyntaxError, RecursionError, LookupError, AttributeError, TypeError):  # Polars does not write it so
         raise ValueError(_unknown(text)) from None
     bare = found.kind in (Kind.TIMESTAMP, Kind.DURATION) and "(" not in text
     return Wanted(text, found, any_unit=bare and pandas)
 
 
 def categories(text: str) -> tuple[str, ...]:
-    """Of an `Enum(categories=[...])`."""
+    """Of an `Enum(categories=[...])`. Raises ValueError."""
     if not text.startswith("Enum("):
         return ()
     call: Any = ast.parse(text, mode="eval").body
-    return tuple(ast.literal_eval((call.keywords[0].value) if call.keywords else call.args[0]))
+    given = [*call.args, *(k.value for k in call.keywords if k.arg == "categories")]
+    found = _literal(given[0], call) if len(given) == 1 else None
+    if not isinstance(found, list) or not all(isinstance(v, str) for v in found):
+        raise ValueError(f'dtype "{text}": categories are a list of texts')
+    return tuple(found)
 
 
 def _of_pandas(match: re.Match[str]) -> Type:
     if match[4]:
         return Type(Kind.STRING)
+    if match[2] not in (None, "s", "ms", "us", "ns"):
+        raise ValueError(_unknown(match[0]))
     kind = Kind.TIMESTAMP if match[1] == "datetime64" else Kind.DURATION
     return Type(kind, unit=match[2] or "ns", zone=match[3])
 
@@ -119,14 +126,31 @@ def _build(node: Any) -> Type:
         case Kind.STRUCT:
             fields: Any = node.args[0] if node.args else given["fields"]
             pairs = zip(fields.keys, fields.values, strict=True)
-            return replace(outer, fields=tuple(Field(ast.literal_eval(k), _build(v)) for k, v in pairs))
+            return replace(outer, fields=tuple(Field(_literal(k, node), _build(v)) for k, v in pairs))
         case Kind.TIMESTAMP | Kind.DURATION | Kind.DECIMAL:
             names = ("precision", "scale") if outer.kind is Kind.DECIMAL else ("time_unit", "time_zone")
             values: dict[Any, Any] = {**dict(zip(names, node.args, strict=False)), **given}
-            read = {k: ast.literal_eval(v) for k, v in values.items() if k in names}
-            ours = {"time_unit": "unit", "time_zone": "zone"}
-            return replace(outer, **{ours.get(k, k): v for k, v in read.items()})
+            first, second = (_literal(values[k], node) if k in values else None for k in names)
+            if outer.kind is Kind.DECIMAL:
+                return _decimal(outer, first, second, node)
+            if first not in (None, "ms", "us", "ns") or not isinstance(second, str | None):
+                raise ValueError(_unknown(ast.unparse(node)))
+            return replace(outer, unit=first or "us", zone=second)
     return outer
+
+
+def _decimal(outer: Type, precision: Any, scale: Any, node: ast.Call) -> Type:
+    precision, scale = 38 if precision is None else precision, scale or 0
+    if type(precision) is not int or type(scale) is not int or not 0 <= scale <= precision <= 38 or not precision:
+        raise ValueError(f'dtype "{ast.unparse(node)}": a precision of 1 to 38 is needed, and a scale of at most that')
+    return replace(outer, precision=precision, scale=scale)
+
+
+def _literal(node: Any, whole: ast.Call) -> Any:
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        raise ValueError(_unknown(ast.unparse(whole))) from None
 
 
 def _with_defaults(found: Type) -> Type:

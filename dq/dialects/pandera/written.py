@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from dq.dialects.base import Problems, read_yaml
+from dq.dialects.faults import shown
 from dq.dialects.pandera.asked import ALIASES, ARGUMENTS, NO_INDEX, AskedCheck, AskedColumn, AskedSchema, counts_rows
 from dq.dialects.pandera.types import wanted
 from dq.errors import SuiteError, nearest
@@ -24,6 +25,11 @@ _COLUMN = (
     "report_duplicates", "drop_invalid_rows",
 )  # fmt: skip
 _OPTIONS = ("check_name", "ignore_na", "raise_warning", "n_failure_cases", "groupby", "groups", "error", "name")
+_FLAGS = ("nullable", "coerce", "required", "regex", "ordered", "add_missing_columns", "drop_invalid_rows")
+_WANTED: dict[str, tuple[type, str]] = {
+    **dict.fromkeys((*_FLAGS, "ignore_na", "raise_warning"), (bool, "true or false")), "dtype": (str, "a text"),
+    "options": (dict, "a mapping"), "n_failure_cases": (int, "a whole number"),
+}  # fmt: skip
 _REQUIRED = {"in_range": ("min_value", "max_value"), "str_length": ()}
 _FORMS = {"polars_dataframe": False, "dataframe": True}
 
@@ -45,7 +51,7 @@ class _Reader:
         self.problems = problems
 
     def schema(self, value: dict[str, Any]) -> AskedSchema:
-        self.known(value, (), (*_SCHEMA, *ARGUMENTS, *ALIASES))
+        value = self.known(value, (), (*_SCHEMA, *ARGUMENTS, *ALIASES))
         form = value.get("schema_type", "polars_dataframe")
         if form not in _FORMS:
             self.add(("schema_type",), f'schema_type "{form}"{nearest(str(form), _FORMS)}; it is {", ".join(_FORMS)}')
@@ -64,7 +70,7 @@ class _Reader:
             str(value.get("name") or "schema"),
             tuple(self.column(n, c, ("columns", n)) for n, c in columns.items()),
             self.checks(value, (), _SCHEMA, None),
-            strict, bool(value.get("ordered")), _sets(value.get("unique")), bool(value.get("coerce")),
+            strict, bool(value.get("ordered")), self.sets(value.get("unique")), bool(value.get("coerce")),
             value.get("dtype"), bool(value.get("add_missing_columns")), bool(value.get("drop_invalid_rows")),
             _FORMS.get(form, False), self.document.line(("columns",)),
         )  # fmt: skip
@@ -83,8 +89,9 @@ class _Reader:
         if value is not None and not isinstance(value, dict):
             self.add(place, f"columns.{name}: a mapping is needed")
             value = {}
-        value = value or {}
-        self.known(value, place, (*_COLUMN, *ARGUMENTS, *ALIASES))
+        value = self.known(value or {}, place, (*_COLUMN, *ARGUMENTS, *ALIASES))
+        if not isinstance(value.get("unique") or False, bool):
+            self.add((*place, "unique"), f"columns.{name}.unique: true or false is needed")
         return AskedColumn(
             name, value.get("dtype"), bool(value.get("nullable")), bool(value.get("unique")),
             value.get("required", True) is not False, bool(value.get("regex")) or is_pattern(name),
@@ -113,8 +120,9 @@ class _Reader:
             self.add(place, f'no built-in check "{name}"{hint}; custom checks are no part of YAML: give the .py file')
             return None
         arguments = ARGUMENTS[kind]
-        form = dict(value) if isinstance(value, dict) else {"value": value}
+        form = self.fitting(value, place) if isinstance(value, dict) else {"value": value}
         options = {**(form.pop("options", None) or {}), **{k: form.pop(k) for k in _OPTIONS if k in form}}
+        options = self.fitting(options, place)
         if set(form) == {"value"} and kind != "str_length" and "value" not in arguments:
             form = {arguments[0]: form["value"]}
         if wrong := next((k for k in (*form, *options) if k not in (*arguments, *_OPTIONS)), None):
@@ -137,14 +145,39 @@ class _Reader:
             samples=options.get("n_failure_cases"), line=self.document.line(place),
         )  # fmt: skip
 
-    def known(self, value: dict[str, Any], place: Place, known: tuple[str, ...]) -> None:
+    def known(self, value: dict[str, Any], place: Place, known: tuple[str, ...]) -> dict[str, Any]:
         for key in value:
             if key not in known:
                 at = f" in {'.'.join(map(str, place))}" if place else ""
                 self.add((*place, key), f'unknown key or check "{key}"{at}{nearest(key, known)}')
+        return self.fitting(value, place)
+
+    def fitting(self, value: dict[str, Any], place: Place) -> dict[str, Any]:
+        """Without keys whose value is of a kind they do not take, which is told: `nullable: no` is a text here."""
+        kept = dict(value)
+        for key, (kind, words) in _WANTED.items():
+            if (found := kept.get(key)) is not None and (
+                not isinstance(found, kind) or (found is True and kind is int)
+            ):
+                self.add((*place, key), f"{key}: {words} is needed, not {shown(found)}")
+                del kept[key]
+        return kept
+
+    def sets(self, value: Any) -> tuple[tuple[str, ...], ...]:
+        """Of columns that are unique together: one, or a list of lists."""
+        listed = [value] if isinstance(value, str) else value or []
+        sets = [listed] if isinstance(listed, list) and all(isinstance(v, str) for v in listed) else listed
+        if not isinstance(sets, list) or not all(isinstance(s, list) and all(map(_is_text, s)) for s in sets):
+            self.add(("unique",), "unique: a list of columns is needed")
+            return ()
+        return tuple(tuple(s) for s in sets if s)
 
     def add(self, place: Place, message: str) -> None:
         self.problems.add(self.document.line(place), message)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
 
 
 def _typed(given: dict[str, Any], dtype: str | None) -> dict[str, Any]:
@@ -182,9 +215,16 @@ def sound(kind: str, given: dict[str, Any]) -> dict[str, Any]:
         if key in found and kind in ("isin", "notin", "unique_values_eq"):
             if not isinstance(found[key], (list, tuple, set, frozenset, str)):
                 raise ValueError(f"{kind} needs a list of values")
+            if any(isinstance(v, (list, dict)) for v in found[key]):
+                raise ValueError(f"{kind} needs values, not lists of them")
             found[key] = sorted(dict.fromkeys(found[key]), key=repr)
-    if kind == "in_range" and found["min_value"] > found["max_value"]:
-        raise ValueError("in_range: min_value is above max_value")
+    if kind == "in_range":
+        try:
+            crossed = found["min_value"] > found["max_value"]
+        except TypeError:
+            raise ValueError("in_range: min_value and max_value do not compare") from None
+        if crossed:
+            raise ValueError("in_range: min_value is above max_value")
     if kind == "str_length" and not any(found.get(a) is not None for a in ARGUMENTS[kind]):
         raise ValueError("str_length needs min_value, max_value or exact_value")
     for key in ("min_value", "max_value", "value"):
@@ -202,11 +242,5 @@ def said(kind: str, given: dict[str, Any]) -> str:
 
 
 def _called(value: Any) -> Any:
-    return (value.get("options") or {}).get("check_name") if isinstance(value, dict) else value
-
-
-def _sets(value: Any) -> tuple[tuple[str, ...], ...]:
-    if not value:
-        return ()
-    listed = [value] if isinstance(value, str) else list(value)
-    return (tuple(listed),) if all(isinstance(v, str) for v in listed) else tuple(tuple(v) for v in listed)
+    options = value.get("options") if isinstance(value, dict) else {"check_name": value}
+    return options.get("check_name") if isinstance(options, dict) else None

@@ -135,6 +135,23 @@ def test_what_old_suites_leave_open_or_overdo(size: int) -> None:
     assert [d for one in found for d in differences(*one)] == []
 
 
+def test_row_conditions_of_lists_and_times() -> None:
+    """To pandas == beside a list is membership, `in` beside a text is equality, and a text never equals a time."""
+    day = pd.to_datetime(["2020-01-01", "2020-01-02", "2020-01-03", "2020-01-04"])
+    frame = pd.DataFrame({"n": [-1.0, -2.0, -3.0, -4.0], "i": [1, 2, 3, 4], "s": ["a", "b", "c", "d"], "t": day})
+    said = [
+        "s == ['a', 'b']", "s != ['a', 'b']", "i == (1, 2)", "i != [1]", "s == []", "s in 'ab'", "s not in 'ab'",
+        "s in ('a')", 't == "2020-01-02"', 't != "2020-01-02"', 't in ["2020-01-02"]', 't > "2020-01-02"',
+    ]  # fmt: skip
+    given: list[dict[str, Any]] = [{"row_condition": text, "condition_parser": "pandas"} for text in said]
+    for name, op, value in (("s", "==", "a"), ("s", "NOT_IN", ["a"]), ("t", "!=", "2020-01-02"), ("i", "==", [1, 2])):
+        compared = {"type": "comparison", "column": {"name": name}, "operator": op, "parameter": value}
+        given.append({"row_condition": compared})
+    asked = [("expect_column_values_to_be_between", {"column": "n", "min_value": 0, **one}) for one in given]
+    found = zip(asked, ours(frame, asked, "auto"), oracle.verdicts(frame, asked), strict=True)
+    assert [d for one in found for d in differences(*one)] == []
+
+
 def test_text_that_looks_like_a_time_is_what_pandas_reads(tmp_path: Path) -> None:
     file = tmp_path / "d.csv"
     rows = ("1,2021-01-01,2021-01-01 10:00:00,true,2021-02-01", "2,2021-01-02,2021-01-02 11:00:00,false,2021-01-01")
