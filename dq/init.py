@@ -133,6 +133,11 @@ def _dip(partitions: Iterable[Partition]) -> float:
     return ratios[len(ratios) // 20 + 1] if len(ratios) >= _STEPS else 1.0
 
 
+def _unread(key: str, how: str, why: str) -> str:
+    """A partition that is called like its one file is named once."""
+    return f"{key} could not be {how}: {why.removeprefix(f'{key}: ')}"
+
+
 def contract(draft: Draft, look: Look) -> str:
     """A first contract in YAML, from the newest partitions that have the newest one's columns; columns that not all
     have are optional.
@@ -146,10 +151,10 @@ def contract(draft: Draft, look: Look) -> str:
         try:
             looked.append(look([f.location for f in partition.files], draft.source))
             columns[partition.key] = _layout(looked[-1][0])
-            unread += [f"{partition.key} could not be read whole: {fault}" for fault in looked[-1][2]]
+            unread += [_unread(partition.key, "read whole", fault) for fault in looked[-1][2]]
         except (UsageError, HoldError) as error:
             ours |= isinstance(error, HoldError)
-            unread.append(f"{partition.key} could not be read: {error}")
+            unread.append(_unread(partition.key, "read", str(error)))
     if not looked:
         raise (HoldError if ours else UsageError)("; ".join(unread))
     if draft.oldest:
