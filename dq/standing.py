@@ -243,13 +243,17 @@ def files(run: Run) -> dict[str, Any]:
 
 def keys(run: Run) -> list[str]:
     """The objects that readers see now, for those who cannot name a version. Raises HoldError where another one lies
-    there by now."""
+    there by now, UsageError where they are of several buckets."""
     found = []
     for _, newest in sorted(publish.visible(run.contract.source, _curated(run), run.history).items()):
         for file, location in zip(newest.files, publish.located(_curated(run), newest), strict=True):
             if VERSION in location and not _is_newest(run, file, location):
                 raise HoldError(f"{location} is not the newest version, and a ManifestFile names no other one")
             found.append(unversioned(location))
+    if len(buckets := sorted({"/".join(location.split("/", 3)[:3]) for location in found})) > 1:
+        raise UsageError(
+            f"published files lie in {' and '.join(buckets)}, and a ManifestFile names one bucket: dq ls --json"
+        )
     return found
 
 

@@ -15,6 +15,7 @@ from dq import api, config, pretrain
 from dq.errors import ConfigError
 from dq.history import History
 from dq.stores.s3 import S3Store
+from tests.conftest import make_bucket
 from tests.s3 import servers
 from tests.s3.place import CONTRACT, S3Place, before
 
@@ -125,6 +126,18 @@ def test_of_a_split_the_good_rows_are_copied(tmp_path: Path, versioned: str) -> 
     (location,) = api.published("trips", config=place.config())
     assert "/curated/.dq/generations/" in location
     assert place.ids() == list(range(1, 100))
+
+
+def test_a_manifest_of_several_buckets_is_refused(tmp_path: Path, versioned: str, dq: Dq) -> None:
+    place = here(tmp_path, versioned, REFERENCE, CONTRACT + "policy: {on_fail: split}\n")
+    split = f"s3://{make_bucket()}"
+    place.settings.write_text(place.settings.read_text().replace(f"s3://{versioned}/curated", f"{split}/curated"))
+    place.land("2026-03-01", 0)
+    place.land("2026-03-02", 100, n=100, bad=1, files=1)
+    place.gate()
+    ran = dq("ls", "trips", "--out", tmp_path / "train.manifest", "--config", place.settings)
+    found = f"published files lie in {' and '.join(sorted((f's3://{versioned}', split)))}, and a ManifestFile names one"
+    assert (ran.code, found in ran.err, (tmp_path / "train.manifest").exists()) == (2, True, False), ran
 
 
 def test_copies_are_of_the_version_that_was_judged(tmp_path: Path, versioned: str) -> None:
