@@ -29,6 +29,7 @@ from dq.isolation.channels import Replies, Requests
 from dq.ranges import Ranges
 
 Elsewhere = Callable[[Path], DataFile]
+Kept = Callable[..., DataFile]
 
 
 @pytest.fixture
@@ -58,6 +59,21 @@ def elsewhere() -> Iterator[Elsewhere]:
     ranged.answer(Source(), "test")
     yield moved
     ranged.leave("test")
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Iterator[Kept]:
+    """A file of this disk elsewhere, of which what is fetched is kept in `ranges-0`."""
+
+    def moved(path: Path, claim: Callable[[int], bool] = lambda _: True) -> DataFile:
+        content = path.read_bytes()
+        ranges = Ranges(lambda _, start, end: content[start:end], str(tmp_path), "kept")
+        ranged.answer(ranges, "kept")
+        place = ranges.place(DataFile(path.name, len(content), "s3://b/a", "1"), claim)
+        return DataFile(path.name, len(content), place)
+
+    yield moved
+    ranged.leave("kept")
 
 
 @pytest.fixture
@@ -103,7 +119,7 @@ def test_what_only_polars_computes_is_read_from_the_columns_it_needs(file: Path,
 
 @pytest.mark.parametrize("writer", ["duckdb", "pyarrow", "polars"])
 def test_readers_of_what_was_brought_look_at_nothing_else(
-    duck: DuckDB, tmp_path: Path, writer: str, monkeypatch: pytest.MonkeyPatch
+    duck: DuckDB, tmp_path: Path, writer: str, kept: Kept, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Other columns are holes; indexes come along, and filters that exclude nothing stand for those of the file."""
     for name, value in (("parquet._TAIL", (16, 16, 1)), ("ranged.GAP_BYTES", 16)):  # else all of so small a file
@@ -113,14 +129,19 @@ def test_readers_of_what_was_brought_look_at_nothing_else(
     if writer == "duckdb":
         duckdb.from_arrow(frame.to_arrow()).write_parquet(str(path), row_group_size=2_048)
     elif writer == "pyarrow":
-        pq.write_table(frame.to_arrow(), path, row_group_size=2_000, write_page_index=True, data_page_size=500)
+        pq.write_table(
+            frame.to_arrow(),
+            path,
+            row_group_size=2_000,
+            write_page_index=True,
+            data_page_size=500,
+            bloom_filter_options={"s": True},
+        )
     else:
         frame.write_parquet(path, row_group_size=2_000)
     content, room = path.read_bytes(), [1 << 20]
-    ranges = Ranges(lambda _, start, end: content[start:end], str(tmp_path), "brought")
-    place = ranges.place(DataFile(path.name, len(content), "s3://b/a", "1"), lambda wanted: wanted <= room[0])
-    ranged.answer(ranges, "brought")
-    here, there = (open_parquet([DataFile(path.name, len(content), at)], Reading()) for at in (str(path), place))
+    here = open_parquet([DataFile(path.name, len(content), str(path))], Reading())
+    there = open_parquet([kept(path, lambda wanted: wanted <= room[0])], Reading())
     for column, value in ((Col(("s",)), "v3"), (Col(("a",)), 4)):
         near = there.reached([column.path[0]])
         assert not near.ranged
@@ -134,7 +155,6 @@ def test_readers_of_what_was_brought_look_at_nothing_else(
     assert there.reached(["a", "s"]) is near
     assert (tmp_path / "ranges-0").read_bytes() != content
     assert there.reached(["x"]).ranged, "no room"
-    ranged.leave("brought")
 
 
 def test_a_connection_reads_no_other_file_and_writes_none(file: Path, elsewhere: Elsewhere, tmp_path: Path) -> None:
