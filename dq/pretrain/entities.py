@@ -81,7 +81,7 @@ def _leaks(splits: Splits, name: str) -> Iterator[Found]:
             yield Found("time_leakage", "warn", f"`{name}` is not in {a} and {b}: it cannot be compared", name, b)
             continue
         ((last, shown),) = splits.desk.ask(
-            f"SELECT max({moment}), CAST(max({splits.column(name)}) AS VARCHAR) FROM {a}"
+            f"SELECT max({moment}), CAST(arg_max({splits.column(name)}, {moment}) AS VARCHAR) FROM {a}"
         )
         if last is None:
             continue
