@@ -9,7 +9,7 @@ from dq.adapters.base import each, write
 from dq.adapters.glue import key_text
 from dq.errors import StoreError
 from dq.ir.data import PINNED
-from dq.ir.document import manifest
+from dq.ir.document import lines, manifest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,7 +38,9 @@ class Symlink:
 
         def list_in(folder: str) -> None:
             path = "/".join(p for p in (contract.source, "_symlink_format_manifest", folder, "manifest") if p)
-            write(self.curated, path, "".join(f"{x}\n" for x in folders[folder]).encode("utf-8", "surrogateescape"))
+            write(
+                self.curated, path, "".join(f"{x}\n" for x in lines(folders[folder])).encode("utf-8", "surrogateescape")
+            )
 
         each(dict.fromkeys(_folder(shown[key]) for key in keys), list_in, self.curated.at_once)
 

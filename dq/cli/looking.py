@@ -121,22 +121,20 @@ def ls(
     """List the files that readers of a source see now."""
     from dq import running, standing
     from dq.config import load
-    from dq.ir.document import manifest
+    from dq.ir.document import lines, manifest
     from dq.reports import json
     from dq.reports.base import printable
 
     run = running.gate_run(source, load(config), landed=False)
     found = standing.files(run)
     paths = [f["path"] for f in found["files"]]
-    lines = [json.render(found)] if as_json else paths
     if out is not None and out.endswith(".manifest") and not as_json and any(p.startswith("s3://") for p in paths):
         write(out, manifest(standing.keys(run)), out)
     elif out is not None:
-        write(out, "".join(f"{line}\n" for line in lines), out)
+        write(out, "".join(f"{x}\n" for x in ([json.render(found)] if as_json else lines(paths))), out)
     elif as_json:
         say_json(found)
     else:
-        shown = printable if sys.stdout.isatty() else str
-        for line in lines:
-            say(shown(line))
+        for path in map(printable, paths) if sys.stdout.isatty() else lines(paths):
+            say(path)
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from dq.errors import UsageError
 from dq.ir.check import Severity
 from dq.ir.codec import plain
 from dq.ir.result import Act, CheckResult, Judgement, Split, Status, Unusual, Verdict
@@ -115,3 +116,10 @@ def manifest(locations: Sequence[str]) -> str:
     """Objects of one bucket as a ManifestFile of SageMaker: the bucket, then the key of each."""
     prefix = "/".join(locations[0].split("/")[:3]) + "/"
     return json.dumps([{"prefix": prefix}, *(location.removeprefix(prefix) for location in locations)], indent=1) + "\n"
+
+
+def lines(locations: Sequence[str]) -> Sequence[str]:
+    """The same. Raises UsageError where a name breaks its line: whoever reads lines would read what nobody judged."""
+    if broken := next((x for x in locations if "\n" in x or "\r" in x), None):
+        raise UsageError(f"{broken!a} has a line break in its name: land it under another one; dq ls --json lists it")
+    return locations

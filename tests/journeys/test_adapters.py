@@ -113,6 +113,15 @@ def check(place: S3Place, glue: Any, days: list[str]) -> None:
         assert tags(place, location.removeprefix(f"s3://{place.bucket}/"))["dq-verdict"] == "promote"
 
 
+def test_a_name_that_would_be_two_lines_comes_into_no_list_of_lines(tmp_path: Path, bucket: str, dq: Dq) -> None:
+    place = here(tmp_path, bucket, more="[adapters.symlink]\n")
+    place.put("landing/trips/dt=2026-03-01/a\rs3:/other/b.parquet", place.table(0, 20))
+    place.gate()
+    assert place.ids() == list(range(20))
+    assert not place.objects("curated/trips/_symlink_format_manifest/")
+    assert "has a line break in its name" in dq("status", "--json", "--config", place.settings).out
+
+
 def test_columns_that_come_later_come_to_the_table(tmp_path: Path, bucket: str, glue: Any) -> None:
     """What a person made of the others stays."""
     contract = "source: trips\nlayout: 'dt={date:%Y-%m-%d}'\n"

@@ -89,6 +89,17 @@ def test_a_list_of_files_is_exact_in_a_pipe_and_text_on_a_terminal(victim: Victi
     assert b"\x1b" not in told
 
 
+def test_a_name_that_would_be_two_lines_is_not_listed_by_lines(victim: Victim) -> None:
+    victim.land("a\ns3:", parquet({"x": [1]}))
+    victim.gate()
+    ran = dq(victim.root, "ls", "drop")
+    assert (ran.returncode, ran.stdout) == (2, b"")
+    assert rb"=a\ns3:" in ran.stderr, "the line break is shown"
+    assert dq(victim.root, "ls", "drop", "--out", "files.txt").returncode == 2
+    assert not (victim.root / "files.txt").exists()
+    assert rb"=a\ns3:" in dq(victim.root, "ls", "drop", "--json").stdout
+
+
 def dq(folder: Path, *arguments: str, stdout: int = subprocess.PIPE) -> subprocess.CompletedProcess[bytes]:
     code = "import sys; from dq.cli import main; sys.exit(main(sys.argv[1:]))"
     environment = {n: v for n, v in os.environ.items() if not n.startswith("DQ_")} | {"PYTHONPATH": str(ROOT)}
