@@ -313,7 +313,7 @@ def test_no_url_is_said_with_what_signs_it(tmp_path: Path, dq: Dq) -> None:
         ["validate", url, "--suite", suite], ["validate", "s3://me:canary@lake/x", "--suite", suite],
         ["profile", url], ["init", url], ["diff", url, url], ["validate", suite, "--suite", url],
         ["gate", "--config", url], ["gate", "--config", "signed.toml"], ["doctor", "--config", "signed.toml"],
-        ["watch", "--queue", f"ftp{url}"],
+        ["watch", "--queue", f"ftp{url}"], ["gate", "s3://lake/raw/x.parquet?X-Amz-Credential=canary"],
     ):  # fmt: skip
         ran = dq(*command, at=tmp_path)
         said = ran.out + ran.err
