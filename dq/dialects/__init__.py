@@ -1,3 +1,1 @@
-"""Ways of writing suites. A dialect is reached by name and loaded late."""
-
-DIALECTS: dict[str, str] = {"contract": "dq.dialects.contract:load", "gx": "dq.dialects.gx:load"}
+"""Ways of writing suites. `dq.suite` tells which one a file is written in, and loads it late."""

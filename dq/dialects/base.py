@@ -292,33 +292,7 @@ def parse_seconds(text: str) -> float:
     return float(int(match[1]) * _SECONDS[match[2]])
 
 
-_DIRECTIVES = frozenset(
-    [
-        "Y",
-        "y",
-        "m",
-        "d",
-        "H",
-        "I",
-        "M",
-        "S",
-        "j",
-        "f",
-        "b",
-        "B",
-        "a",
-        "A",
-        "p",
-        "z",
-        "%",
-        "-m",
-        "-d",
-        "-H",
-        "-I",
-        "-M",
-        "-S",
-    ]
-)
+_DIRECTIVES = frozenset((*"YymdHIMSjfbBaApz%", "-m", "-d", "-H", "-I", "-M", "-S"))
 
 
 def check_format(text: str) -> None:

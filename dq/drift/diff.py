@@ -7,10 +7,11 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from dq.drift.observe import Names, Observation, Sides, number, observe, percent, respelt
+from dq.drift.observe import Names, Observation, Sides, number, observe, respelt
 from dq.drift.significance import false_discovery
 from dq.ir.data import format_path
 from dq.profile import ColumnProfile
+from dq.words import percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -22,6 +22,7 @@ from dq.profile import (
     quantile,
     size_counts,
 )
+from dq.words import percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -64,13 +65,6 @@ def respelt(sides: Sides, names: Names) -> Observation | None:
         return None
     examples = tuple(f"{quoted(v)} in {names[0]}, {quoted(w)} in {names[1]}" for v, w in found.pairs[:_EXAMPLES])
     return Observation("relabelled", found.share, 0.0, 0.0, found.says, examples=examples)
-
-
-def percent(share: float) -> str:
-    """`12 %`, `0.63 %`: two digits that count."""
-    digits = 0 if share in (0, 1) else min(max(0, 1 - math.floor(math.log10(abs(share) * 100))), 6)
-    text = f"{share * 100:.{digits}f}"
-    return f"{text.rstrip('0').rstrip('.') if '.' in text else text} %"
 
 
 def quoted(value: Any) -> str:

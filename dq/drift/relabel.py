@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dq.profile import is_null_like
+from dq.words import percent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -57,8 +58,8 @@ def _affixed(a: Mapping[str, int], b: Mapping[str, int], column: str, names: tup
     verb = "ends in" if behind else "begins with"
     has = (lambda v: v.endswith(affix)) if behind else (lambda v: v.startswith(affix))
     every, none = all(map(has, with_it)), not any(map(has, without))
-    what = f"every value of `{column}`" if every else f"{_percent(with_it, has)} of the values of `{column}`"
-    says = f"{what} in {here} {verb} '{affix}', {'none' if none else _percent(without, has)} in {there}"
+    what = f"every value of `{column}`" if every else f"{_share(with_it, has)} of the values of `{column}`"
+    says = f"{what} in {here} {verb} '{affix}', {'none' if none else _share(without, has)} in {there}"
     in_order = [(m, p) if lost else (p, m) for p, m in pairs]
     return Relabelling(says, share, tuple(sorted(in_order, key=lambda p: (-b[p[1]], p))))
 
@@ -74,8 +75,8 @@ def _affixes(plain: Mapping[str, int], marked: Mapping[str, int]) -> set[tuple[s
     return found
 
 
-def _percent(values: Mapping[str, int], has: Callable[[str], bool]) -> str:
-    return f"{100 * sum(n for v, n in values.items() if has(v)) / sum(values.values()):.0f} %"
+def _share(values: Mapping[str, int], has: Callable[[str], bool]) -> str:
+    return percent(sum(n for v, n in values.items() if has(v)) / sum(values.values()))
 
 
 _SPELLINGS: tuple[tuple[str, Callable[[str], str]], ...] = (

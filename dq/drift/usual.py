@@ -17,11 +17,12 @@ from dq.drift.calendar import dated, said
 from dq.drift.learnt import Seen, complete, mixed, unseen
 from dq.drift.measured import MANY
 from dq.drift.mix import FREQUENT, METRIC, parts, whole
-from dq.drift.observe import number, percent
+from dq.drift.observe import number
 from dq.drift.placed import placed
 from dq.drift.scale import NEW, Scale, scale_of
 from dq.drift.season import series
 from dq.ir.result import Unusual
+from dq.words import percent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from dq.pretrain import chance
 from dq.pretrain.found import Found, Place, Status, graded, skipped
 from dq.pretrain.splits import TRAIN
-from dq.words import clause, counted
+from dq.words import clause, counted, percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,7 +67,7 @@ def _overlap(splits: Splits, first: tuple[int, str], second: tuple[int, str]) ->
     excess, beyond = chance.shared(rows, repeated, sizes, share)
     measured, limit = rows / splits.rows[b], splits.training.limit("row_overlap")
     natural = max(0.0, rows - excess)
-    said = clause(rows, "row", f"of {b} ({_percent(measured)})", "are") + f" in {a} too, all features alike"
+    said = clause(rows, "row", f"of {b} ({percent(measured)})", "are") + f" in {a} too, all features alike"
     if rows and natural >= 0.5:
         said += f"; duplicates inside {a} explain about {natural:,.0f}"
     if other:
@@ -122,7 +122,3 @@ def _places(splits: Splits, where: str, *of: tuple[int, str]) -> tuple[Place, ..
     i = of[0][0]
     found = splits.desk.ask(f"SELECT {wanted} FROM twins WHERE {where} ORDER BY e{i} LIMIT {4 // len(of)}")
     return tuple(Place(name, row[2 * n], row[2 * n + 1]) for row in found for n, (_, name) in enumerate(of))
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.2g} %" if share < 0.1 else f"{100 * share:.0f} %"

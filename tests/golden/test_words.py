@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from dq.words import clause, counted, verb
+from dq.words import clause, counted, percent, verb
 from tests.journeys.training import checked
 
 
@@ -15,6 +15,11 @@ def test_words_agree_with_a_number(count: int, said: str) -> None:
     assert (counted(count, "row"), verb(count, "repeat")) == (
         f"{count:,} row" + "s" * (count != 1), "repeats" if count == 1 else "repeat"
     )  # fmt: skip
+
+
+def test_a_share_is_the_whole_only_where_it_is() -> None:
+    shares = (0, 0.00004, 0.0063, 0.12, 0.63, 0.997, 0.9996, 1)
+    assert [percent(s) for s in shares] == ["0 %", "0.004 %", "0.63 %", "12 %", "63 %", "99.7 %", "99.96 %", "100 %"]
 
 
 def test_splits_of_one_row() -> None:

@@ -37,16 +37,9 @@ if TYPE_CHECKING:
 __all__ = ["load", "parse"]
 log = logging.getLogger("dq")
 _TAGS = (
-    "threshold",
-    "format",
-    "recentFiles",
-    "uriRegex",
-    "filterOrder",
-    "failFast",
-    "timeZone",
-    "hashAlgorithm",
+    "threshold", "format", "recentFiles", "uriRegex", "filterOrder", "failFast", "timeZone", "hashAlgorithm",
     "matchFileName",
-)
+)  # fmt: skip
 _ANSWERS: dict[str, Callable[[Asked], Meant]] = COLUMNS | DATASETS | FILES
 _DETECTS = "DetectAnomalies"
 

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 @metric
 @dataclass(frozen=True)
 class Custom(Metric):
-    """Rows that GX finds unexpected, or 1 where it is not met otherwise. `rule` is the expectation as JSON, `code`
-    the digest of what lies in `plugins`. Which
-    columns its code looks at nobody knows: it is given all, and shows values only where all may be shown."""
+    """Rows that GX finds unexpected, or 1 where it is not met otherwise. `rule` is the expectation as JSON, `code` the
+    digest of what lies in `plugins`. Which columns its code looks at nobody knows: it is given all, and shows values
+    only where all may be shown."""
 
     name: ClassVar[str] = "custom"
     dimension: ClassVar[Dimension] = Dimension.VALIDITY

@@ -73,10 +73,13 @@ def _target(builder: Builder, text: str, place: Place) -> tuple[str, Path] | Non
     return (name, path) if path else None
 
 
-def _path(element: Mapping[str, Any], names: Sequence[str]) -> Path | None:
+def _path(
+    element: Mapping[str, Any], steps: Sequence[str], keys: Sequence[str] = ("name", "physicalName")
+) -> Path | None:
+    """By what is written under any of the keys, level by level."""
     found: list[str] = []
-    for name in names:
-        inner = [p for p in element.get("properties", ()) if name in (p["name"], p.get("physicalName"))]
+    for step in steps:
+        inner = [p for p in element.get("properties", ()) if step in (p.get(k) for k in keys)]
         if not inner:
             return None
         element = inner[0]
@@ -89,18 +92,9 @@ def _names(element: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _by_ids(builder: Builder, identity: str, steps: Sequence[str]) -> tuple[str, Path] | None:
-    named = next(((n, o) for n, o in builder.others.items() if o.get("id") == identity), None)
-    if named is None:
-        return None
-    name, element = named
-    found: list[str] = []
-    for step in steps:
-        inner = [p for p in element.get("properties", ()) if p.get("id") == step]
-        if not inner:
-            return None
-        element = inner[0]
-        found.append(name_of(element))
-    return name, tuple(found)
+    named = ((n, _path(o, steps, ("id",))) for n, o in builder.others.items() if o.get("id") == identity)
+    name, path = next(named, ("", None))
+    return (name, path) if path else None
 
 
 def _own(builder: Builder, text: str, place: Place) -> Path | None:

@@ -119,11 +119,11 @@ class _Fitting:
 
     def value(self) -> tuple[Expr, Type]:
         """The column, cast where the schema coerces it to another type, and the type of it."""
-        landed = self.schema.find((self.name,))
-        assert landed is not None
-        return self.cast(self.name, landed, self.asked.dtype if self.asked.coerce else None)
+        return self.cast(self.name, self.asked.dtype if self.asked.coerce else None)
 
-    def cast(self, name: str, landed: Type, dtype: str | None) -> tuple[Expr, Type]:
+    def cast(self, name: str, dtype: str | None) -> tuple[Expr, Type]:
+        landed = self.schema.find((name,))
+        assert landed is not None
         named = wanted(dtype, pandas=self.asked.pandas) if dtype else None
         if named is None or named.fits(landed):
             return Col((name,)), landed
@@ -159,18 +159,14 @@ class _Fitting:
         return _counted(asked, And(tuple(self._of(n) for n in self.seen)))
 
     def _of(self, name: str) -> Expr:
+        value, found = self.given(name)
         if self.asked.kind == "custom":
-            return Foreign("python", self.asked.code, (self.given(name),))
-        landed = self.schema.find((name,))
-        assert landed is not None
-        value, found = self.cast(name, landed, dict(self.asked.casts).get(name))
+            return Foreign("python", self.asked.code, (value,))
         return conditions.condition(self.asked.kind, self.arguments, name, found)(value)
 
-    def given(self, name: str) -> Expr:
-        """The column as the schema's own code sees it."""
-        landed = self.schema.find((name,))
-        assert landed is not None
-        return self.cast(name, landed, dict(self.asked.casts).get(name))[0]
+    def given(self, name: str) -> tuple[Expr, Type]:
+        """The column as checks of the whole row see it."""
+        return self.cast(name, dict(self.asked.casts).get(name))
 
     def custom(self, names: tuple[str, ...]) -> Metric:
         asked = self.asked
@@ -179,7 +175,7 @@ class _Fitting:
         if missing is not None:
             raise conditions.Unfit(f'it reads "{missing}", which did not land')
         assert asked.language
-        ok = Foreign(asked.language, asked.code, tuple(self.given(n) for n in reads))
+        ok = Foreign(asked.language, asked.code, tuple(self.given(n)[0] for n in reads))
         if asked.language == "python" and not asked.element_wise:
             return OfFrame(ok if asked.ignore_na else _strict(ok), words=f"fail {asked.says}")
         if asked.table:
