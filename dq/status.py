@@ -170,14 +170,14 @@ _EVENTS = {"promote": "promoted", "quarantine": "quarantined"}
 def event(
     record: Decision | Acceptance | Absence, revisions: Mapping[tuple[str, str], int] | None = None
 ) -> dict[str, Any]:
-    """`revisions` by partition and digest tell what was published."""
+    """`revisions` by partition and digest of what was published."""
     said: dict[str, Any] = {"event": "", "at": "", "revision": None, "n": None, "rows": None}
     if isinstance(record, Decision):
         judged, promoted = record.act is Act.JUDGED, record.verdict is Verdict.PROMOTE
         said |= {
             "event": _EVENTS[record.verdict.value] if judged else record.act.value,
             "at": record.decided_at,
-            "revision": (revisions or {}).get((record.partition, record.digest)) if promoted else None,
+            "revision": (revisions or {}).get((record.partition, record.shown_digest)) if promoted else None,
             "n": record.n,
             "rows": record.rows,
         }

@@ -140,6 +140,7 @@ def test_the_published_bytes_carry_their_own_passing_decision(place: Place) -> N
     told = status.status(run)
     assert (told["counts"]["promoted"], told["last"]["rows_quarantined"]) == (1, 1)
     assert standing.stored(run, "2026-03-01")["split"] == split
+    assert [event["revision"] for event in status.history(run)] == [1]
 
 
 def test_records_that_cannot_be_read_are_withheld_too(place: Place) -> None:
