@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from dq.dialects.base import LARGEST_BYTES, Problems, free, identified, read_json
 from dq.dialects.gx import queries
-from dq.dialects.gx.asked import Unfit, bound, ends
+from dq.dialects.gx.asked import Unfit, bound, ends, whole
 from dq.dialects.gx.conditions import checked, moment, named
 from dq.dialects.gx.custom import Custom, classes, code_of, needs_gx
 from dq.dialects.gx.fit import Expectation
@@ -50,6 +50,7 @@ _GONE = (
     "expect_column_parameterized_distribution_ks_test_p_value_to_be_greater_than",
     "expect_column_pair_cramers_phi_value_to_be_less_than",
 )
+_COUNTS = ("distinct_count", "row_count", "column_count")
 _TIME = re.compile(r"datetime|Timestamp|M8|date$")
 _STRING = re.compile(r'"(?:\\.|[^"\\])*"|[\[\]{}]|\n')
 
@@ -334,7 +335,7 @@ def _bound(kind: Kind, given: Mapping[str, Any]) -> Bound:
     if "value" in kind.required and kind.domain == "table":
         return Bound((Condition("=", int(given["value"])),))
     if "min_value" in kind.takes and "mostly" not in kind.takes:
-        return _ends(given)
+        return _ends(given, counts=kind.metric in _COUNTS)
     mostly = given.get("mostly")
     if mostly is None or (kind.domain == "table" and "mostly" not in kind.takes) or ("mostly" not in arguments(kind)):
         return NONE
@@ -344,9 +345,9 @@ def _bound(kind: Kind, given: Mapping[str, Any]) -> Bound:
     return Bound((Condition("<=", share, "share of rows"),)) if share else NONE
 
 
-def _ends(given: Mapping[str, Any]) -> Bound:
+def _ends(given: Mapping[str, Any], *, counts: bool) -> Bound:
     """Without either end, as profilers of 0.x wrote it, any number will do."""
-    low, high = bound(given.get("min_value")), bound(given.get("max_value"))
+    low, high = (whole(e) if counts else e for e in (bound(given.get("min_value")), bound(given.get("max_value"))))
     sides = (
         () if low is None else (Condition(">" if given.get("strict_min") else ">=", low),),
         () if high is None else (Condition("<" if given.get("strict_max") else "<=", high),),

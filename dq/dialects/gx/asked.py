@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
@@ -83,6 +84,11 @@ def bound(value: Any) -> Any:
         if found is None:
             raise Unfit(f'"{value}" is neither a number nor a date') from None
         return found
+
+
+def whole(end: Any) -> Any:
+    """An end of a count as GX's model reads it: 4.5 is 4."""
+    return float(int(end)) if isinstance(end, float) and math.isfinite(end) else end
 
 
 def bounds(asked: Asked) -> tuple[Any, Any]:

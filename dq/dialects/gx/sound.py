@@ -41,6 +41,8 @@ def faults(name: str, given: Mapping[str, Any]) -> Iterator[str]:
             yield f"{key}: no {json.dumps(value)}{nearest(str(value), _ONE_OF[key])}; it is {', '.join(_ONE_OF[key])}"
         elif key == "value" and "_table_" in name and not float(value).is_integer():
             yield f"value: a whole number is needed, not {json.dumps(value)}"
+        elif key == "column_list" and "_table_" not in name and len(value) < 2:
+            yield "column_list: at least two columns are needed"
         elif why := _unreadable(key, value):
             yield f"{key}: {why}"
 

@@ -7,7 +7,7 @@ import re
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Literal
 
-from dq.dialects.gx.asked import Asked, Unfit, between, bound, bounds, inside, numeric
+from dq.dialects.gx.asked import Asked, Unfit, between, bound, bounds, inside, numeric, whole
 from dq.dialects.gx.conditions import member
 from dq.dialects.gx.metrics import InOrder, JsonValid, Nulls, Raises, Typical, UniqueKey
 from dq.dialects.gx.types import TypeIs
@@ -111,7 +111,7 @@ def _length(asked: Asked) -> Metric:
         ends = [bound(asked[name]) for name in ("min_value", "max_value")]
         if ends == [None, None]:
             raise Unfit("min_value or max_value is needed")
-        low, high = (None if e is None else float(e) for e in ends)  # type: ignore[assignment]
+        low, high = (None if e is None else float(whole(e)) for e in ends)  # type: ignore[assignment]
         above, below = bool(asked["strict_min"]), bool(asked["strict_max"])
     if not _texts(asked):
         arguments = json.dumps([low, high, above, below])
@@ -245,6 +245,8 @@ def _outliers(asked: Asked) -> Metric:
 def _type(asked: Asked) -> Metric:
     asked.of(asked.column)
     if "type_list" in asked.arguments:
+        if asked["type_list"] == []:
+            raise Unfit("the list of types is empty")
         return TypeIs(asked.column, tuple(asked["type_list"] or ()), asked.semantics, "list")
     return TypeIs(asked.column, (str(asked["type_"]),), asked.semantics)
 

@@ -135,6 +135,21 @@ def test_what_old_suites_leave_open_or_overdo(size: int) -> None:
     assert [d for one in found for d in differences(*one)] == []
 
 
+def test_counts_and_lists_of_types_as_the_model_reads_them() -> None:
+    frame = pd.DataFrame({"i": [1, 2, 3, 4], "s": ["a", "bc", "d", "e"]})
+    half = {"min_value": 4.5}
+    asked: list[tuple[str, dict[str, Any]]] = [
+        ("expect_column_unique_value_count_to_be_between", {"column": "s", **half}),
+        ("expect_column_unique_value_count_to_be_between", {"column": "s", "max_value": 4.5, "strict_max": True}),
+        ("expect_column_value_lengths_to_be_between", {"column": "s", "min_value": 1.5}),
+        ("expect_table_row_count_to_be_between", half),
+        ("expect_column_values_to_be_in_type_list", {"column": "i", "type_list": []}),
+        ("expect_column_values_to_be_in_type_list", {"column": "i", "type_list": None}),
+    ]
+    found = [bool(r["success"]) for r in oracle.verdicts(frame, asked)]
+    assert [bool(r["success"]) for r in ours(frame, asked, "auto")] == found == [True, False, True, True, False, True]
+
+
 def test_row_conditions_of_lists_and_times() -> None:
     """To pandas == beside a list is membership, `in` beside a text is equality, and a text never equals a time."""
     day = pd.to_datetime(["2020-01-01", "2020-01-02", "2020-01-03", "2020-01-04"])
