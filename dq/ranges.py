@@ -88,24 +88,26 @@ class _Kept:
 
     def stretches(self, start: int, end: int) -> list[tuple[int, int, bytes | None]]:
         """The range in parts that are here, with their content, and parts that are not."""
-        found = [(a, b, self._content(a, b) if here else None) for a, b, here in self._parts(start, end)]
+        with self._lock:
+            parts = self._parts(start, end)
+        found = [(a, b, self._content(a, b) if here else None) for a, b, here in parts]
         return found or [(start, end, None)]
 
     def missing(self, start: int, end: int) -> list[tuple[int, int]]:
-        return [(first, last) for first, last, here in self._parts(start, end) if not here]
+        with self._lock:
+            return [(first, last) for first, last, here in self._parts(start, end) if not here]
 
     def _parts(self, start: int, end: int) -> list[tuple[int, int, bool]]:
         found: list[tuple[int, int, bool]] = []
-        with self._lock:
-            begin = max(0, bisect_right(self._spans, (start, math.inf)) - 1)
-            for first, last in self._spans[begin : bisect_left(self._spans, (end, 0))]:
-                first, last = max(first, start), min(last, end)
-                if first >= last:
-                    continue
-                if start < first:
-                    found.append((start, first, False))
-                found.append((first, last, True))
-                start = last
+        begin = max(0, bisect_right(self._spans, (start, math.inf)) - 1)
+        for first, last in self._spans[begin : bisect_left(self._spans, (end, 0))]:
+            first, last = max(first, start), min(last, end)
+            if first >= last:
+                continue
+            if start < first:
+                found.append((start, first, False))
+            found.append((first, last, True))
+            start = last
         return [*found, (start, end, False)] if start < end else found
 
     def _content(self, start: int, end: int) -> bytes:
@@ -129,9 +131,11 @@ class _Kept:
 
     def fill(self, start: int, content: bytes) -> None:
         end = start + len(content)
-        if self.missing(start, end) == [(start, end)]:
+        with self._lock:
+            if self._parts(start, end) != [(start, end, False)]:
+                return
             try:
-                with self._lock, open(self.path, "r+b") as stream:
+                with open(self.path, "r+b") as stream:
                     stream.seek(start)
                     stream.write(content)
             except OSError as error:

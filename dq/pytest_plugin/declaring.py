@@ -6,7 +6,7 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dq.errors import DatasetContractWarning
+from dq.errors import DatasetContractWarning, DQError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,7 +39,10 @@ def assert_contract(data: Any, suite: Any, *, references: Mapping[str, Any] | No
     from dq.ir.result import Status
     from dq.pytest_plugin.telling import failure
 
-    found = validate(data, suite, references=references, show=())
+    try:
+        found = validate(data, suite, references=references, show=())
+    except DQError as error:
+        raise error.with_traceback(None) from None
     faults = [c for c in found.checks if c.status in (Status.FAIL, Status.ERROR)]
     for check in faults:
         if check.severity is Severity.WARN:

@@ -4,13 +4,16 @@ else (a timer) at all sources."""
 from __future__ import annotations
 
 from json import dumps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dq.config import Config, load
 from dq.errors import HoldError
 from dq.reports import json
 from dq.worker.events import Message, Unreadable, urls
 from dq.worker.watch import Watch, read
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _MARGIN_SECONDS = 20.0  # before AWS ends the function, nothing new is begun
 
@@ -29,9 +32,7 @@ def answer(event: Any, invocation: Any) -> dict[str, Any]:
         return float(invocation.get_remaining_time_in_millis()) / 1000 - _MARGIN_SECONDS
 
     watch = Watch(_within(load(), left()), tell, stopping=lambda: left() <= 0)
-    records = event.get("Records", ()) if isinstance(event, dict) else ()
-    messages = [Message(r["messageId"], r["body"]) for r in records if "messageId" in r]
-    if messages:
+    if messages := list(_batch(event)):
         done = watch.settle(read(messages))
         return {"batchItemFailures": [{"itemIdentifier": m.id} for m in messages if m not in done]}
     try:
@@ -44,6 +45,15 @@ def answer(event: Any, invocation: Any) -> dict[str, Any]:
             raise HoldError(f"not judged, the event is to come again: {', '.join(*spoken.values())}")
     held = sum(len(one.held) for one in looked.values())
     return {"partitions": len(documents), "held": held, "unfinished": [s for s, one in looked.items() if not one.whole]}
+
+
+def _batch(event: Any) -> Iterator[Message]:
+    """Of SQS, if it is one."""
+    records = event.get("Records") if isinstance(event, dict) else None
+    for record in records if isinstance(records, list) else ():
+        match record:
+            case {"messageId": str(name), "body": str(body)}:
+                yield Message(name, body)
 
 
 def _within(config: Config, seconds: float) -> Config:

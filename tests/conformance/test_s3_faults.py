@@ -13,7 +13,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ReadTimeoutError
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dq.errors import ConfigError, PublishUnknown, SourceChanged, StoreError
@@ -31,6 +31,7 @@ KEYS = st.text(st.sampled_from("%25E.a/é"), max_size=12) | st.text(
 )
 
 
+@settings(deadline=None, derandomize=True)
 @given(KEYS)
 def test_every_key_has_a_path_of_its_own(key: str) -> None:
     path = path_of(key)
@@ -38,6 +39,7 @@ def test_every_key_has_a_path_of_its_own(key: str) -> None:
     assert not {"", ".", ".."} & set(path.split("/"))
 
 
+@settings(deadline=None, derandomize=True)
 @given(st.text(st.sampled_from("%25E.a"), min_size=1, max_size=9))
 def test_every_path_has_a_key_of_its_own(segment: str) -> None:
     if segment not in (".", ".."):

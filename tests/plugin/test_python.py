@@ -145,6 +145,16 @@ def test_frames_are_asserted(tmp_path: Path) -> None:
     assert "table.cheap" not in told
 
 
+def test_what_cannot_be_judged_is_told_where_it_was_asked(repository: Repository) -> None:
+    repository.write(
+        "test_shop.py", "import dq\ndef test_one(): dq.assert_contract('gone.csv', 'suites/orders.yaml')\n"
+    )
+    found = repository.pytest()
+    found.assert_outcomes(failed=1)
+    assert "test_shop.py:2: UsageError" in found.stdout.str()
+    assert "api.py" not in found.stdout.str()
+
+
 def test_a_frame_that_cannot_be_judged_is_no_pass(tmp_path: Path) -> None:
     suite = tmp_path / "orders.yaml"
     suite.write_text('source: orders\nchecks: [{rule: "nothing > 1"}]\n')

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dq.drift.learnt import Lesson, levels
@@ -79,6 +79,7 @@ def test_a_new_mix_that_stays_is_learnt() -> None:
     assert unusual(shifted, levels([Lesson(lesson(EVEN))] * 6 + [flagged] * 3, 3)) == ()
 
 
+@settings(deadline=None, derandomize=True)
 @given(st.text(), st.text())
 def test_names_hold_any_value(column: str, value: str) -> None:
     name = f"{column}.{METRIC}{json.dumps(value, ensure_ascii=False)}"
