@@ -122,8 +122,11 @@ class Table:
         bad = [d for d in self.documents if not d["success"]]
         kept = [d for d in bad if self.recorded and d["verdict"] != "hold"]
         others = [d for d in bad if d not in kept]
-        for document in reversed({d["source"]: d for d in others[::-1]}.values()) if self.recorded else others:
-            say(text.why(document))
+        told = set[str]()
+        for document in others:
+            if not self.recorded or document["source"] not in told:
+                say(text.why(document))
+            told.add(document["source"])
         if kept:
             say(printable(f"next: dq show {kept[0]['source']} {shlex.quote(kept[0]['partition'])}"))
         for line in text.steps(others[0]) if others and not kept else []:

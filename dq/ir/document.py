@@ -119,7 +119,8 @@ def manifest(locations: Sequence[str]) -> str:
 
 
 def lines(locations: Sequence[str]) -> Sequence[str]:
-    """The same. Raises UsageError where a name breaks its line: whoever reads lines would read what nobody judged."""
+    """All of them, to be listed one a line. Raises UsageError where a name breaks its line: whoever reads lines would
+    read what nobody judged."""
     if broken := next((x for x in locations if "\n" in x or "\r" in x), None):
         raise UsageError(f"{broken!a} has a line break in its name: land it under another one; dq ls --json lists it")
     return locations

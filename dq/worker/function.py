@@ -48,12 +48,13 @@ def answer(event: Any, invocation: Any) -> dict[str, Any]:
 
 
 def _batch(event: Any) -> Iterator[Message]:
-    """Of SQS, if it is one."""
+    """Of SQS, if it is one. What has no text comes again like any other that nobody can read: none is lost."""
     records = event.get("Records") if isinstance(event, dict) else None
     for record in records if isinstance(records, list) else ():
         match record:
-            case {"messageId": str(name), "body": str(body)}:
-                yield Message(name, body)
+            case {"messageId": str(name)}:
+                body = record.get("body")
+                yield Message(name, body if isinstance(body, str) else "")
 
 
 def _within(config: Config, seconds: float) -> Config:

@@ -290,8 +290,10 @@ def test_a_function_answers_with_the_messages_that_are_to_come_again(
         lambda_handler(told, aws)
     other.write_text(good)
     assert lambda_handler(told, aws) == {"partitions": 0, "held": 0, "unfinished": []}, "told by S3 itself"
-    for made_by_hand in (5, None, {"Records": 5}, {"Records": [5, {"messageId": "x"}, {"messageId": 1, "body": []}]}):
+    for made_by_hand in (5, None, {"Records": 5}, {"Records": [5, {"messageId": 1, "body": []}]}):
         assert lambda_handler(made_by_hand, aws) == {"partitions": 0, "held": 0, "unfinished": []}
+    without_text = {"Records": [{"messageId": "x"}, {"messageId": "y", "body": {}}]}
+    assert lambda_handler(without_text, aws) == {"batchItemFailures": [{"itemIdentifier": n} for n in "xy"]}
     assert not place.objects("history/dirty/")
     place.land("2026-03-02", 100)
     late = SimpleNamespace(get_remaining_time_in_millis=lambda: 5_000)

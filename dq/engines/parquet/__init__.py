@@ -135,10 +135,11 @@ class _Reach:
         """The files with these columns on this disk; none where there is no room."""
         if not self._here or not self._names.issuperset(names):
             ranged = [o for o in self._sound if is_ranged(o.file.location)]
-            paths = expect((o.file.location, *span) for o in ranged for span in _spans(o, names))
+            wanted = [(o, _chunks(footer_of(o.file), o, names)) for o in ranged]
+            paths = expect((o.file.location, *span) for o, chunks in wanted for span in _spans(o, chunks))
             if len(paths) < len(ranged):
                 return []
-            fill((o.file.location, at, ANYTHING) for o in ranged for at in _filters(o, names))
+            fill((o.file.location, at, ANYTHING) for o, chunks in wanted for at in filters(chunks, o.file.bytes))
             self._names |= frozenset(names)
             self._here = [_at(o, paths.get(o.file.location, o.file.location)) for o in self._sound]
         return self._here
@@ -152,19 +153,15 @@ def _at(one: _Opened, location: str) -> _Opened:
     return replace(one, file=replace(one.file, location=location))
 
 
-def _spans(one: _Opened, names: Collection[str]) -> Iterator[tuple[int, int]]:
-    """All of the file that readers of these columns look at."""
-    size, footer = one.file.bytes, footer_of(one.file)
+def _spans(one: _Opened, chunks: Iterable[statistics.Struct]) -> Iterator[tuple[int, int]]:
+    """All of the file that readers of these column chunks look at, but for their filters."""
+    size = one.file.bytes
     yield 0, len(_PLAIN)
     with opened(one.file.location) as stream:
         stream.seek(size - 8)
         yield size - 8 - int.from_bytes(stream.read(4), "little"), size
-    for chunk in _chunks(footer, one, names):
+    for chunk in chunks:
         yield from spans(chunk, size)
-
-
-def _filters(one: _Opened, names: Collection[str]) -> list[int]:
-    return filters(_chunks(footer_of(one.file), one, names), one.file.bytes)
 
 
 def _verified(reach: _Reach, names: Collection[str]) -> tuple[str, tuple[Finding, ...]]:
@@ -197,8 +194,8 @@ def _brought(
     """Files with these columns in the folder, as parts."""
     here = []
     for n, one in enumerate(sound):
-        path = os.path.join(folder, f"{n}.parquet")
-        copied(one.file.location, path, _spans(one, names), _filters(one, names))
+        chunks, path = _chunks(footer_of(one.file), one, names), os.path.join(folder, f"{n}.parquet")
+        copied(one.file.location, path, _spans(one, chunks), filters(chunks, one.file.bytes))
         here.append(_at(one, path))
     return _parts(here, types)
 

@@ -72,14 +72,15 @@ class FileStatistics:
 
 
 def row_groups_fit(footer: Struct, end: int) -> bool:
-    """Whether row groups add up to the row count and every column chunk lies in front of the footer. Raises TypeError
-    where something else stands for a number."""
+    """Whether row groups add up to the row count and every column chunk lies in front of the footer, and
+    whether numbers say where its indexes and its filter lie."""
     for group in footer[4]:
         for chunk in group[1]:
             meta = chunk[3]
             start, behind = span(meta)
-            # Of its indexes and its filter, which nobody may look at, only that these are numbers.
-            sum((chunk.get(4, 0), chunk.get(5, 0), chunk.get(6, 0), chunk.get(7, 0), meta.get(14, 0)))
+            apart = chunk.get(4, 0), chunk.get(5, 0), chunk.get(6, 0), chunk.get(7, 0), meta.get(14, 0)
+            if {*map(type, apart)} != {int}:
+                return False
             if meta[5] and (start < 4 or meta[7] < 0 or behind > end):
                 return False
     return bool(sum(group[3] for group in footer[4]) == footer[3])
